@@ -1,0 +1,44 @@
+"""The camera port: what the engine asks of any source of frames, and the list of adapters."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from lalelu.registry import AdapterOptions
+from lalelu.types import Frame
+
+ADAPTERS: Final[dict[str, str]] = {
+    "sim": "lalelu.camera.simulated.camera:SimulatedCamera",
+    "video": "lalelu.camera.video:VideoCamera",
+    "take": "lalelu.camera.take:TakeCamera",
+    "opencv": "lalelu.camera.opencv:OpenCVCamera",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFacts:
+    """What an opened camera really delivers (read back, not what was asked for)."""
+
+    source: str  # for people and the ledger: device name, file, or what is simulated
+    width: int  # px
+    height: int  # px
+    fps: float  # promised by the device; the ledger shows what came
+    exposure_ms: float | None  # where known
+    clock: str  # where captured_ns comes from, in words
+
+
+class Camera(Protocol):
+    """A source of frames. Constructors keep; `open()` acts."""
+
+    Options: type[AdapterOptions]
+
+    def open(self) -> CameraFacts:
+        """Start the device. Raises MissingError when it is not there, UsageError when it refuses an option."""
+
+    def read(self) -> Frame:
+        """Wait for a frame not yet read and return the newest one; older ones are counted in `skipped`.
+
+        Raises LostError when the device has gone, EndOfStreamError after a finite source's last frame.
+        """
+
+    def close(self) -> None:
+        """Release the device; safe to call twice and before `open()`."""

@@ -1,0 +1,143 @@
+"""What may stand in lalelu.yaml and in a kit: every option with its unit and range. Pure data."""
+
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lalelu.config.general_midi import NoteNumber
+from lalelu.skeleton import COCO17
+
+Channel: TypeAlias = Annotated[int, Field(ge=1, le=16)]
+Limb: TypeAlias = Literal["left_wrist", "right_wrist"]
+
+
+class Section(BaseModel):
+    """A mapping in YAML: unknown keys are refused, values cannot be changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CameraSection(Section):
+    """Where frames come from and how the picture lies."""
+
+    uri: str = "opencv:0"
+    rotate: Literal[0, 90, 180, 270] = 0  # degrees clockwise that make the player upright
+    mirror: bool = False  # the camera delivers a mirror picture
+
+
+class PoseSection(Section):
+    """Which network finds the player."""
+
+    model: str = "lightning"
+    runtime: str = "openvino"
+    precision: Literal["auto", "f32", "bf16"] = "auto"  # auto: bf16 where the CPU computes in it, else f32
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    crop: Literal["follow", "whole"] = "follow"  # follow the player's torso, or always the whole picture
+
+
+class PlayerSection(Section):
+    """Who is the player, so that somebody walking behind does not take over."""
+
+    # left, top, right, bottom in image heights: where the player's torso is first looked for
+    region: tuple[float, float, float, float] | None = None
+    # shoulder width, image heights: smaller people are not players
+    min_size: Annotated[float, Field(ge=0.0, le=1.0)] = 0.04
+    # how long the player may be unseen before the search begins anew
+    lost_ms: Annotated[int, Field(ge=100, le=10_000)] = 1000
+
+
+class MidiSection(Section):
+    """Where notes go. Each output is an address such as virtual:lalelu, port:NAME or file:OUT.mid."""
+
+    outputs: tuple[str, ...] = ("virtual:lalelu",)
+
+
+class RealtimeSection(Section):
+    """What is asked of the machine; every request is reported as granted or refused."""
+
+    core: Literal["auto", "none"] | Annotated[int, Field(ge=0, le=1023)] = "auto"
+    priority: Annotated[int, Field(ge=0, le=95)] = 70  # SCHED_FIFO; 0 = ordinary scheduling
+    required: bool = False  # a refused request is fatal
+
+
+class LedgerSection(Section):
+    """The latency rows."""
+
+    dir: str | None = None  # a new folder per run is made in here; null = no ledger
+
+
+class Config(Section):
+    """The whole of lalelu.yaml."""
+
+    camera: CameraSection = CameraSection()
+    pose: PoseSection = PoseSection()
+    player: PlayerSection = PlayerSection()
+    kit: str = "rock"  # a kit's name, or a path (ending in .yaml) relative to this file
+    left_handed: bool = False  # the kit mirrored: pads change sides, and so do limbs
+    midi: MidiSection = MidiSection()
+    realtime: RealtimeSection = RealtimeSection()
+    ledger: LedgerSection = LedgerSection()
+
+
+class Box(Section):
+    """A rectangle in body units: left, bottom, right, top."""
+
+    box: tuple[float, float, float, float]
+
+    @model_validator(mode="after")
+    def _has_area(self) -> Self:
+        left, bottom, right, top = self.box
+        if not (left < right and bottom < top):
+            raise ValueError("a box is [left, bottom, right, top] with left < right and bottom < top")
+        return self
+
+
+class Ellipse(Section):
+    """An ellipse in body units: centre x, centre y, radius x, radius y."""
+
+    ellipse: tuple[float, float, float, float]
+
+    @model_validator(mode="after")
+    def _has_area(self) -> Self:
+        if not (self.ellipse[2] > 0 and self.ellipse[3] > 0):
+            raise ValueError("an ellipse is [x, y, radius_x, radius_y] with both radii above 0")
+        return self
+
+
+class StrikeSection(Section):
+    """What counts as a stroke. Lengths in body units (shoulder widths), speeds in body units per second."""
+
+    min_speed: Annotated[float, Field(gt=0.0, le=20.0)] = 1.3  # downward; slower movements never sound
+    min_height: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1  # fall of the wrist; shorter ones never sound
+    mask_ms: Annotated[int, Field(ge=10, le=500)] = 80  # after a hit the same limb is deaf this long
+    full_speed: Annotated[float, Field(gt=0.0, le=50.0)] = 10.0  # the peak speed that plays velocity 127
+    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15  # keypoints scored lower are not known
+
+
+class PadSection(Section):
+    """One pad: where it lies around the player, who may play it and what it sounds."""
+
+    zone: Box | Ellipse
+    note: NoteNumber | Annotated[tuple[NoteNumber, ...], Field(min_length=1, max_length=8)]
+    channel: Channel | None = None  # default: the kit's
+    limbs: Annotated[tuple[Limb, ...], Field(min_length=1)] = ("left_wrist", "right_wrist")
+    sensitivity: Annotated[float, Field(ge=0.1, le=4.0)] = 1.0  # multiplies the strength
+
+    @property
+    def notes(self) -> tuple[int, ...]:
+        """The pad's MIDI notes, one or several (a chord)."""
+        return self.note if isinstance(self.note, tuple) else (self.note,)
+
+
+class KitConfig(Section):
+    """A whole kit. Body frame: origin between the shoulders, unit = shoulder width, x to the player's right, y up."""
+
+    name: str
+    description: str = ""
+    channel: Channel = 10
+    note_ms: Annotated[int, Field(ge=5, le=10_000)] = 80  # from note-on to note-off
+    strike: StrikeSection = StrikeSection()
+    pads: Annotated[dict[str, PadSection], Field(min_length=1, max_length=64)]
+
+
+assert set(Limb.__args__) <= set(COCO17)  # type: ignore[attr-defined]

@@ -1,0 +1,35 @@
+"""The errors a user can meet. Each sentence names the thing, the value, the rule and the remedy."""
+
+
+class LaleluError(Exception):
+    """A problem that lalelu explains in one sentence; `exit_code` is the command's exit status."""
+
+    exit_code = 1
+
+
+class CheckFailedError(LaleluError):
+    """A stated budget or check did not hold (exit 1)."""
+
+
+class UsageError(LaleluError):
+    """A wrong command line, configuration or input file (exit 2: systemd must not restart)."""
+
+    exit_code = 2
+
+
+class MissingError(LaleluError):
+    """A device, port, model or extra that was asked for is not there (exit 3)."""
+
+    exit_code = 3
+
+
+class LostError(LaleluError):
+    """A device that was there has gone (exit 4 with `--once`)."""
+
+    exit_code = 4
+
+
+class EndOfStreamError(LaleluError):
+    """A finite source (a film, a take, a simulated camera with an end) has delivered its last frame."""
+
+    exit_code = 0

@@ -1,0 +1,68 @@
+"""The ports of pose estimation: a runtime knows tensors, an estimator turns frames into poses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lalelu.types import Frame, Pose
+
+RUNTIMES: Final[dict[str, str]] = {
+    "openvino": "lalelu.pose.runtimes.openvino:OpenVINORuntime",
+    "onnxruntime": "lalelu.pose.runtimes.onnxruntime:OnnxRuntime",
+    "tensorflow": "lalelu.pose.runtimes.tensorflow:TensorFlowRuntime",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output of a network."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeFacts:
+    """What an opened runtime really does (read back, not what was asked for)."""
+
+    name: str
+    version: str
+    device: str  # e.g. "CPU"
+    precision: str  # "f32", "bf16", ...: the arithmetic in force
+    threads: int
+    load_ms: float  # reading and compiling the model
+    first_ms: float  # the first inference
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class Runtime(Protocol):
+    """One inference library with one model: tensors in, tensors out."""
+
+    def open(self) -> RuntimeFacts:
+        """Load, compile and warm up. Raises MissingError for an unusable model file or unavailable precision."""
+
+    def infer(self, *inputs: NDArray[Any]) -> Sequence[NDArray[Any]]:
+        """Run once in the calling thread. Results are borrowed until the next call."""
+
+    def close(self) -> None:
+        """Release the model; safe to call twice and before `open()`."""
+
+
+class PoseEstimator(Protocol):
+    """Frame to poses, in three steps so that the engine can mark the time between them."""
+
+    skeleton: tuple[str, ...]
+
+    def prepare(self, frame: Frame) -> None:
+        """Make the network's input from the frame (crop, scale, colour)."""
+
+    def infer(self) -> None:
+        """Run the network on what `prepare` made."""
+
+    def poses(self) -> Sequence[Pose]:
+        """Decode what `infer` left: one pose per player in view, keypoints of the frame last prepared."""

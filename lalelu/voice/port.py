@@ -1,0 +1,29 @@
+"""The MIDI output port: where messages go, and the list of adapters."""
+
+from typing import Final, Protocol
+
+from lalelu.registry import AdapterOptions
+ADAPTERS: Final[dict[str, str]] = {
+    "virtual": "lalelu.voice.outputs.rtmidi:VirtualOutput",
+    "port": "lalelu.voice.outputs.rtmidi:PortOutput",
+    "file": "lalelu.voice.outputs.file:FileOutput",
+    "memory": "lalelu.voice.outputs.memory:MemoryOutput",
+}
+
+
+class MidiOutput(Protocol):
+    """Somewhere MIDI messages go. Constructors keep; `open()` acts."""
+
+    Options: type[AdapterOptions]
+
+    def open(self) -> str:
+        """Open the port and say in one line what was opened. Raises MissingError when it cannot be."""
+
+    def send(self, message: bytes, at_ns: int) -> None:
+        """Send one complete message (status and data bytes) now; `at_ns` is this moment, for files.
+
+        Raises LostError when the port has gone.
+        """
+
+    def close(self) -> None:
+        """Send nothing more and release the port; safe to call twice and before `open()`."""

@@ -1,0 +1,1 @@
+"""The sound: MIDI messages, what sounds and for how long, and the outputs they go to."""

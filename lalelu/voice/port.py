@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-from lalelu.registry import AdapterOptions
+
 ADAPTERS: Final[dict[str, str]] = {
     "virtual": "lalelu.voice.outputs.rtmidi:VirtualOutput",
     "port": "lalelu.voice.outputs.rtmidi:PortOutput",
@@ -12,9 +12,10 @@ ADAPTERS: Final[dict[str, str]] = {
 
 
 class MidiOutput(Protocol):
-    """Somewhere MIDI messages go. Constructors keep; `open()` acts."""
+    """Somewhere MIDI messages go. Constructors keep; `open()` acts.
 
-    Options: type[AdapterOptions]
+    An adapter is built by `registry.from_uri` and carries its option schema as `Options`.
+    """
 
     def open(self) -> str:
         """Open the port and say in one line what was opened. Raises MissingError when it cannot be."""

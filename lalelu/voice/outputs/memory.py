@@ -1,0 +1,67 @@
+"""Keep MIDI messages in memory: for tests, and for whoever wants the bytes."""
+
+from collections import deque
+from typing import Final, Literal
+
+from lalelu.errors import LostError
+from lalelu.registry import AdapterOptions
+
+MAX_KEPT: Final = 65_536  # messages; older ones are forgotten, so that a long run stays small
+
+
+class MemoryOutputOptions(AdapterOptions):
+    """`memory:` takes nothing."""
+
+    target: Literal[""] = ""
+
+
+class MemoryOutput:
+    """An output that remembers what was sent and can be told to fail."""
+
+    Options = MemoryOutputOptions
+
+    def __init__(self, options: MemoryOutputOptions | None = None) -> None:
+        self.options = options or MemoryOutputOptions()
+        self.is_open = False
+        self._sent: deque[tuple[int, bytes]] = deque(maxlen=MAX_KEPT)
+        self._left: int | None = None  # messages until it fails
+
+    @property
+    def sent(self) -> list[tuple[int, bytes]]:
+        """What was sent, oldest first, as (at_ns, message)."""
+        return list(self._sent)
+
+    @property
+    def sounding(self) -> set[tuple[int, int]]:
+        """The (channel, note) pairs that were started and not ended; channels from 1."""
+        notes: set[tuple[int, int]] = set()
+        for _, message in self._sent:
+            key = ((message[0] & 0x0F) + 1, message[1])
+            if message[0] & 0xF0 == 0x90 and message[2] > 0:
+                notes.add(key)
+            elif message[0] & 0xF0 in (0x80, 0x90):
+                notes.discard(key)
+        return notes
+
+    def fail_after(self, count: int) -> None:
+        """Let `count` more messages through, then raise LostError for every further one."""
+        self._left = count
+
+    def open(self) -> str:
+        """Start keeping messages."""
+        self.is_open = True
+        return "memory: keeps messages in memory"
+
+    def send(self, message: bytes, at_ns: int) -> None:
+        """Keep one message. Raises LostError when `fail_after` said so, or when it is not open."""
+        if not self.is_open:
+            raise LostError("MIDI output memory: is not open; call open() before send()")
+        if self._left is not None:
+            if self._left <= 0:
+                raise LostError("MIDI output memory: is lost; fail_after() asked for it")
+            self._left -= 1
+        self._sent.append((at_ns, message))
+
+    def close(self) -> None:
+        """Take no further messages; those kept stay readable."""
+        self.is_open = False

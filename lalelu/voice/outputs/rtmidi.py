@@ -1,0 +1,258 @@
+"""Send MIDI through ALSA's sequencer or a JACK server. Opens ports, by python-rtmidi."""
+
+import os
+import time
+from typing import Annotated, Final, Literal, TypeAlias
+
+import rtmidi
+from pydantic import Field
+
+from lalelu.errors import LostError, MissingError, UsageError
+from lalelu.registry import AdapterOptions, did_you_mean
+from lalelu.voice.outputs.jack import JackServer
+
+Api: TypeAlias = Literal["alsa", "jack"]
+
+APIS: Final[tuple[Api, ...]] = ("alsa", "jack")  # in the order of preference
+CLIENT_NAME: Final = "lalelu"
+PRESENT_EVERY_NS: Final = 1_000_000_000  # how often a connected port is looked for; looking takes 0.03 ms
+
+_SEQUENCER: Final = "/dev/snd/seq"
+_CODES: Final[dict[Api, int]] = {"alsa": rtmidi.API_LINUX_ALSA, "jack": rtmidi.API_UNIX_JACK}
+_TITLES: Final[dict[Api, str]] = {"alsa": "ALSA", "jack": "JACK"}
+_INSTEAD: Final = "write a file instead with midi.outputs: [file:out.mid]"
+
+
+class VirtualOutputOptions(AdapterOptions):
+    """`virtual:NAME?api=auto`."""
+
+    # a colon parts client and port in JACK's names
+    target: Annotated[str, Field(min_length=1, max_length=32, pattern="^[^:]+$")] = CLIENT_NAME
+    api: Literal["auto", "alsa", "jack"] = "auto"  # auto: ALSA where its sequencer exists, else JACK
+
+
+class PortOutputOptions(AdapterOptions):
+    """`port:NAME?api=auto`."""
+
+    target: Annotated[str, Field(min_length=1)] = "synth"  # the port's name, or a part that only it has
+    api: Literal["auto", "alsa", "jack"] = "auto"  # auto: the ports of both
+
+
+def why_unavailable(api: Api) -> str | None:
+    """Say why an API cannot be used here, or None where it can. Opens the sequencer or asks JACK's server."""
+    if api == "jack":
+        server = JackServer()
+        try:
+            server.open(f"{CLIENT_NAME}-probe")
+        except MissingError as exc:
+            return str(exc)
+        server.close()
+        return None
+    if rtmidi.API_LINUX_ALSA not in rtmidi.get_compiled_api():
+        return "python-rtmidi is built without ALSA; install its wheel"
+    # looked at first, because ALSA's library complains on stderr by itself
+    try:
+        os.close(os.open(_SEQUENCER, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return f"there is no ALSA sequencer ({_SEQUENCER}); load it with `modprobe snd-seq`"
+    except OSError as exc:
+        return f"the ALSA sequencer ({_SEQUENCER}) cannot be opened: {exc.strerror}; join the group audio"
+    return None
+
+
+def available_api() -> Api | None:
+    """Return the API that `api=auto` takes for a port of our own: "alsa", else "jack", else None."""
+    return next((api for api in APIS if why_unavailable(api) is None), None)
+
+
+def ports(api: Api) -> tuple[str, ...]:
+    """Return the names of the ports that can be played to. Raises MissingError where the API is missing."""
+    midi = _midi_out(api, f"{CLIENT_NAME}-list", f"MIDI ports of {_TITLES[api]}")
+    try:
+        return tuple(midi.get_ports())
+    finally:
+        midi.delete()
+
+
+class _Connection:
+    """An rtmidi client on one API, with the watch that JACK needs."""
+
+    def __init__(self, label: str, api: Api, client_name: str) -> None:
+        self.label = label  # the output's address, for errors
+        self.api = api
+        self.facts = _TITLES[api]  # the API in words, after open()
+        self._server = JackServer() if api == "jack" else None
+        self._period_ms = 0.0  # JACK's
+        self.midi: rtmidi.MidiOut | None = None
+        self._client_name = client_name
+
+    def open(self) -> rtmidi.MidiOut:
+        if self._server is not None:
+            try:
+                facts = self._server.open(f"{self._client_name}-watch")
+            except MissingError as exc:
+                raise MissingError(f"{self.label} cannot be opened: {exc}") from exc
+            self._period_ms = facts.period_ms
+            self.facts = f"JACK, period {facts.period} frames = {facts.period_ms:.2f} ms at {facts.rate} Hz"
+        try:
+            self.midi = _midi_out(self.api, self._client_name, self.label)
+        except MissingError:
+            self.close()
+            raise
+        return self.midi
+
+    def send(self, message: bytes) -> None:
+        if self.midi is None:
+            raise LostError(f"{self.label} is not open; call open() before send()")
+        if self._server is not None and self._server.lost:
+            raise LostError(f"{self.label} is lost: the JACK server has ended; start it again")
+        try:
+            self.midi.send_message(message)
+        except rtmidi.RtMidiError as exc:
+            raise LostError(f"{self.label} is lost: {exc}; connect it again") from exc
+
+    def close(self) -> None:
+        midi, self.midi = self.midi, None
+        if midi is not None:
+            # A JACK port that goes takes the period's messages with it, note-offs among them: two periods let
+            # them reach the listener.
+            time.sleep(2 * self._period_ms / 1000)
+            midi.close_port()
+            midi.delete()
+        if self._server is not None:
+            self._server.close()
+
+
+class VirtualOutput:
+    """A port of our own, to which synthesizers connect."""
+
+    Options = VirtualOutputOptions
+
+    def __init__(self, options: VirtualOutputOptions) -> None:
+        self.options = options
+        self._label = f"MIDI output virtual:{options.target}"
+        self._connection: _Connection | None = None
+
+    def open(self) -> str:
+        """Make the port. Raises MissingError when neither API can, naming both reasons."""
+        if self._connection is not None:
+            raise UsageError(f"{self._label} is open already; close it first")
+        connection = _Connection(self._label, self._choose_api(), self.options.target)
+        midi = connection.open()
+        try:
+            midi.open_virtual_port("out")
+        except (rtmidi.RtMidiError, NotImplementedError) as exc:
+            connection.close()
+            raise MissingError(f"{self._label} cannot be made: {exc}; {_INSTEAD}") from exc
+        self._connection = connection
+        return f'virtual:{self.options.target}: port "{self.options.target}:out" ({connection.facts})'
+
+    def send(self, message: bytes, at_ns: int) -> None:  # noqa: ARG002 - the port's signature; this one sends now
+        """Send one message now. Raises LostError when the port has gone."""
+        if self._connection is None:
+            raise LostError(f"{self._label} is not open; call open() before send()")
+        self._connection.send(message)
+
+    def close(self) -> None:
+        """Let the last messages out and remove the port; safe to call twice and before `open()`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _choose_api(self) -> Api:
+        reasons = []
+        for api in _wanted(self.options.api):
+            reason = why_unavailable(api)
+            if reason is None:
+                return api
+            reasons.append(f"{_TITLES[api]}: {reason}")
+        raise MissingError(f"{self._label} cannot be opened ({'. '.join(reasons)}); or {_INSTEAD}")
+
+
+class PortOutput:
+    """A connection to a port that is there: a synthesizer, an interface, another program."""
+
+    Options = PortOutputOptions
+
+    def __init__(self, options: PortOutputOptions) -> None:
+        self.options = options
+        self._label = f"MIDI output port:{options.target}"
+        self._connection: _Connection | None = None
+        self._name = ""
+        self._look_ns = 0
+
+    def open(self) -> str:
+        """Connect to the one port whose name is, or contains, NAME.
+
+        Raises MissingError when there is none (listing those there are), UsageError when there are several.
+        """
+        if self._connection is not None:
+            raise UsageError(f"{self._label} is open already; close it first")
+        api, name = self._find()
+        connection = _Connection(self._label, api, CLIENT_NAME)
+        midi = connection.open()
+        try:
+            midi.open_port(midi.get_ports().index(name), "out")
+        except (rtmidi.RtMidiError, ValueError) as exc:
+            connection.close()
+            raise MissingError(
+                f"{self._label} cannot be opened: {name!r} refused ({exc}); {_INSTEAD}"
+            ) from exc
+        self._connection, self._name, self._look_ns = connection, name, 0
+        return f'port:{self.options.target}: connected to "{name}" ({connection.facts})'
+
+    def send(self, message: bytes, at_ns: int) -> None:
+        """Send one message now. Raises LostError when the port has gone: seen within a second of playing."""
+        connection = self._connection
+        if connection is None or connection.midi is None:
+            raise LostError(f"{self._label} is not open; call open() before send()")
+        if at_ns >= self._look_ns:
+            # neither API tells a sender that its listener has gone
+            self._look_ns = at_ns + PRESENT_EVERY_NS
+            if self._name not in connection.midi.get_ports():
+                raise LostError(f"{self._label} is lost: {self._name!r} has gone; connect or start it again")
+        connection.send(message)
+
+    def close(self) -> None:
+        """Let the last messages out and disconnect; safe to call twice and before `open()`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _find(self) -> tuple[Api, str]:
+        found: list[tuple[Api, str]] = []
+        reasons = []
+        for api in _wanted(self.options.api):
+            reason = why_unavailable(api)
+            if reason is None:
+                found += [(api, name) for name in ports(api)]
+            else:
+                reasons.append(f"{_TITLES[api]}: {reason}")
+        wanted = self.options.target
+        exact = [entry for entry in found if entry[1] == wanted]
+        near = exact or [entry for entry in found if wanted in entry[1]]
+        if len(near) == 1:
+            return near[0]
+        if near:
+            raise UsageError(
+                f"{self._label} fits {len(near)} ports: {_listed(near)}; write more of the name, or ?api="
+            )
+        there = f"the ports are {_listed(found)}" if found else "there are no ports"
+        hint = did_you_mean(wanted, [name for _, name in found])
+        unavailable = f" ({'. '.join(reasons)})" if reasons else ""
+        raise MissingError(f"{self._label} is not there; {there}{hint}{unavailable}; or {_INSTEAD}")
+
+
+def _wanted(api: Literal["auto", "alsa", "jack"]) -> tuple[Api, ...]:
+    return APIS if api == "auto" else (api,)
+
+
+def _listed(entries: list[tuple[Api, str]]) -> str:
+    return ", ".join(f'"{name}" ({_TITLES[api]})' for api, name in entries)
+
+
+def _midi_out(api: Api, client_name: str, label: str) -> rtmidi.MidiOut:
+    try:
+        return rtmidi.MidiOut(_CODES[api], client_name)
+    except rtmidi.RtMidiError as exc:
+        raise MissingError(f"{label} cannot be opened: {exc}; {_INSTEAD}") from exc

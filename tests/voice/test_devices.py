@@ -1,0 +1,69 @@
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+import rtmidi
+
+from lalelu.commands import devices
+from lalelu.registry import parse_uri
+
+
+def listed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    parser = argparse.ArgumentParser()
+    devices.configure(parser)
+    assert devices.run(parser.parse_args(words)) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("jack_server")
+def test_a_jack_synth_is_listed_with_what_to_write_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    synth = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "a synth")
+    synth.open_virtual_port("in")
+    found = json.loads(listed(capsys, "--json"))
+    synth.close_port()
+    synth.delete()
+    jack = next(api for api in found["midi"] if api["api"] == "jack")
+    assert jack == {
+        "api": "jack",
+        "unavailable": None,
+        "ports": [{"name": "a synth:in", "config": "port:a synth:in?api=jack"}],
+    }
+    assert found["virtual"]["config"] == "virtual:lalelu"
+
+
+@pytest.mark.usefixtures("no_jack")
+def test_an_api_that_is_not_there_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    text = listed(capsys)
+    assert "JACK: not available: no JACK server answers" in text
+    assert "file:out.mid" in text
+    assert "Cameras" in text
+
+
+def test_no_camera_is_none_and_one_that_cannot_be_asked_says_why(tmp_path: Path) -> None:
+    assert devices.cameras(tmp_path / "none", tmp_path) == ()
+    for number, name in ((10, "Second\n"), (2, "First\n")):
+        node = tmp_path / "class" / f"video{number}"
+        node.mkdir(parents=True)
+        (node / "name").write_text(name)
+    (tmp_path / "video10").write_bytes(b"")  # a file, no device
+    assert devices.cameras(tmp_path / "class", tmp_path) == (
+        devices.CameraNode(
+            f"{tmp_path}/video2", "First", "opencv:2", "cannot be opened: No such file or directory"
+        ),
+        devices.CameraNode(
+            f"{tmp_path}/video10", "Second", "opencv:10", "cannot be opened: Inappropriate ioctl for device"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "api", "target"),
+    [
+        ("Synth:in 128:0", "alsa", "Synth:in"),
+        ("Synth:in 128:0", "jack", "Synth:in 128:0"),
+        ("What? 100%:in", "jack", "What? 100%:in"),
+    ],
+)
+def test_an_address_made_for_a_port_reads_back_as_its_name(name: str, api: devices.Api, target: str) -> None:
+    assert parse_uri(devices.port_address(name, api)) == ("port", target, {"api": api})

@@ -1,0 +1,1 @@
+"""Measures over recorded arrays: latency, scores, the report. Pure."""

@@ -1,0 +1,1 @@
+"""The other process: everything that is not needed to make sound."""

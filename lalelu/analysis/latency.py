@@ -1,0 +1,286 @@
+"""Where the time goes between light and sound: statistics over a ledger's rows. Pure over arrays."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lalelu.errors import UsageError
+from lalelu.registry import did_you_mean
+
+# name -> what it measures, in the order of the table
+STAGES: Final[dict[str, str]] = {
+    "camera": "captured → arrived",
+    "decode": "arrived → decoded (wait, decode)",
+    "prepare": "decoded → prepared (crop)",
+    "inference": "prepared → inferred",
+    "pose": "inferred → posed",
+    "detect": "posed → detected",
+    "send": "detected → sent",
+}
+TOTALS: Final[dict[str, str]] = {
+    "frame": "frame → row (arrived → sent, all frames)",
+    "outside": "frame → row without inference",
+    "note": "frame → note (arrived → sent, hit frames)",
+    "light": "light → note (captured → sent, hit frames)",
+    "hit": "hit → note (struck → sent, notes)",
+    "voice": "due → sent (notes)",
+    "period": "frame period (captured)",
+}
+STATISTICS: Final[tuple[str, ...]] = ("min", "p50", "p90", "p99", "p99.9", "max", "mean", "sd")
+_FIELDS: Final = tuple(name.replace(".", "") for name in STATISTICS)  # of Distribution
+_UNITS_MS: Final = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts between edges: `counts[i]` values lie in [edges[i], edges[i + 1])."""
+
+    edges: tuple[float, ...]  # ms, one more than counts
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One duration over all its rows, in ms; every statistic is NaN when there are no rows."""
+
+    name: str
+    label: str
+    count: int
+    min: float
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+    mean: float
+    sd: float  # of the population
+    histogram: Histogram
+
+    def statistic(self, name: str) -> float:
+        """Return one of STATISTICS by its name."""
+        value: float = getattr(self, name.replace(".", ""))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySummary:
+    """What a ledger says about time."""
+
+    frames: int
+    hit_frames: int
+    notes: int
+    late_notes: int
+    skipped: int  # frames that the camera delivered and nobody took
+    skipped_share: float  # of frames + skipped; NaN without frames
+    durations: dict[str, Distribution]  # by the names in STAGES and TOTALS
+
+    @property
+    def main(self) -> Distribution:
+        """The duration to look at first: frame → note, or frame → row where nobody played."""
+        return self.durations["note"] if self.hit_frames else self.durations["frame"]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit that a run must keep, such as frame.p99=10ms."""
+
+    text: str  # as it was given
+    duration: str  # a key of LatencySummary.durations, or "skipped"
+    statistic: str  # one of STATISTICS; empty for "skipped"
+    limit: float  # ms, or a share
+
+
+def summarize(frames: NDArray[np.void], notes: NDArray[np.void]) -> LatencySummary:
+    """Measure every stage and total; `frames` (N,) and `notes` (M,) are a ledger's rows, possibly none."""
+    hit = frames["hits"] > 0
+    row = _ms(frames["arrived_ns"], frames["sent_ns"])
+    inference = _ms(frames["prepared_ns"], frames["inferred_ns"])
+    neighbours = np.diff(frames["seq"]) == 1
+    values = {
+        "camera": _ms(frames["captured_ns"], frames["arrived_ns"]),
+        "decode": _ms(frames["arrived_ns"], frames["decoded_ns"]),
+        "prepare": _ms(frames["decoded_ns"], frames["prepared_ns"]),
+        "inference": inference,
+        "pose": _ms(frames["inferred_ns"], frames["posed_ns"]),
+        "detect": _ms(frames["posed_ns"], frames["detected_ns"]),
+        "send": _ms(frames["detected_ns"], frames["sent_ns"]),
+        "frame": row,
+        "outside": row - inference,
+        "note": row[hit],
+        "light": _ms(frames["captured_ns"], frames["sent_ns"])[hit],
+        "hit": _ms(notes["struck_ns"], notes["sent_ns"]),
+        "voice": _ms(notes["due_ns"], notes["sent_ns"]),
+        "period": _ms(frames["captured_ns"][:-1], frames["captured_ns"][1:])[neighbours],
+    }
+    skipped = int(frames["skipped"].astype(np.int64).sum())
+    return LatencySummary(
+        frames=len(frames),
+        hit_frames=int(hit.sum()),
+        notes=len(notes),
+        late_notes=int((notes["late"] > 0).sum()),
+        skipped=skipped,
+        skipped_share=skipped / (len(frames) + skipped) if len(frames) + skipped > 0 else math.nan,
+        durations={
+            name: distribution(name, label, values[name]) for name, label in (STAGES | TOTALS).items()
+        },
+    )
+
+
+def distribution(name: str, label: str, values: NDArray[np.float64]) -> Distribution:
+    """Summarize `values` (N,), ms."""
+    if len(values) == 0:
+        return Distribution(name, label, 0, histogram=Histogram((), ()), **dict.fromkeys(_FIELDS, math.nan))
+    low, p50, p90, p99, p999, high = np.percentile(values, [0, 50, 90, 99, 99.9, 100]).tolist()
+    return Distribution(
+        name, label, len(values), low, p50, p90, p99, p999, high,
+        float(values.mean()), float(values.std()), _histogram(values, low, p99, high),
+    )  # fmt: skip
+
+
+def parse_budget(text: str) -> Budget:
+    """Read `frame.p99=10ms` or `skipped=0.1%`.
+
+    Raises UsageError for an unknown duration, statistic or unit.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"budget {text!r} has no limit; write NAME=VALUE, as in frame.p99=10ms")
+    if name == "skipped":
+        return Budget(text, name, "", _quantity(text, value, {"%": 0.01}))
+    duration, dot, statistic = name.partition(".")
+    known = (*STAGES, *TOTALS, "skipped")
+    if duration not in known:
+        raise UsageError(
+            f"budget {text!r}: {duration!r} is not measured; choose one of {', '.join(known)}"
+            f"{did_you_mean(duration, known)}"
+        )
+    if not dot or duration == "skipped" or statistic not in STATISTICS:
+        choices = "a share, as in skipped=0.1%" if duration == "skipped" else ", ".join(STATISTICS)
+        raise UsageError(
+            f"budget {text!r}: {duration} takes {choices}; {statistic or 'nothing'!r} was given"
+            f"{did_you_mean(statistic, STATISTICS)}"
+        )
+    return Budget(text, duration, statistic, _quantity(text, value, _UNITS_MS))
+
+
+def broken(summary: LatencySummary, budgets: Iterable[Budget]) -> list[str]:
+    """Return one sentence for each budget that does not hold; what was not measured holds nothing."""
+    sentences = []
+    for budget in budgets:
+        if budget.duration == "skipped":
+            measured, unit, scale = summary.skipped_share, "%", 100.0
+        else:
+            measured, unit, scale = (
+                summary.durations[budget.duration].statistic(budget.statistic),
+                " ms",
+                1.0,
+            )
+        if math.isnan(measured):
+            sentences.append(f"budget {budget.text}: there are no rows to judge it by")
+        elif measured > budget.limit:
+            sentences.append(f"budget {budget.text}: it is {measured * scale:.3f}{unit}")
+    return sentences
+
+
+def as_json(summary: LatencySummary) -> dict[str, Any]:
+    """Return the summary as plain JSON values: ms, null where nothing was measured, no histograms."""
+    plain: dict[str, Any] = {
+        f.name: _number(getattr(summary, f.name)) for f in fields(summary) if f.name != "durations"
+    }
+    plain["durations_ms"] = {
+        name: {"count": d.count, **{s: _number(d.statistic(s)) for s in STATISTICS}}
+        for name, d in summary.durations.items()
+    }
+    return plain
+
+
+def table_rows(summary: LatencySummary) -> list[list[str]]:
+    """Return the table's cells, the heading first: name, meaning, count and STATISTICS in ms."""
+    rows = [["name", "what", "count", *STATISTICS]]
+    for d in summary.durations.values():
+        numbers = ["-" if not d.count else f"{d.statistic(s):.3f}" for s in STATISTICS]
+        rows.append([d.name, d.label, str(d.count), *numbers])
+    return rows
+
+
+def table(summary: LatencySummary) -> str:
+    """Return the table for people, with what was skipped below it."""
+    rows = table_rows(summary)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    rule = "─" * max(map(len, lines))
+    lines.insert(1, rule)
+    lines.insert(2 + len(STAGES), rule)
+    return "\n".join([*lines, "(ms)  " + counts_text(summary)])
+
+
+def counts_text(summary: LatencySummary) -> str:
+    """Return frames, notes and skipped frames in one line."""
+    share = "" if math.isnan(summary.skipped_share) else f" ({summary.skipped_share:.2%})"
+    return (
+        f"{summary.frames} frames, {summary.skipped} skipped{share}; "
+        f"{summary.hit_frames} frames with hits; {summary.notes} notes, {summary.late_notes} late"
+    )
+
+
+def histogram_text(d: Distribution, width: int = 40) -> str:
+    """Return bars of logarithmic length, so that one late row among thousands stays visible."""
+    if not d.count:
+        return f"{d.label}: no rows"
+    lines = [f"{d.label}, ms; the bars' length is logarithmic"]
+    top = math.log1p(max(d.histogram.counts))
+    edges = d.histogram.edges
+    places = 2 if edges[-1] < 1000 else 0
+    digits = max(len(f"{edge:.{places}f}") for edge in edges)
+    for low, high, count in zip(edges[:-1], edges[1:], d.histogram.counts, strict=True):
+        eighths = round(math.log1p(count) / top * width * 8)
+        bar = "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+        lines.append(
+            f"{low:{digits}.{places}f} .. {high:{digits}.{places}f} │{bar:<{width}} {count or ''}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def _ms(earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.float64]:
+    # integers first: stamps have more digits than a float
+    return np.asarray((later - earlier) * 1e-6, np.float64)
+
+
+def _histogram(values: NDArray[np.float64], low: float, p99: float, high: float) -> Histogram:
+    """Equal bins of a round width up to p99, then bins that double, so that the tail keeps few lines."""
+    span = max(p99 - low, 1e-3)
+    power = 10.0 ** math.floor(math.log10(span / 12))
+    width = next(power * step for step in (1, 2, 5, 10) if power * step >= span / 12)
+    first = math.floor(low / width)
+    bins = max(math.ceil(p99 / width) - first, 1)
+    edges = [(first + i) * width for i in range(bins + 1)]
+    step = width
+    while edges[-1] <= high:
+        step *= 2
+        edges.append(edges[-1] + step)
+    counts, _ = np.histogram(values, edges)
+    return Histogram(tuple(edges), tuple(counts.tolist()))
+
+
+def _quantity(text: str, value: str, units: dict[str, float]) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z%]+)", value)
+    if match is None or match[2] not in units:
+        raise UsageError(
+            f"budget {text!r}: {value!r} is not a limit; write a number and its unit ({', '.join(units)})"
+        )
+    return float(match[1]) * units[match[2]]
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)

@@ -1,0 +1,107 @@
+"""Make a ledger's directory and its header. Writes files and reads facts about the machine."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lalelu.errors import UsageError
+from lalelu.ledger.schema import HEADER, LEDGER_VERSION, RECORDS, VERSION_KEY
+
+
+def new_header(
+    config: Mapping[str, Any],
+    *,
+    camera: Mapping[str, Any],
+    model: str,
+    runtime: Mapping[str, Any],
+    requests: Sequence[Mapping[str, Any]] = (),
+    packages: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return a header for a run that begins now, with `config` (plain JSON values) as its first epoch.
+
+    `requests` lists what was asked of the machine, e.g. {"name": "fifo", "granted": false, "reason": "..."};
+    `packages` names further distributions whose versions matter, such as the runtime's.
+    """
+    return {
+        VERSION_KEY: LEDGER_VERSION,
+        "epochs": [{"config": dict(config), "digest": config_digest(config)}],
+        "versions": _versions(packages),
+        "host": host_facts(),
+        "requests": [dict(request) for request in requests],
+        "camera": dict(camera),
+        "model": model,
+        "runtime": dict(runtime),
+        "first_captured_ns": None,  # the recorder fills it in
+    }
+
+
+def config_digest(config: Mapping[str, Any]) -> str:
+    """Return the SHA-256 (hex) of a configuration, whatever the order of its keys."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def host_facts() -> dict[str, Any]:
+    """Return what this machine is: CPU model, core count, kernel and its command line."""
+    cpuinfo = _first_lines("/proc/cpuinfo")
+    model = next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), "")
+    return {
+        "cpu": model or platform.machine(),
+        "cores": os.cpu_count(),
+        "cores_allowed": sorted(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "kernel_version": platform.version(),
+        "kernel_command_line": " ".join(_first_lines("/proc/cmdline")),
+    }
+
+
+def create_ledger(directory: Path, header: Mapping[str, Any]) -> None:
+    """Make `directory` with its header and empty record files; an earlier ledger in it is replaced.
+
+    Raises UsageError when it cannot be written, or holds something that is not a ledger.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        strangers = sorted(p.name for p in directory.iterdir() if p.name not in {HEADER, *RECORDS})
+        if strangers and not (directory / HEADER).exists():
+            raise UsageError(
+                f"{directory} already holds {strangers[0]!r} and is not a ledger; "
+                f"a ledger needs a folder of its own: name a new one"
+            )
+        for name in RECORDS:
+            (directory / name).write_bytes(b"")
+        write_header(directory, header)
+    except OSError as exc:
+        raise UsageError(
+            f"the ledger {directory} cannot be written ({exc.strerror}); choose a folder you may write to"
+        ) from exc
+
+
+def write_header(directory: Path, header: Mapping[str, Any]) -> None:
+    """Replace the header in one step: a reader sees the old one or the new one. Raises OSError."""
+    text = json.dumps(header, indent=2, ensure_ascii=False, default=str)
+    unfinished = directory / f".{HEADER}.new"
+    unfinished.write_text(text + "\n", encoding="utf-8", errors="replace")
+    unfinished.replace(directory / HEADER)
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("lalelu", "numpy", *packages):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed as a package"
+    return versions
+
+
+def _first_lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()[:64]
+    except OSError:
+        return []  # a machine without /proc has no such fact to tell

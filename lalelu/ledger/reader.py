@@ -1,0 +1,108 @@
+"""Read a ledger back, whole or damaged: what is there is returned, what is wrong is said. Reads files."""
+
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lalelu.errors import UsageError
+from lalelu.ledger.schema import FRAME_DTYPE, HEADER, LEDGER_VERSION, RECORDS, VERSION_KEY
+
+_RULE = (
+    f"a ledger is a directory with {HEADER} and the files {', '.join(RECORDS)}, as `lalelu run --log` makes"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEvent:
+    """Something that happened beside the frames: a reload, a loss, a recovery."""
+
+    at_ns: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One run's rows."""
+
+    path: Path
+    header: dict[str, Any]  # empty when it could not be read
+    frames: NDArray[np.void]  # (N,), FRAME_DTYPE
+    notes: NDArray[np.void]  # (M,), NOTE_DTYPE
+    events: tuple[LedgerEvent, ...]
+    problems: tuple[str, ...]  # what was damaged or missing, one sentence each
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Return the ledger in the directory `path`; truncated or missing files are told in `problems`.
+
+    Raises UsageError when `path` is no ledger, holds nothing readable, or has another version's layout.
+    """
+    if not path.is_dir():
+        what = "is a file" if path.exists() else "does not exist"
+        raise UsageError(f"{path} {what}; {_RULE}")
+    problems: list[str] = []
+    header = _read_header(path / HEADER, problems)
+    version = header.get(VERSION_KEY, LEDGER_VERSION)
+    if version != LEDGER_VERSION:
+        raise UsageError(
+            f"{path / HEADER}: {VERSION_KEY} is {version!r}; this lalelu reads version {LEDGER_VERSION}: "
+            f"read it with the lalelu that wrote it"
+        )
+    rows = {name: _read_records(path / name, dtype, problems) for name, dtype in RECORDS.items()}
+    if VERSION_KEY not in header and not any(len(array) for array in rows.values()):
+        raise UsageError(f"{path} holds nothing that can be read as a ledger ({problems[0]}); {_RULE}")
+    if header and header.get("closed") is not True:
+        problems.append(f"{path / HEADER}: the recording was not closed; its last rows may be missing")
+    backwards = _backwards(rows["frames"])
+    if backwards:
+        problems.append(f"{path / 'frames'}: {backwards} rows have stamps that run backwards")
+    events = tuple(
+        LedgerEvent(int(at_ns), kind.decode("ascii", "replace"), text.decode("utf-8", "replace"))
+        for at_ns, kind, text in rows["events"].tolist()
+    )
+    return Ledger(path, header, rows["frames"], rows["notes"], events, tuple(problems))
+
+
+def _read_header(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        header = json.loads(path.read_bytes())
+    except OSError as exc:
+        problems.append(f"{path} cannot be read ({exc.strerror}); read without it")
+    except (ValueError, RecursionError) as exc:  # RecursionError: thousands of nested brackets
+        problems.append(f"{path} is not JSON ({str(exc)[:80]}); read without it")
+    else:
+        if isinstance(header, dict):
+            if VERSION_KEY not in header:
+                problems.append(f"{path} has no {VERSION_KEY}; read as version {LEDGER_VERSION}")
+            return header
+        problems.append(f"{path} holds no JSON object; read without it")
+    return {}
+
+
+def _read_records(path: Path, dtype: np.dtype[np.void], problems: list[str]) -> NDArray[np.void]:
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        problems.append(f"{path} cannot be read ({exc.strerror}); taken as empty")
+        return np.empty(0, dtype)
+    whole, rest = divmod(len(data), dtype.itemsize)
+    if rest:
+        problems.append(
+            f"{path} ends inside a record ({rest} of {dtype.itemsize} bytes); that last one is left out"
+        )
+    return np.frombuffer(data, dtype, count=whole)
+
+
+def _backwards(frames: NDArray[np.void]) -> int:
+    """Count rows whose stamps are not in the order in which they are made."""
+    stamps = [name for name in FRAME_DTYPE.names or () if name.endswith("_ns")]
+    wrong = np.zeros(len(frames), bool)
+    for earlier, later in itertools.pairwise(stamps):
+        wrong |= frames[later] < frames[earlier]
+    return int(wrong.sum())

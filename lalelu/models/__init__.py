@@ -1,0 +1,1 @@
+"""Offline work on model files: fetch, import, convert."""

@@ -1,0 +1,85 @@
+"""Where model files are kept, and how they come to lie there whole. Reads and writes files."""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lalelu.errors import UsageError
+
+
+def cache_dir() -> Path:
+    """Return the folder of fetched and made files; it may not be there yet.
+
+    $LALELU_CACHE, else $CACHE_DIRECTORY (systemd), else $XDG_CACHE_HOME/lalelu, else ~/.cache/lalelu.
+    """
+    if own := os.environ.get("LALELU_CACHE"):
+        return Path(own)
+    if systemd := os.environ.get("CACHE_DIRECTORY"):
+        return Path(systemd.partition(":")[0])  # a unit with several names them all
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "lalelu"
+    return Path.home() / ".cache" / "lalelu"
+
+
+def digest(path: Path) -> str | None:
+    """Return a file's SHA-256 in hex, None when it is not there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise UsageError(
+            f"{path} cannot be read ({exc.strerror}); set its rights, or set LALELU_CACHE to another folder"
+        ) from exc
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what is written there takes its place at once, or not at all.
+
+    Raises UsageError when the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as exc:
+        raise not_writable(path.parent, exc) from exc
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # mkstemp's files are for their owner only; a service may run as another user
+        temporary.replace(path)
+    except OSError as exc:
+        raise not_writable(path, exc) from exc
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def not_writable(path: Path, exc: OSError) -> UsageError:
+    """Return the error of a folder or file that cannot be written."""
+    return UsageError(
+        f"the model cache {path} cannot be written ({exc.strerror or exc}); make room or set its rights, "
+        "or set LALELU_CACHE to a folder of yours"
+    )
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Hold the cache's lock `name`: a second process that wants the same waits, then finds it done."""
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / f".{name}.lock").open("a")
+    except OSError as exc:
+        raise not_writable(folder, exc) from exc
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # ends with the file, or with the process
+        yield

@@ -1,0 +1,44 @@
+"""Check that an ONNX file of the user's is a model of the family it is imported as. Pure."""
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # comes with onnx, without types
+from onnx import helper
+
+from lalelu.errors import UsageError
+from lalelu.models.catalogue import Model
+
+
+def check(data: bytes, row: Model, name: str) -> None:
+    """Raise UsageError unless `data` is a valid ONNX model with the input and output of `row`'s family."""
+    try:
+        model = onnx.load_model_from_string(data)
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError, ValueError) as exc:
+        raise UsageError(f"{name} is not a whole ONNX model ({_first_line(exc)}); get it again") from exc
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    for kind, values, shape, dtype in (
+        ("input", inputs, row.input_shape, np.dtype(np.int32)),
+        ("output", list(model.graph.output), row.output_shape, np.dtype(np.float32)),
+    ):
+        found = [f"{_type(value)} {_shape(value)}" for value in values]
+        wanted = f"{dtype} {shape}"
+        if found != [wanted]:
+            raise UsageError(
+                f"{name} has the {kind} {' and '.join(found) or 'none'}; {row.name} ({row.family}) has "
+                f"{wanted}: import it under the name of its own family and size"
+            )
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().partition("\n")[0]
+
+
+def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
+    dims = value.type.tensor_type.shape.dim
+    return tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims)
+
+
+def _type(value: onnx.ValueInfoProto) -> str:
+    return str(helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))

@@ -1,0 +1,202 @@
+"""The model files that runtimes open: converted on first use, or the user's own. Reads and writes files."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from lalelu.errors import UsageError
+from lalelu.models import catalogue, fetch
+from lalelu.models.cache import cache_dir, digest, lock, not_writable, replacing
+from lalelu.models.catalogue import Model
+from lalelu.models.progress import Progress, Silent, StderrProgress
+
+# what decides the converted file: a change in any of them makes a new one
+CONVERTER: Final = ("graph.py", "kernels.py", "onnx_export.py", "onnx_ops.py", "simplify.py", "tfjs.py")
+
+Kind: TypeAlias = Literal["onnx", "saved-model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A model that the user brought; it takes the catalogue's place under its name."""
+
+    path: Path
+    origin: str
+
+
+def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
+    """Return the ONNX file of a model, fetching and converting it where needed.
+
+    Input `input`: int32 (1, S, S, 3) RGB; output `output_0`: float32, as in the catalogue. A damaged file is
+    made again (which is said). Raises UsageError for an unknown name, MissingError when no source gives its
+    files.
+    """
+    row, news = catalogue.find(model), progress or StderrProgress()
+    if own := imported(row):
+        return _intact(own, row)
+    path = cache_dir() / "onnx" / f"{row.name}-{_version(row)}.onnx"
+    if _is_whole(path, Silent()):
+        return path
+    fetch.fetch([row], news)
+    with lock("convert"):
+        if not _is_whole(path, news):
+            from lalelu.models import onnx_export, tfjs
+
+            news.say(f"converting {row.name} to ONNX")
+            graph = tfjs.read(*(fetch.folder() / file.name for file in row.files))
+            _store(path, onnx_export.to_onnx(graph, row.name))
+    return path
+
+
+def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
+    """Return the folder of a model's TensorFlow SavedModel, made on first use.
+
+    Raises MissingError without the tensorflow extra, UsageError when the user imported another model here.
+    """
+    row, news = catalogue.find(model), progress or StderrProgress()
+    if own := imported(row):
+        raise UsageError(
+            f"model {row.name!r} is your own import ({own.origin}), of which there is no SavedModel; "
+            f"`lalelu model import {row.name} --remove` brings the catalogue's back"
+        )
+    path = cache_dir() / "saved-model" / f"{row.name}-{_version(row, 'savedmodel.py')}"
+    if path.is_dir():  # it was renamed into place when it was complete
+        return path
+    from lalelu.models import savedmodel, tfjs
+
+    savedmodel.tensorflow()  # before anything is fetched
+    fetch.fetch([row], news)
+    with lock("convert"):
+        if not path.is_dir():
+            news.say(f"writing {row.name} as a SavedModel")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            try:
+                savedmodel.write(tfjs.read(*(fetch.folder() / file.name for file in row.files)), temporary)
+                temporary.chmod(0o755)  # mkdtemp's folders are for their owner only
+                temporary.rename(path)
+            except OSError as exc:
+                raise not_writable(path, exc) from exc
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def imported(row: Model) -> Import | None:
+    """Return the user's own file for a model, None where there is none."""
+    path = _own(row)
+    if not path.is_file():
+        return None
+    try:
+        note = json.loads(path.with_suffix(".json").read_text())
+        return Import(path, str(note["origin"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Import(path, "of unknown origin")  # `_intact` refuses it on use
+
+
+def is_ready(row: Model) -> bool:
+    """Tell whether a model can be used without the network."""
+    ready = cache_dir() / "onnx" / f"{row.name}-{_version(row)}.onnx"
+    return imported(row) is not None or ready.is_file() or fetch.is_cached(row)
+
+
+def import_onnx(model: str, file: Path) -> Path:
+    """Take the user's ONNX file as model `model`.
+
+    Raises UsageError when it is no ONNX model, or not one with the shapes of the model's family.
+    """
+    row = catalogue.find(model)
+    from lalelu.models import onnx_check
+
+    try:
+        data = file.read_bytes()
+    except OSError as exc:
+        raise UsageError(f"{file} cannot be read ({exc.strerror}); give an ONNX file") from exc
+    onnx_check.check(data, row, str(file))
+    return _keep(row, data, f"ONNX {file.resolve()}")
+
+
+def import_saved_model(model: str, folder: Path) -> Path:
+    """Convert the user's SavedModel (from Kaggle) and take it as model `model`.
+
+    Raises MissingError without the tensorflow extra, UsageError for a folder or graph that is not known.
+    """
+    row = catalogue.find(model)
+    from lalelu.models import onnx_check, onnx_export, savedmodel
+
+    data = onnx_export.to_onnx(savedmodel.read(folder, row.input_shape), row.name)
+    onnx_check.check(data, row, str(folder))
+    return _keep(row, data, f"SavedModel {folder.resolve()}")
+
+
+def remove_import(model: str) -> bool:
+    """Forget the user's own file for a model; tells whether there was one."""
+    path = _own(catalogue.find(model))
+    there = path.is_file()
+    path.unlink(missing_ok=True)
+    path.with_suffix(".json").unlink(missing_ok=True)
+    return there
+
+
+def _own(row: Model) -> Path:
+    return cache_dir() / "imported" / f"{row.name}.onnx"
+
+
+def _keep(row: Model, data: bytes, origin: str) -> Path:
+    path = _own(row)
+    with lock("import"):
+        # the file last: a note without its file says nothing, a file without its note is refused
+        with replacing(path.with_suffix(".json")) as temporary:
+            note = {"origin": origin, "sha256": hashlib.sha256(data).hexdigest()}
+            temporary.write_text(json.dumps(note))
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    return path
+
+
+def _intact(own: Import, row: Model) -> Path:
+    try:
+        expected = json.loads(own.path.with_suffix(".json").read_text())["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        expected = None
+    if digest(own.path) != expected:
+        raise UsageError(
+            f"your own file for model {row.name!r}, {own.path}, is not the one that was imported "
+            f"({own.origin}); `lalelu model import {row.name} --onnx FILE` imports it again, "
+            "`--remove` brings the catalogue's back"
+        )
+    return own.path
+
+
+def _version(row: Model, *more: str) -> str:
+    """Return 12 hex digits that change with the converter's code and with the model's files."""
+    here = Path(__file__).parent
+    state = hashlib.sha256()
+    for name in (*CONVERTER, *more):
+        state.update((here / name).read_bytes())
+    for file in row.files:
+        state.update(file.sha256.encode())
+    return state.hexdigest()[:12]
+
+
+def _is_whole(path: Path, progress: Progress) -> bool:
+    try:
+        expected = path.with_suffix(".sha256").read_text().strip()
+    except FileNotFoundError:
+        expected = ""
+    got = digest(path)
+    if got is not None and got != expected:
+        progress.say(f"{path} is damaged ({path.stat().st_size} bytes): making it again")
+    return got is not None and got == expected
+
+
+def _store(path: Path, data: bytes) -> None:
+    # the checksum last: a file without one is made again
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    with replacing(path.with_suffix(".sha256")) as temporary:
+        temporary.write_text(hashlib.sha256(data).hexdigest() + "\n")

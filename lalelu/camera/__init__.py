@@ -1,0 +1,1 @@
+"""Sources of frames: one port, an adapter a file."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from lalelu.registry import AdapterOptions
 from lalelu.types import Frame
 
 ADAPTERS: Final[dict[str, str]] = {
@@ -27,9 +26,10 @@ class CameraFacts:
 
 
 class Camera(Protocol):
-    """A source of frames. Constructors keep; `open()` acts."""
+    """A source of frames. Constructors keep; `open()` acts.
 
-    Options: type[AdapterOptions]
+    An adapter is built by `registry.from_uri` and carries its option schema as `Options`.
+    """
 
     def open(self) -> CameraFacts:
         """Start the device. Raises MissingError when it is not there, UsageError when it refuses an option."""

@@ -1,0 +1,1 @@
+"""A drummer who is filmed without a camera, with exact truth."""

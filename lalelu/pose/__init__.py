@@ -1,0 +1,1 @@
+"""Frames to keypoints: runtimes know tensors, decoders know models."""

@@ -1,0 +1,1 @@
+"""Inference libraries behind one port, one file each."""

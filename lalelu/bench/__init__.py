@@ -1,0 +1,1 @@
+"""Benchmarks: one worker process per variant, all on one core, taking turns."""

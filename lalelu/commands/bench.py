@@ -1,0 +1,120 @@
+"""`lalelu bench inference`: the runtimes side by side on this machine. Starts processes, fetches models."""
+
+import argparse
+import json
+import os
+import sys
+from importlib.util import find_spec
+from typing import Final, Literal
+
+from lalelu.bench.inference import Comparison, compare, table
+from lalelu.bench.worker import Variant
+from lalelu.errors import LaleluError, MissingError, UsageError
+from lalelu.models.progress import StderrProgress
+from lalelu.models.store import onnx_path, saved_model_path
+from lalelu.pose.port import RUNTIMES
+from lalelu.registry import did_you_mean
+
+# runtime -> the precisions it is measured in on a CPU
+PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
+    "openvino": ("bf16", "f32"),
+    "onnxruntime": ("f32",),
+    "tensorflow": ("f32",),
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare what may be measured, and the options."""
+    subparsers = parser.add_subparsers(dest="subject", required=True, metavar="SUBJECT")
+    inference = subparsers.add_parser(
+        "inference",
+        help="runtimes on the pose networks",
+        description="Compare runtimes on random pictures: a process each, one core, in turns.",
+        allow_abbrev=False,
+    )
+    inference.add_argument("--model", default="lightning,thunder", help="names, by commas (%(default)s)")
+    inference.add_argument("--runtimes", default=",".join(RUNTIMES), help="names, by commas (%(default)s)")
+    inference.add_argument(
+        "--warmups", type=int, default=100, help="runs before the clock counts (%(default)s)"
+    )
+    inference.add_argument("--runs", type=int, default=2000, help="runs of each variant (%(default)s)")
+    inference.add_argument("--core", type=int, help="the core they share (the last one allowed)")
+    inference.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; 0 when done."""
+    core = _core(args.core)
+    if args.runs < 1 or args.warmups < 0:
+        raise UsageError(
+            f"--runs is {args.runs} and --warmups {args.warmups}; allowed 1 or more, and 0 or more"
+        )
+    runtimes = _names(args.runtimes)
+    for name in runtimes:
+        if name not in RUNTIMES:
+            raise UsageError(
+                f"--runtimes has {name!r}; known are {', '.join(RUNTIMES)}{did_you_mean(name, RUNTIMES)}"
+            )
+    comparisons = [_compare(model, runtimes, core, args) for model in _names(args.model)]
+    if args.json:
+        print(json.dumps({"inference": [comparison.as_json() for comparison in comparisons]}))
+    else:
+        print("\n\n".join(table(comparison) for comparison in comparisons))
+    return 0
+
+
+def _compare(model: str, runtimes: list[str], core: int, args: argparse.Namespace) -> Comparison:
+    progress = StderrProgress()
+    variants: list[Variant] = []
+    left_out: dict[str, str] = {}
+    onnx = str(
+        onnx_path(model, progress=progress)
+    )  # an unknown model, or none to be had, ends the command here
+    for runtime in runtimes:
+        path = onnx
+        if runtime == "tensorflow":
+            if find_spec("tensorflow") is None:  # asked before a SavedModel is made, which needs it too
+                left_out[runtime] = "not installed; `pip install 'lalelu[tensorflow]'` brings it"
+                continue
+            try:
+                path = str(saved_model_path(model, progress=progress))
+            except MissingError as exc:
+                left_out[runtime] = str(exc)
+                continue
+        variants += [Variant(runtime, precision, model, path, core) for precision in PRECISIONS[runtime]]
+    return compare(
+        model,
+        variants,
+        core=core,
+        warmups=args.warmups,
+        runs=args.runs,
+        progress=progress.say,
+        left_out=left_out,
+    )
+
+
+def _core(asked: int | None) -> int:
+    allowed = os.sched_getaffinity(0)
+    if asked is None:
+        return max(allowed)
+    if asked not in allowed:
+        raise UsageError(f"--core is {asked}; this process may use {sorted(allowed)}")
+    return asked
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"a list of names is {text!r}; write one name or more, with commas between")
+    return list(dict.fromkeys(names))
+
+
+def main() -> int:
+    """Run as a script: `tools/bench_inference.py` takes the options of `lalelu bench inference`."""
+    parser = argparse.ArgumentParser(prog="bench", allow_abbrev=False)
+    configure(parser)
+    try:
+        return run(parser.parse_args(["inference", *sys.argv[1:]]))
+    except LaleluError as exc:
+        print(exc, file=sys.stderr)
+        return exc.exit_code

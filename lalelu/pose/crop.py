@@ -1,0 +1,123 @@
+"""The square of the picture that the network looks at, and how it follows the player. Pure.
+
+MoveNet was made to look at a square around the person found in the frame before; a distant player would
+otherwise fill a fifth of its picture. Its reference use follows the whole body; here the square follows the
+torso and keeps the wrists in, because the hands play.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lalelu.pose.body import Torso
+from lalelu.skeleton import COCO17
+
+# Lengths in shoulder widths.
+BASE_SIDE: Final = 3.4  # best of those tried on rendered drummers moved by real motion capture
+MAX_SIDE: Final = 5.5  # both arms stretched out
+CENTRE_DROP: Final = 0.35  # below mid-shoulder: head (1 up) and lap (1.7 down) have equal margins
+WRIST_MARGIN: Final = (
+    0.35  # the hand goes on for 0.4 beyond the wrist, and a net sees little at the very edge
+)
+# The square stands still while the player sways within this share of its side: each move of the square
+# changes the network's picture and shows as noise in the keypoints.
+LEASH: Final = 0.06
+SIZE_LEASH: Final = 0.08
+FOLLOW_TAU_S: Final = 0.25  # low-pass of the torso that drags the leash: strokes (2..7 Hz) shake it
+REACH_TAU_S: Final = 5.0  # how slowly a far reach is forgotten: a crash cymbal comes once a bar or two
+REACH_SCORE: Final = 0.2  # the score above which MoveNet's reference use believes a keypoint
+_REACHING: Final = [COCO17.index(name) for name in ("left_elbow", "right_elbow", "left_wrist", "right_wrist")]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A square in the upright picture, in image heights. It may reach beyond the picture."""
+
+    x: float  # centre
+    y: float
+    side: float
+
+
+def whole(aspect: float) -> Crop:
+    """Return the square around the whole picture of `aspect` = width / height (letterbox)."""
+    return Crop(0.5 * aspect, 0.5, max(aspect, 1.0))
+
+
+def around(region: tuple[float, float, float, float], aspect: float) -> Crop:
+    """Return where to look for a player whose torso is in `region` (left, top, right, bottom, image heights).
+
+    At least one image height, twice the region, never more than the whole picture.
+    """
+    left, top, right, bottom = region
+    everything = whole(aspect)
+    side = max(1.0, 2.0 * max(right - left, bottom - top))
+    if side >= everything.side:
+        return everything
+    return Crop(0.5 * (left + right), 0.5 * (top + bottom), side)
+
+
+class CropFollower:
+    """Moves a square with the player's torso, smoothly, in musical time."""
+
+    def __init__(self) -> None:
+        self._crop: Crop | None = None
+        self._at_ns = 0
+        self._x = self._y = self._size = self._reach = 0.0  # filtered; reach from the square's centre
+
+    def forget(self) -> None:
+        """Begin anew with the next player."""
+        self._crop = None
+
+    def follow(
+        self,
+        captured_ns: int,
+        torso: Torso,
+        xy: NDArray[np.float32],
+        score: NDArray[np.float32],
+        aspect: float,
+    ) -> Crop:
+        """Return the square for the next frame, from the player's torso and pose captured at `captured_ns`.
+
+        `xy` (17, 2) image heights, `score` (17,) 0..1, `aspect` the picture's width / height. The square is
+        never larger than the whole picture's.
+        """
+        if self._crop is None:
+            self._x, self._y, self._size = torso.x, torso.y, torso.size
+            self._reach = 0.0
+            elapsed_s = 0.0
+        else:
+            elapsed_s = max(captured_ns - self._at_ns, 0) * 1e-9
+            share = 1.0 - math.exp(-elapsed_s / FOLLOW_TAU_S)
+            self._x += share * (torso.x - self._x)
+            self._y += share * (torso.y - self._y)
+            self._size += share * (torso.size - self._size)
+        self._at_ns = captured_ns
+        x, y = self._x, self._y + CENTRE_DROP * self._size
+        self._reach = max(self._reach * math.exp(-elapsed_s / REACH_TAU_S), self._farthest(x, y, xy, score))
+        wanted = max(BASE_SIDE * self._size, 2.0 * (self._reach + WRIST_MARGIN * self._size))
+        side = min(wanted, MAX_SIDE * self._size, whole(aspect).side)
+        old = self._crop
+        if old is None:
+            self._crop = Crop(x, y, side)
+        else:
+            side = min(max(old.side, side / (1.0 + SIZE_LEASH)), side * (1.0 + SIZE_LEASH))
+            slack = LEASH * side
+            self._crop = Crop(_drag(old.x, x, slack), _drag(old.y, y, slack), side)
+        return self._crop
+
+    @staticmethod
+    def _farthest(x: float, y: float, xy: NDArray[np.float32], score: NDArray[np.float32]) -> float:
+        farthest = 0.0
+        places, scores = xy.tolist(), score.tolist()
+        for limb in _REACHING:
+            if scores[limb] >= REACH_SCORE:
+                px, py = places[limb]
+                farthest = max(farthest, abs(px - x), abs(py - y))
+        return farthest
+
+
+def _drag(held: float, target: float, slack: float) -> float:
+    return min(max(held, target - slack), target + slack)

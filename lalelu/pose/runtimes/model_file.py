@@ -1,0 +1,54 @@
+"""What every runtime says about a model file or an input that it cannot use. Reads a file's first byte."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from lalelu.errors import MissingError, UsageError
+from lalelu.pose.port import TensorSpec
+
+REMEDY: Final = "`lalelu model fetch NAME` brings it anew"
+ONNX_FIRST_BYTE: Final = b"\x08"  # every ONNX file begins with its ir_version: protobuf field 1, a varint
+
+
+def unusable(path: Path, reason: str) -> MissingError:
+    """Return the one sentence for a model that cannot be loaded."""
+    first_line = next((line.strip() for line in reason.splitlines() if line.strip()), "no reason given")
+    return MissingError(f"model {path} cannot be loaded: {first_line.rstrip('.')}; {REMEDY}")
+
+
+def require_onnx(path: Path) -> None:
+    """Refuse a path that is no ONNX file before a vendor guesses at its format. Raises MissingError."""
+    if not path.is_file():
+        raise MissingError(f"model {path} is not there; {REMEDY}")
+    with path.open("rb") as file:
+        if file.read(1) != ONNX_FIRST_BYTE:
+            raise unusable(path, "it is not an ONNX file, or a damaged one")
+
+
+def require_f32(runtime: str, precision: str) -> None:
+    """Refuse bf16 for a runtime that computes in f32 only. Raises MissingError."""
+    if precision == "bf16":
+        raise MissingError(
+            f"pose.precision is bf16, which runtime {runtime!r} does not offer on a CPU; "
+            "choose auto or f32, or pose.runtime: openvino"
+        )
+
+
+def check_inputs(specs: Sequence[TensorSpec], inputs: Sequence[NDArray[Any]]) -> None:
+    """Compare arrays with what the network takes. Raises UsageError for another number, shape or dtype."""
+    given = [(array.shape, array.dtype, array.flags.c_contiguous) for array in inputs]
+    wanted = [(spec.shape, spec.dtype, True) for spec in specs]
+    if given != wanted:
+        raise UsageError(
+            f"the network's inputs were {[f'{shape} {dtype}' for shape, dtype, _ in given]}; "
+            f"it takes {[f'{shape} {dtype}' for shape, dtype, _ in wanted]}, each contiguous"
+        )
+
+
+def check_open(ready: bool, runtime: str) -> None:
+    """Raise UsageError when a runtime is used before `open()` or after `close()`."""
+    if not ready:
+        raise UsageError(f"runtime {runtime!r} is not open; call open() before infer()")

@@ -1,0 +1,113 @@
+"""Cut a square out of the camera's picture for the network: scaled, turned, in RGB. Pure.
+
+The square is laid on whole camera pixels, and the caller is told where: then `cv2.resize` does what an affine
+warp would, in half the time, and no keypoint is shifted.
+"""
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lalelu.pose.crop import Crop
+from lalelu.pose.orientation import Orientation
+
+# Bilinear sampling looks at 2 x 2 pixels: at 2 camera pixels or more per network pixel it would skip some,
+# and edges would flicker. There the picture is halved first, by averaging, as often as needed.
+SKIPPING_RATIO: Final = 2.0
+COLOUR_DIMENSIONS: Final = 3
+_TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+class Sampler:
+    """Fills the network's picture; buffers are made when the camera's size or the square's changes."""
+
+    def __init__(self, side: int, orientation: Orientation) -> None:
+        self._side = side
+        self._orientation = orientation
+        self._turn = _TURNS.get(orientation.rotate)
+        self._rgb = np.zeros((side, side, 3), np.uint8)
+        self._shape: tuple[int, ...] = ()
+        self._to_camera: NDArray[np.float64] = np.eye(3)
+        self._to_upright: NDArray[np.float64] = np.eye(3)
+        self._upright_height = 1
+        self._halves: list[NDArray[np.uint8]] = []
+        self._sampled = self._turned = self._square = np.zeros((0, 0), np.uint8)
+        self._filled: tuple[int, int, int, int] = (0, 0, 0, 0)  # left, top, right, bottom in `_square`
+
+    def sample(self, image: NDArray[np.uint8], crop: Crop, out: NDArray[Any]) -> Crop:
+        """Write `crop` of the camera's `image`, (H, W, 3) BGR or (H, W) grey, to `out` (side, side, 3) RGB.
+
+        Values 0..255 in the dtype of `out`; black outside the picture. Returns the square really sampled:
+        the nearest on whole pixels.
+        """
+        if image.shape != self._shape:
+            self._take_size(image.shape)
+        side = crop.side * self._upright_height
+        x, y, _ = (
+            self._to_camera @ (crop.x * self._upright_height, crop.y * self._upright_height, 1.0)
+        ).tolist()
+        halvings = 0
+        while side / (self._side << halvings) >= SKIPPING_RATIO:
+            halvings += 1
+        unit = 1 << halvings
+        size = max(round(side / unit), 1)
+        left, top = round(x / unit - 0.5 * size), round(y / unit - 0.5 * size)
+        square = self._cut(self._halved(image, halvings), left, top, size)
+        cv2.resize(square, (self._side, self._side), dst=self._sampled, interpolation=cv2.INTER_LINEAR)
+        self._write(out)
+        centre = self._to_upright @ ((left + 0.5 * size) * unit, (top + 0.5 * size) * unit, 1.0)
+        x, y, _ = (centre / self._upright_height).tolist()
+        return Crop(x, y, size * unit / self._upright_height)
+
+    def _take_size(self, shape: tuple[int, ...]) -> None:
+        height, width = shape[:2]
+        self._shape = shape
+        self._to_camera = self._orientation.to_camera(width, height)
+        self._to_upright = np.linalg.inv(self._to_camera).astype(np.float64)
+        _, self._upright_height = self._orientation.upright_size(width, height)
+        self._halves = []
+        self._sampled = np.zeros((self._side, self._side, *shape[2:]), np.uint8)
+        self._turned = np.zeros_like(self._sampled)
+        self._square = np.zeros((0, 0, *shape[2:]), np.uint8)
+
+    def _halved(self, image: NDArray[np.uint8], halvings: int) -> NDArray[np.uint8]:
+        """Return the picture averaged down; an odd last row or column is left out."""
+        while len(self._halves) < halvings:
+            height, width = (self._halves[-1] if self._halves else image).shape[:2]
+            self._halves.append(
+                np.zeros((max(height // 2, 1), max(width // 2, 1), *image.shape[2:]), np.uint8)
+            )
+        for half in self._halves[:halvings]:
+            height, width = half.shape[:2]
+            even = image[: 2 * height, : 2 * width]
+            cv2.resize(even, (width, height), dst=half, interpolation=cv2.INTER_AREA)
+            image = half
+        return image
+
+    def _cut(self, image: NDArray[np.uint8], left: int, top: int, size: int) -> NDArray[np.uint8]:
+        """Return the square, with black where it reaches beyond the picture."""
+        height, width = image.shape[:2]
+        # where the picture lies in the square; empty when the player left far to one side
+        x0, y0 = min(max(-left, 0), size), min(max(-top, 0), size)
+        x1, y1 = max(min(width - left, size), x0), max(min(height - top, size), y0)
+        if (x0, y0, x1, y1) == (0, 0, size, size):
+            return image[top : top + size, left : left + size]
+        if self._square.shape[0] != size:
+            self._square = np.zeros((size, size, *image.shape[2:]), np.uint8)
+        elif self._filled != (x0, y0, x1, y1):
+            self._square.fill(0)
+        self._filled = (x0, y0, x1, y1)
+        self._square[y0:y1, x0:x1] = image[top + y0 : top + y1, left + x0 : left + x1]
+        return self._square
+
+    def _write(self, out: NDArray[Any]) -> None:
+        picture = self._sampled
+        if self._turn is not None:
+            picture = cv2.rotate(picture, self._turn, dst=self._turned)  # type: ignore[assignment]  # stays uint8
+        if self._orientation.mirror:
+            picture = cv2.flip(picture, 1, dst=picture)  # type: ignore[assignment]  # stays uint8
+        to_rgb = cv2.COLOR_BGR2RGB if picture.ndim == COLOUR_DIMENSIONS else cv2.COLOR_GRAY2RGB
+        cv2.cvtColor(picture, to_rgb, dst=self._rgb)
+        np.copyto(out, self._rgb)

@@ -29,6 +29,10 @@ class LostError(LaleluError):
     exit_code = 4
 
 
+class PortLostError(LostError):
+    """A MIDI port that was there has gone."""
+
+
 class EndOfStreamError(LaleluError):
     """A finite source (a film, a take, a simulated camera with an end) has delivered its last frame."""
 

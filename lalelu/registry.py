@@ -58,7 +58,7 @@ def parse_uri(uri: str) -> tuple[str, str, dict[str, str]]:
     """
     name, colon, rest = uri.partition(":")
     if not colon or not name:
-        raise UsageError(f"{uri!r} is not an adapter address; write NAME:TARGET?option=value, as in sim:?bpm=120")
+        raise UsageError(f"{uri!r} is no address; write NAME:TARGET?option=value, as in sim:?bpm=120")
     target, _, query = rest.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     options = dict(pairs)

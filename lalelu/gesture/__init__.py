@@ -1,0 +1,1 @@
+"""Keypoints to hits. Pure: time comes in the arguments."""

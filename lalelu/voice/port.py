@@ -2,7 +2,6 @@
 
 from typing import Final, Protocol
 
-
 ADAPTERS: Final[dict[str, str]] = {
     "virtual": "lalelu.voice.outputs.rtmidi:VirtualOutput",
     "port": "lalelu.voice.outputs.rtmidi:PortOutput",

@@ -117,7 +117,7 @@ class SimulatedCamera:
     Options: type[AdapterOptions] = SimulatedCameraOptions
 
     def __init__(self, options: SimulatedCameraOptions) -> None:
-        self._options = options
+        self.options = options
         self._settings = options.film
         self._period_ns = 1e9 / (options.fps * options.speed)
         self._lag_ns = round(options.exposure_ms * 1e6 / options.speed / 2 + options.transfer_ms * 1e6)
@@ -136,7 +136,7 @@ class SimulatedCamera:
         Raises MissingError where memory for the ring is missing, UsageError for a core that is not there.
         """
         self.close()
-        options, settings = self._options, self._settings
+        options, settings = self.options, self._settings
         if options.core is not None and options.core >= (os.cpu_count() or 1):
             raise UsageError(
                 f"sim: core is {options.core}; this machine has cores 0..{(os.cpu_count() or 1) - 1}; "
@@ -240,7 +240,7 @@ class SimulatedCamera:
         Times are on the camera's clock, from frame 0's `captured_ns` (with `speed` below 1 they are stretched
         as the frames are). `until_ns` (same clock) asks for another end.
         """
-        speed = self._options.speed
+        speed = self.options.speed
         end_ns = (self._next - 1) * self._period_ns if until_ns is None else until_ns
         hits = self._offline().truth(0.0, end_ns * speed * 1e-9)
         return tuple(

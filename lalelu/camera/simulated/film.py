@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lalelu.camera.simulated.drummer import POINT, SHOULDER_WIDTH, SHOULDER_Y, Drummer
 from lalelu.camera.simulated.figure import BODY, SEAT, Painter, Picture, bounds, forearm, upper_arms, view
-from lalelu.camera.simulated.groove import HIT_POSITIONS, LEFT, RIGHT, TruthHit
+from lalelu.camera.simulated.groove import LEFT, RIGHT, TruthHit, hit_position
 from lalelu.camera.simulated.scene import LOOKS, LookName, room
 from lalelu.skeleton import COCO17
 
@@ -85,14 +85,14 @@ class Film:
         self._sum = np.empty((height, width, 3), np.float32)
 
     def _pads(self) -> dict[tuple[str, int], NDArray[np.float64]]:
-        """Where the wrists hit (m), so that a camera straight in front sees them at HIT_POSITIONS."""
+        """Where the wrists hit (m), so that a camera straight in front sees them at their `hit_position`."""
         s = self.settings
         front = view(s.width, s.height, s.distance, 0.0, s.camera_height)
         shoulders = np.array([[-SHOULDER_WIDTH / 2, SHOULDER_Y, 0.0], [SHOULDER_WIDTH / 2, SHOULDER_Y, 0.0]])
         seen, _ = front.project(shoulders)
         unit, middle = seen[1, 0] - seen[0, 0], seen.mean(axis=0)
         return {
-            (pad, hand): front.on_plane(middle - unit * np.array(HIT_POSITIONS[pad]), z)
+            (pad, hand): front.on_plane(middle - unit * np.array(hit_position(pad, hand)), z)
             for (pad, hand), z in _PAD_Z.items()
         }
 

@@ -17,13 +17,17 @@ LIMBS: Final = ("left_wrist", "right_wrist")
 # Where the wrist is at the hit, in body units: shoulder widths from the point between the shoulders,
 # x to the player's right, y up, as the camera in front of the player sees it.
 HIT_POSITIONS: Final[dict[str, tuple[float, float]]] = {
-    "hihat": (-0.75, -0.75),
-    "snare": (-0.25, -1.15),
+    "hihat": (-0.85, -0.75),
+    "snare": (-0.2, -1.15),
     "tom": (0.15, -0.6),
     "floor_tom": (0.75, -1.15),
     "ride": (1.2, -0.6),
     "crash": (-0.85, -0.05),
 }
+
+# Two hands do not meet in one point: on a pad that both play at once each keeps this far to its own side.
+HAND_APART: Final = 0.2
+SHARED_PADS: Final = frozenset({"snare", "tom"})
 
 LEAD_IN_S: Final = 1.2  # from the thighs to the first stroke: the mocap takes show about a second
 TIMING_SD_S: Final = 0.006  # a practised player's spread against the metronome
@@ -33,6 +37,14 @@ SOFT_SPEED: Final = 3.4
 ACCENT_SPEED: Final = 5.2
 # Share of the bars with the right hand crossing to the hi-hat, the left hand there (open-handed), the ride.
 _TIME_KEEPING: Final = (0.25, 0.35, 0.40)
+
+
+def hit_position(pad: str, hand: int) -> tuple[float, float]:
+    """Return where the wrist of `hand` is when it hits `pad` (body units)."""
+    x, y = HIT_POSITIONS[pad]
+    if pad in SHARED_PADS:
+        x += HAND_APART if hand == RIGHT else -HAND_APART
+    return x, y
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,55 @@
+"""The command line: one parser, one module per command, errors as one sentence and an exit status."""
+
+import argparse
+import sys
+from importlib import import_module
+from typing import Final
+
+from lalelu import __version__
+from lalelu.errors import LaleluError
+
+# name -> (module with configure(parser) and run(args) -> exit status, what it does)
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("lalelu.commands.run", "play: camera to MIDI, in real time, until stopped"),
+    "demo": ("lalelu.commands.demo", "play with a simulated drummer; leaves MIDI, sound, ledger and report"),
+    "replay": ("lalelu.commands.replay", "run a film or a take through the instrument, offline"),
+    "score": ("lalelu.commands.score", "compare hits with the truth"),
+    "model": ("lalelu.commands.model", "list, fetch and import pose networks"),
+    "bench": ("lalelu.commands.bench", "measure inference on this machine"),
+    "latency": ("lalelu.commands.latency", "say where the time of every frame and note went"),
+    "devices": ("lalelu.commands.devices", "list cameras and MIDI ports"),
+    "check": ("lalelu.commands.check", "validate configuration files and kits"),
+    "schema": ("lalelu.commands.schema", "print the JSON schema of the configuration or of a kit"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status (0 done, 1 check failed, 2 usage, 3 missing, 4 lost)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(
+        prog="lalelu", description="Play percussion in front of a camera.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"lalelu {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module_name, what) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=what, description=what, allow_abbrev=False)
+        if name == chosen:  # only the chosen command's module is imported
+            module = import_module(module_name)
+            module.configure(subparser)
+            subparser.set_defaults(run=module.run)
+    args = parser.parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except LaleluError as exc:
+        print(f"lalelu {args.command}: {exc}", file=sys.stderr)
+        return exc.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `lalelu latency ... | head`
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""`lalelu replay`: a film or a take through the instrument, offline, every frame in order."""
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from operator import itemgetter
+from pathlib import Path
+from typing import TypeAlias
+
+from lalelu.app import say
+from lalelu.camera.film import Film
+from lalelu.commands.run import add_config_option
+from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.config.schema import KitConfig
+from lalelu.gesture.detector import Detector
+from lalelu.hits import write_hits
+from lalelu.models.catalogue import MODELS
+from lalelu.performance import hit_records, note_time_ns
+from lalelu.pose.build import build_estimator
+from lalelu.pose.port import PoseEstimator
+from lalelu.skeleton import SKELETONS
+from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
+from lalelu.types import Frame, Hit
+from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
+from lalelu.voice.voice import Voice
+
+Source: TypeAlias = tuple[TakeHeader, Iterator[TakeFrame]]  # recorded, or recorded while we watch
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lalelu replay`."""
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE", help="a video file, or a take (.take, .take.gz)"
+    )
+    add_config_option(parser)
+    parser.add_argument("--model", choices=list(MODELS), help="network instead of the configured one")
+    parser.add_argument("--hits", type=Path, metavar="F.jsonl", help="write the hits")
+    parser.add_argument("--midi", type=Path, metavar="F.mid", help="write the notes as a MIDI file")
+    parser.add_argument("--take", type=Path, metavar="F.take", help="write the keypoints")
+    parser.add_argument(
+        "--explain", type=Path, metavar="F.jsonl", help="write why each stroke did or did not sound"
+    )
+    parser.add_argument(
+        "--pipeline-ms",
+        type=float,
+        default=0.0,
+        metavar="MS",
+        help="assume that a note goes out this long after its deciding frame's capture (default 0)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay one source and write what was asked for; the summary goes to stderr."""
+    loaded = with_overrides(load_config(args.config), model=args.model)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        header, frames = open_source(args.source, loaded, stack)
+        take = stack.enter_context(TakeWriter(args.take, header)) if args.take is not None else None
+        detector = Detector(
+            loaded.kit, skeleton=SKELETONS[header.skeleton], left_handed=loaded.config.left_handed
+        )
+        hits: list[Hit] = []
+        first_ns = last_ns = None
+        count = 0
+        for frame in frames:
+            first_ns = frame.captured_ns if first_ns is None else first_ns
+            last_ns = frame.captured_ns
+            count += 1
+            if take is not None:
+                take.write(frame)
+            hits.extend(e for pose in frame.poses for e in detector.step(pose) if isinstance(e, Hit))
+    pipeline_ns = round(args.pipeline_ms * 1e6)
+    records = hit_records(hits, loaded.kit, origin_ns=first_ns or 0, pipeline_ns=pipeline_ns)
+    if args.hits is not None:
+        write_hits(args.hits, records)
+    if args.midi is not None:
+        write_midi(args.midi, hits, loaded.kit, origin_ns=first_ns or 0, pipeline_ns=pipeline_ns)
+    seconds = ((last_ns or 0) - (first_ns or 0)) * 1e-9
+    took = time.monotonic() - began
+    say(f"{args.source.name}: {count} frames, {seconds:.1f} s, {len(records)} hits; took {took:.1f} s")
+    return 0
+
+
+def write_midi(path: Path, hits: list[Hit], kit: KitConfig, *, origin_ns: int, pipeline_ns: int) -> None:
+    """Write the notes as the voice would send them, at the times that `hit_records` gives them."""
+    output = FileOutput(FileOutputOptions(target=str(path), origin_ns=origin_ns))
+    now = origin_ns
+    voice = Voice([output], kit, now_ns=lambda: now)
+    voice.open()
+    for note_ns, hit in sorted(((note_time_ns(hit, pipeline_ns), hit) for hit in hits), key=itemgetter(0)):
+        while (due_ns := voice.next_due_ns) is not None and due_ns <= note_ns:
+            now = due_ns
+            voice.tick()
+        now = note_ns
+        voice.play(hit)
+    while (due_ns := voice.next_due_ns) is not None:
+        now = due_ns
+        voice.tick()
+    voice.close()
+
+
+def open_source(path: Path, loaded: Loaded, stack: ExitStack) -> Source:
+    """Return the header and the frames, in order, of a take or of a film seen by the configured network.
+
+    Raises UsageError when the file is neither.
+    """
+    if path.name.endswith((".take", ".take.gz")):
+        take = read_take(path)
+        for problem in take.problems:
+            say(problem)
+        return take.header, iter(take.frames)
+    film = stack.enter_context(Film(path))
+    estimator = build_estimator(loaded.config)
+    stack.callback(estimator.close)
+    estimator.open()
+    header = TakeHeader(
+        source=f"film {path.name}",
+        fps=film.fps,
+        width=film.width,
+        height=film.height,
+        skeleton="coco17",
+        model=loaded.config.pose.model,
+    )
+    return header, _watch(film, estimator)
+
+
+def _watch(film: Film, estimator: PoseEstimator) -> Iterator[TakeFrame]:
+    seq = 0
+    while (captured_ns := film.grab()) is not None:
+        estimator.prepare(Frame(seq, captured_ns, captured_ns, 0, film.retrieve()))
+        estimator.infer()
+        yield TakeFrame(seq, captured_ns, tuple(estimator.poses()))
+        seq += 1

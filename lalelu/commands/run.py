@@ -1,0 +1,65 @@
+"""`lalelu run`: the daemon. Plays until stopped."""
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+from lalelu.app import Instrument, Recording, Stop, say
+from lalelu.config.loader import Loaded, load_config, with_overrides
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--config F`."""
+    parser.add_argument(
+        "--config", type=Path, metavar="F", help="configuration file (default: the installed one)"
+    )
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lalelu run`."""
+    add_config_option(parser)
+    parser.add_argument(
+        "--camera", metavar="URI", help="camera instead of the configured one, as in sim:?bpm=100"
+    )
+    parser.add_argument(
+        "--midi",
+        metavar="URI",
+        action="append",
+        help="MIDI output instead of the configured ones; may be repeated",
+    )
+    parser.add_argument(
+        "--log", type=Path, metavar="DIR", help="keep the latency ledger in this new directory"
+    )
+    parser.add_argument("--take", type=Path, metavar="F", help="record the keypoints (.take or .take.gz)")
+    parser.add_argument("--seconds", type=positive, metavar="S", help="stop after so many seconds")
+    parser.add_argument("--once", action="store_true", help="a lost device ends the run (exit 4)")
+
+
+def positive(text: str) -> float:
+    """Parse a number above 0."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def ledger_dir(asked: Path | None, loaded: Loaded) -> Path | None:
+    """Return where this run's ledger goes: as asked, else a new folder in the configured one, else nowhere."""
+    if asked is not None or loaded.config.ledger.dir is None:
+        return asked
+    started = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    return Path(loaded.config.ledger.dir) / f"{started}.ledger"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play. Exit 0 when stopped, 4 when a device was lost and `--once` is given."""
+    loaded = with_overrides(load_config(args.config), camera=args.camera, midi=args.midi)
+    say(f"configuration: {loaded.origin}; kit: {loaded.kit.name}")
+    stop = Stop()
+    recording = Recording(ledger_dir(args.log, loaded), args.take)
+    with stop.on_signals(), Instrument(loaded, recording, say=say) as instrument:
+        say("playing")
+        if args.seconds is not None:
+            stop.after(args.seconds)
+        instrument.play(stop, once=args.once)
+    return 0

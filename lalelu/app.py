@@ -268,11 +268,11 @@ def rehearse(estimator: PoseEstimator, facts: CameraFacts) -> float:
     times = []
     for seq in range(-REHEARSAL_FRAMES, 0):
         frame = Frame(seq, 0, 0, 0, image)
-        began_ns = now_ns()
+        began_ns = time.thread_time_ns()  # what others take from us now, FIFO would not let them take
         estimator.prepare(frame)
         estimator.infer()
         estimator.poses()
-        times.append(now_ns() - began_ns)
+        times.append(time.thread_time_ns() - began_ns)
     return float(np.median(times)) * 1e-9 * facts.fps
 
 

@@ -126,7 +126,7 @@ def _fifo(priority: int, load: float) -> Grant:
             request,
             granted=False,
             detail=f"the loop needs {load:.0%} of a frame period, at most {MAX_LOAD:.0%} may be FIFO: "
-            "a lower camera.fps or a smaller pose.model would grant it",
+            "fewer frames a second or a smaller pose.model would grant it",
         )
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))

@@ -1,26 +1,90 @@
 """What may stand in lalelu.yaml and in a kit: every option with its unit and range. Pure data."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from lalelu.camera import port as camera_port
 from lalelu.config.general_midi import NoteNumber
+from lalelu.errors import UsageError
+from lalelu.models import catalogue
+from lalelu.pose import port as pose_port
+from lalelu.registry import did_you_mean, parse_uri
 from lalelu.skeleton import COCO17
+from lalelu.voice import port as voice_port
+
+BODY_REACH: Final = 10.0  # shoulder widths; nobody's hands go farther, with a margin for odd proportions
+PICTURE_REACH: Final = 4.0  # image heights; wider pictures than 4:1 are not filmed
+
+
+def _is_known(name: str, known: Mapping[str, object]) -> None:
+    if name not in known:
+        raise ValueError(f"allowed are {', '.join(sorted(known))}{did_you_mean(name, known)}")
+
+
+def _known_address(uri: str, known: Mapping[str, str]) -> str:
+    try:
+        name, _, _ = parse_uri(uri)
+    except UsageError as exc:
+        raise ValueError(str(exc)) from exc
+    try:
+        _is_known(name, known)
+    except ValueError as exc:
+        raise ValueError(f"no adapter is called {name!r}; {exc}") from exc
+    return uri
+
+
+def _camera_address(uri: str) -> str:
+    return _known_address(uri, camera_port.ADAPTERS)
+
+
+def _midi_address(uri: str) -> str:
+    return _known_address(uri, voice_port.ADAPTERS)
+
+
+def _known_model(name: str) -> str:
+    _is_known(name, catalogue.MODELS)
+    return name
+
+
+def _known_runtime(name: str) -> str:
+    _is_known(name, pose_port.RUNTIMES)
+    return name
+
+
+def _lies_open(region: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = region
+    if not (left < right and top < bottom):
+        raise ValueError("a region is [left, top, right, bottom] with left < right and top < bottom")
+    return region
+
 
 Channel: TypeAlias = Annotated[int, Field(ge=1, le=16)]
 Limb: TypeAlias = Literal["left_wrist", "right_wrist"]
+BodyLength: TypeAlias = Annotated[float, Field(ge=-BODY_REACH, le=BODY_REACH)]  # shoulder widths
+PictureLength: TypeAlias = Annotated[float, Field(ge=0.0, le=PICTURE_REACH)]  # image heights
+CameraAddress: TypeAlias = Annotated[str, AfterValidator(_camera_address)]
+MidiAddress: TypeAlias = Annotated[str, AfterValidator(_midi_address)]
+RuntimeName: TypeAlias = Annotated[
+    str, AfterValidator(_known_runtime), Field(json_schema_extra={"enum": sorted(pose_port.RUNTIMES)})
+]
+ModelName: TypeAlias = Annotated[
+    str, AfterValidator(_known_model), Field(json_schema_extra={"enum": sorted(catalogue.MODELS)})
+]
+PadName: TypeAlias = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_-]*$", max_length=32)]
 
 
 class Section(BaseModel):
     """A mapping in YAML: unknown keys are refused, values cannot be changed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class CameraSection(Section):
     """Where frames come from and how the picture lies."""
 
-    uri: str = "opencv:0"
+    uri: CameraAddress = "opencv:0"
     rotate: Literal[0, 90, 180, 270] = 0  # degrees clockwise that make the player upright
     mirror: bool = False  # the camera delivers a mirror picture
 
@@ -28,8 +92,8 @@ class CameraSection(Section):
 class PoseSection(Section):
     """Which network finds the player."""
 
-    model: str = "lightning"
-    runtime: str = "openvino"
+    model: ModelName = "lightning"
+    runtime: RuntimeName = "openvino"
     precision: Literal["auto", "f32", "bf16"] = "auto"  # auto: bf16 where the CPU computes in it, else f32
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     crop: Literal["follow", "whole"] = "follow"  # follow the player's torso, or always the whole picture
@@ -39,7 +103,12 @@ class PlayerSection(Section):
     """Who is the player, so that somebody walking behind does not take over."""
 
     # left, top, right, bottom in image heights: where the player's torso is first looked for
-    region: tuple[float, float, float, float] | None = None
+    region: (
+        Annotated[
+            tuple[PictureLength, PictureLength, PictureLength, PictureLength], AfterValidator(_lies_open)
+        ]
+        | None
+    ) = None
     # shoulder width, image heights: smaller people are not players
     min_size: Annotated[float, Field(ge=0.0, le=1.0)] = 0.04
     # how long the player may be unseen before the search begins anew
@@ -49,7 +118,7 @@ class PlayerSection(Section):
 class MidiSection(Section):
     """Where notes go. Each output is an address such as virtual:lalelu, port:NAME or file:OUT.mid."""
 
-    outputs: tuple[str, ...] = ("virtual:lalelu",)
+    outputs: Annotated[tuple[MidiAddress, ...], Field(min_length=1, max_length=16)] = ("virtual:lalelu",)
 
 
 class RealtimeSection(Section):
@@ -58,6 +127,14 @@ class RealtimeSection(Section):
     core: Literal["auto", "none"] | Annotated[int, Field(ge=0, le=1023)] = "auto"
     priority: Annotated[int, Field(ge=0, le=95)] = 70  # SCHED_FIFO; 0 = ordinary scheduling
     required: bool = False  # a refused request is fatal
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.required and self.core == "none":
+            raise ValueError(
+                "required: true needs a core of its own, but core is none; set core: auto, or required: false"
+            )
+        return self
 
 
 class LedgerSection(Section):
@@ -72,7 +149,9 @@ class Config(Section):
     camera: CameraSection = CameraSection()
     pose: PoseSection = PoseSection()
     player: PlayerSection = PlayerSection()
-    kit: str = "rock"  # a kit's name, or a path (ending in .yaml) relative to this file
+    kit: Annotated[str, Field(min_length=1)] = (
+        "rock"  # a kit's name, or a path (ending in .yaml) relative to this file
+    )
     left_handed: bool = False  # the kit mirrored: pads change sides, and so do limbs
     midi: MidiSection = MidiSection()
     realtime: RealtimeSection = RealtimeSection()
@@ -82,7 +161,7 @@ class Config(Section):
 class Box(Section):
     """A rectangle in body units: left, bottom, right, top."""
 
-    box: tuple[float, float, float, float]
+    box: tuple[BodyLength, BodyLength, BodyLength, BodyLength]
 
     @model_validator(mode="after")
     def _has_area(self) -> Self:
@@ -95,13 +174,29 @@ class Box(Section):
 class Ellipse(Section):
     """An ellipse in body units: centre x, centre y, radius x, radius y."""
 
-    ellipse: tuple[float, float, float, float]
+    ellipse: tuple[BodyLength, BodyLength, BodyLength, BodyLength]
 
     @model_validator(mode="after")
     def _has_area(self) -> Self:
         if not (self.ellipse[2] > 0 and self.ellipse[3] > 0):
             raise ValueError("an ellipse is [x, y, radius_x, radius_y] with both radii above 0")
         return self
+
+
+def _shape(zone: object) -> str | None:
+    """Tell which shape a zone is meant to be, so that only that shape's problems are told."""
+    if isinstance(zone, Box | Ellipse):
+        return "zone as box" if isinstance(zone, Box) else "zone as ellipse"
+    if isinstance(zone, Mapping):
+        for key, tag in (("ellipse", "zone as ellipse"), ("box", "zone as box")):
+            if key in zone:
+                return tag
+    return None
+
+
+Zone: TypeAlias = Annotated[
+    Annotated[Box, Tag("zone as box")] | Annotated[Ellipse, Tag("zone as ellipse")], Discriminator(_shape)
+]
 
 
 class StrikeSection(Section):
@@ -117,7 +212,7 @@ class StrikeSection(Section):
 class PadSection(Section):
     """One pad: where it lies around the player, who may play it and what it sounds."""
 
-    zone: Box | Ellipse
+    zone: Zone
     note: NoteNumber | Annotated[tuple[NoteNumber, ...], Field(min_length=1, max_length=8)]
     channel: Channel | None = None  # default: the kit's
     limbs: Annotated[tuple[Limb, ...], Field(min_length=1)] = ("left_wrist", "right_wrist")
@@ -132,12 +227,12 @@ class PadSection(Section):
 class KitConfig(Section):
     """A whole kit. Body frame: origin between the shoulders, unit = shoulder width, x to the player's right, y up."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=64)]
     description: str = ""
     channel: Channel = 10
     note_ms: Annotated[int, Field(ge=5, le=10_000)] = 80  # from note-on to note-off
     strike: StrikeSection = StrikeSection()
-    pads: Annotated[dict[str, PadSection], Field(min_length=1, max_length=64)]
+    pads: Annotated[dict[PadName, PadSection], Field(min_length=1, max_length=64)]
 
 
 assert set(Limb.__args__) <= set(COCO17)  # type: ignore[attr-defined]

@@ -75,7 +75,7 @@ def ready(expect: Any) -> Any:
         try:
             return store.onnx_path(name, progress=Silent()), store.saved_model_path(name, progress=Silent())
         except LaleluError as exc:
-            return expect("models", str(exc).splitlines()[0])
+            return expect("model", str(exc).splitlines()[0])
 
     return make
 

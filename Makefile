@@ -1,0 +1,65 @@
+# What a checkout can do. Needs python3 with venv (Debian: python3-venv); everything else goes into .venv.
+#   make demo                     play the simulated drummer
+#   make test EXTRAS=tensorflow   all checks, with the adapters of further extras
+
+PYTHON ?= python3
+EXTRAS ?=
+
+empty :=
+comma := ,
+space := $(empty) $(empty)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
+TEST_EXTRAS := $(subst $(space),$(comma),$(strip onnxruntime eval test $(EXTRAS)))
+DEMO_EXTRAS := $(subst $(space),$(comma),$(strip eval $(EXTRAS)))
+
+# A stamp per set of extras: pip runs only when pyproject.toml has changed, or for a set not yet installed.
+DEMO_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
+TEST_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(TEST_EXTRAS))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help demo test lint types clean
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 16
+
+demo: $(DEMO_STAMP) ## film a simulated drummer, play what the network sees; leaves its files in demo/
+	@$(BIN)/lalelu demo --out demo
+
+test: $(TEST_STAMP) ## lint, types and tests (EXTRAS="tensorflow ..." for more adapters)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+lint: $(TEST_STAMP) ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(TEST_STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+clean: ## remove the environment, caches and the demo's files
+	rm -rf $(VENV) demo dist .build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find lalelu tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	    { echo "$(PYTHON) has no venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO_STAMP): pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV) (once) ..." >&2
+	$(PIP) -e '.[$(DEMO_EXTRAS)]'
+	@touch $@
+
+ifneq ($(TEST_STAMP),$(DEMO_STAMP))
+$(TEST_STAMP): pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV) with $(TEST_EXTRAS) (once) ..." >&2
+	$(PIP) -e '.[$(TEST_EXTRAS)]'
+	@touch $@
+endif

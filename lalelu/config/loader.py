@@ -1,0 +1,226 @@
+"""Find and read lalelu.yaml and kits, telling all their problems at once. Reads files and the environment."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from lalelu.config.positions import Document, Value, read_document
+from lalelu.config.problem import ConfigError, Problem
+from lalelu.config.schema import Config, KitConfig, Section
+from lalelu.config.sentences import explain
+from lalelu.errors import UsageError
+from lalelu.registry import did_you_mean
+
+SYSTEM_FILE: Final = Path("/etc/lalelu/lalelu.yaml")
+MAX_BYTES: Final = 1 << 20  # 1 MiB: hundreds of times what anybody writes
+KIT_ENDINGS: Final = (".yaml", ".yml")
+
+_Model = TypeVar("_Model", Config, KitConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A valid configuration with its kit, and where they came from."""
+
+    config: Config
+    kit: KitConfig
+    files: tuple[Path, ...]  # what was read
+    origin: str  # for people: the file's path, or "built-in defaults", and what the command line changed
+    effective: dict[str, Any]  # {"config": ..., "kit": ...}, ready for JSON
+    digest: str  # SHA-256 of `effective`, hexadecimal
+
+
+def shipped_dir() -> Path:
+    """Return the folder of lalelu.yaml and kits/ that came with lalelu, installed or in a checkout."""
+    installed = Path(__file__).parent / "shipped"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "config"
+
+
+def shipped_kits() -> tuple[str, ...]:
+    """Return the names of the kits that came with lalelu."""
+    return tuple(sorted(path.stem for path in (shipped_dir() / "kits").glob("*.yaml")))
+
+
+def load_config(path: Path | None, *, builtin: bool = False) -> Loaded:
+    """Read the configuration and its kit; `path` None looks where configurations stand.
+
+    These are $LALELU_CONFIG, $XDG_CONFIG_HOME/lalelu/lalelu.yaml (~/.config where that is unset) and
+    /etc/lalelu/lalelu.yaml; where none is, and with `builtin`, the built-in defaults hold.
+    Raises ConfigError with all problems of the files.
+    """
+    path = None if builtin else path or _configured()
+    if path is None:
+        config, kit_path = Config(), kit_file(Config().kit, None)
+        return _loaded(config, _valid(read(kit_path), KitConfig), (kit_path,), "built-in defaults")
+    document, config_or_none, kit = read_config(path)
+    if document.problems or config_or_none is None or kit is None:
+        raise ConfigError(tuple(document.problems))
+    return _loaded(config_or_none, kit, (path, kit_file(config_or_none.kit, path.parent)), str(path))
+
+
+def with_overrides(
+    loaded: Loaded, *, camera: str | None = None, midi: Sequence[str] | None = None, model: str | None = None
+) -> Loaded:
+    """Return `loaded` with what the command line asks for instead of the file's options.
+
+    Raises UsageError for an address that is none or whose adapter is not known.
+    """
+    given: dict[str, dict[str, Any]] = {}
+    if camera is not None:
+        given["camera"] = {"uri": camera}
+    if midi:
+        given["midi"] = {"outputs": list(midi)}
+    if model is not None:
+        given["pose"] = {"model": model}
+    if not given:
+        return loaded
+    data = loaded.config.model_dump(mode="json")
+    for section, options in given.items():
+        data[section] |= options
+    document = Document("command line", root=data)
+    config = _validated(document, Config)
+    if config is None:
+        raise UsageError("\n".join(problem.message for problem in document.problems))
+    changed = ", ".join(f"{section}.{key}" for section, options in given.items() for key in options)
+    origin = f"{loaded.origin}, {changed} from the command line"
+    return _loaded(config, loaded.kit, loaded.files, origin)
+
+
+def load_kit(ref: str, base: Path | None) -> KitConfig:
+    """Read a kit by its name (a shipped one) or its path (ending in .yaml, relative to the folder `base`).
+
+    Raises UsageError when there is no such kit, ConfigError with all problems of its file.
+    """
+    return _valid(read(kit_file(ref, base)), KitConfig)
+
+
+def kit_file(ref: str, base: Path | None) -> Path:
+    """Return the file of the kit `ref`. Raises UsageError when no shipped kit is called so."""
+    if ref.endswith(KIT_ENDINGS):
+        return (base or Path()) / Path(ref).expanduser()
+    known = shipped_kits()
+    if ref not in known:
+        raise UsageError(
+            f"kit is {ref!r}; allowed are {', '.join(known)}, or the path of a file ending in .yaml"
+            f"{did_you_mean(ref, known)}"
+        )
+    return shipped_dir() / "kits" / f"{ref}.yaml"
+
+
+def read_config(path: Path) -> tuple[Document, Config | None, KitConfig | None]:
+    """Read a configuration and its kit; the problems of both are in the document returned."""
+    document = read(path)
+    if document.problems and document.root is None:
+        return document, None, None
+    config = _validated(document, Config)
+    kit = None
+    ref = document.root.get("kit", Config().kit) if isinstance(document.root, dict) else None
+    if isinstance(ref, str) and ref:
+        try:
+            kit_document = read(kit_file(ref, path.parent))
+        except UsageError as exc:
+            document.add(("kit",), str(exc))
+            document.problems.sort(key=_order)
+        else:
+            kit = _validated(kit_document, KitConfig)
+            document.problems.extend(kit_document.problems)
+    return document, config, kit
+
+
+def check_file(path: Path) -> tuple[Problem, ...]:
+    """Return all problems of one file, a kit (it has `pads`) or a configuration (with those of its kit)."""
+    document = read(path)
+    if document.problems and document.root is None:
+        return tuple(document.problems)
+    if isinstance(document.root, dict) and "pads" in document.root:
+        _validated(document, KitConfig)
+        return tuple(document.problems)
+    return tuple(read_config(path)[0].problems)
+
+
+def read(path: Path) -> Document:
+    """Read a YAML file; whatever is wrong with it is in the document's `problems`."""
+    document = Document(str(path))
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        document.add((), "there is no such file; check the path")
+    except (OSError, ValueError) as exc:  # ValueError: a path with a zero byte
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        document.add((), f"the file cannot be read ({reason}); check the path and its permissions")
+    else:
+        if len(raw) > MAX_BYTES:
+            document.add((), f"the file has more than {MAX_BYTES} bytes; that is no configuration of lalelu")
+            return document
+        try:
+            return read_document(raw.decode("utf-8-sig"), str(path))
+        except UnicodeDecodeError as exc:
+            before = raw[: exc.start]
+            line, column = before.count(b"\n") + 1, exc.start - (before.rfind(b"\n") + 1) + 1
+            message = f"the byte 0x{raw[exc.start]:02x} is not UTF-8; save the file as UTF-8"
+            document.problems.append(Problem(str(path), line, column, "", message))
+    return document
+
+
+def _configured() -> Path | None:
+    named = os.environ.get("LALELU_CONFIG")
+    if named:
+        return Path(named)
+    home = os.environ.get("XDG_CONFIG_HOME")
+    folder = Path(home) if home else Path("~/.config").expanduser()
+    for candidate in (folder / "lalelu" / "lalelu.yaml", SYSTEM_FILE):
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def _validated(document: Document, model: type[_Model]) -> _Model | None:
+    """Return the model, or None with what is wrong added to the document's problems, in the file's order."""
+    root = document.root
+    result = None
+    if isinstance(root, dict):
+        data = {key: _filled(model, key, value) for key, value in root.items()}
+        try:
+            # through JSON, because strict reading takes lists for tuples only there
+            result = model.model_validate_json(json.dumps(data), strict=True)
+        except ValidationError as exc:
+            unreadable = {
+                problem.path for problem in document.problems
+            }  # these values stand as null, or not at all
+            findings = explain(document, model, exc)
+            document.problems += [problem for problem in findings if problem.path not in unreadable]
+    elif not document.problems:
+        document.add((), "the file is no mapping; write options as `name: value` lines")
+    document.problems.sort(key=_order)
+    return None if document.problems else result
+
+
+def _order(problem: Problem) -> tuple[int, int]:
+    return problem.line, problem.column
+
+
+def _filled(model: type[_Model], key: str, value: Value) -> Value:
+    """Return an empty mapping for a section whose every option is commented out (`camera:`)."""
+    field = model.model_fields.get(key)
+    return {} if value is None and field is not None and isinstance(field.default, Section) else value
+
+
+def _valid(document: Document, model: type[_Model]) -> _Model:
+    unread = document.root is None and document.problems
+    result = None if unread else _validated(document, model)
+    if result is None:
+        raise ConfigError(tuple(document.problems))
+    return result
+
+
+def _loaded(config: Config, kit: KitConfig, files: tuple[Path, ...], origin: str) -> Loaded:
+    effective = {"config": config.model_dump(mode="json"), "kit": kit.model_dump(mode="json")}
+    canonical = json.dumps(effective, sort_keys=True, separators=(",", ":"))
+    return Loaded(config, kit, files, origin, effective, hashlib.sha256(canonical.encode()).hexdigest())

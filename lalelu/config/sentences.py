@@ -1,0 +1,208 @@
+"""Turn pydantic's findings into sentences about the file: what stands there, what is allowed, the remedy. Pure."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from pydantic import BaseModel, ValidationError
+
+from lalelu.config.positions import Document, Path, Value, dotted, shortened
+from lalelu.config.problem import Problem
+from lalelu.registry import did_you_mean
+
+Schema: TypeAlias = Mapping[str, Any]  # a piece of JSON schema
+
+SHOWN: Final = 12  # names of a long list that a sentence holds
+
+
+def explain(document: Document, model: type[BaseModel], exc: ValidationError) -> list[Problem]:
+    """Return one problem per place of the file for what `exc` says about it."""
+    schema = _schema(model)
+    findings = _by_place(document, exc)
+    values = [path for path, kind in findings if not kind]
+    problems = []
+    for (path, kind), error in findings.items():
+        if not kind and any(len(other) > len(path) and other[: len(path)] == path for other in values):
+            continue  # a union's other member, which wants something else than what stands here
+        if kind == "extra_forbidden":
+            problems.append(_unknown_key(document, schema, path))
+        elif kind == "missing":
+            known = _allowed(_at(schema, schema, path), schema, None)
+            message = f"{dotted(path)} is missing; add it" + (f" ({known})" if known else "")
+            problems.append(document.problem(path, message, document.values.get(path[:-1])))
+        elif kind == "key":
+            message = (
+                f"{dotted(path)} is no name for a pad; use up to 32 letters, digits, _ and -, a letter first"
+            )
+            problems.append(document.problem(path, message, document.keys.get(path)))
+        else:
+            problems.append(document.problem(path, _sentence(document, schema, path, error)))
+    return problems
+
+
+@cache  # making it costs more than all the rest
+def _schema(model: type[BaseModel]) -> Schema:
+    return model.model_json_schema()
+
+
+def _by_place(document: Document, exc: ValidationError) -> dict[tuple[Path, str], dict[str, Any]]:
+    findings: dict[tuple[Path, str], dict[str, Any]] = {}
+    for details in exc.errors(include_url=False):
+        error: dict[str, Any] = {**details}
+        path = _in_file(document.root, error["loc"], missing=error["type"] == "missing")
+        kind = error["type"] if error["type"] in ("extra_forbidden", "missing") else ""
+        if "[key]" in error["loc"]:
+            kind = "key"
+        if kind == "missing" and path in document.values:
+            kind = ""  # a list that is too short lacks an entry, not an option
+        if (path, kind) not in findings or error[
+            "type"
+        ] == "value_error":  # a union's member that speaks says most
+            findings[path, kind] = error
+    return findings
+
+
+def _in_file(root: Value, loc: Iterable[str | int], *, missing: bool) -> Path:
+    """Return the part of pydantic's location that exists in the file (it also names members of unions)."""
+    path: Path = ()
+    value = root
+    parts = tuple(loc)
+    for index, part in enumerate(parts):
+        if isinstance(value, dict) and isinstance(part, str):
+            if part in value:
+                path, value = (*path, part), value[part]
+            elif missing and index == len(parts) - 1:
+                path = (*path, part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            path, value = (*path, part), value[part]
+    return path
+
+
+def _resolve(node: Schema, root: Schema) -> Schema:
+    reference = node.get("$ref")
+    return root["$defs"][str(reference).rpartition("/")[2]] if reference else node
+
+
+def _members(node: Schema, root: Schema) -> list[Schema]:
+    """Return the alternatives that a piece of schema offers, itself if it is not a union."""
+    node = _resolve(node, root)
+    alternatives = node.get("anyOf") or node.get("oneOf")
+    if not alternatives:
+        return [node]
+    return [member for alternative in alternatives for member in _members(alternative, root)]
+
+
+def _step(node: Schema, part: str | int) -> Schema | None:
+    if isinstance(part, int):
+        prefix = node.get("prefixItems", ())
+        return prefix[part] if part < len(prefix) else node.get("items")
+    found: Schema | None = node.get("properties", {}).get(part)
+    if found is not None:
+        return found
+    for pattern in node.get("patternProperties", {}).values():
+        return dict(pattern)
+    further = node.get("additionalProperties")
+    return further if isinstance(further, dict) else None
+
+
+def _at(node: Schema, root: Schema, path: Path) -> Schema:
+    """Return the schema of the value at `path`, as a union where several are possible; empty if there is none."""
+    here = _members(node, root)
+    for part in path:
+        here = [
+            member
+            for node in here
+            if (below := _step(node, part)) is not None
+            for member in _members(below, root)
+        ]
+    return {"anyOf": here}
+
+
+def _unknown_key(document: Document, schema: Schema, path: Path) -> Problem:
+    known = [
+        key
+        for member in _members(_at(schema, schema, path[:-1]), schema)
+        for key in member.get("properties", {})
+    ]
+    name = str(path[-1])
+    where = dotted(path[:-1]) or "this file"
+    return document.problem(
+        path,
+        f"{dotted(path)} is not known; {where} takes {', '.join(known)}{did_you_mean(name, known)}",
+        document.keys.get(path),
+    )
+
+
+def _sentence(document: Document, schema: Schema, path: Path, error: Mapping[str, Any]) -> str:
+    name = dotted(path) or "the file"
+    place = document.values.get(path)
+    value = error["input"]
+    if place is not None:
+        written, trap = place.written, place.trap
+    else:  # from the command line
+        written, trap = ("" if isinstance(value, list | dict) else shortened(str(value)), "")
+    if error["type"] == "value_error":
+        rule = str(error["msg"]).removeprefix("Value error, ")
+        return f"{name} is {written}; {rule}" if written else f"{name}: {rule}"
+    node = _at(schema, schema, path)
+    what = written or (f"a list of {len(value)}" if isinstance(value, list) else "a mapping")
+    names = [str(entry) for member in _members(node, schema) for entry in member.get("enum", ())]
+    hint = did_you_mean(value, names) if isinstance(value, str) else ""
+    remedy = "; put it in quotes to mean text" if trap and error["type"] == "string_type" else ""
+    return f"{name} is {what}{trap}; allowed {_allowed(node, schema, value)}{hint or remedy}"
+
+
+def _allowed(node: Schema, root: Schema, value: Value) -> str:
+    rules = dict.fromkeys(_rule(member, value) for member in _members(node, root))
+    return " or ".join(rule for rule in rules if rule)
+
+
+def _rule(node: Schema, value: Value) -> str:
+    """Return what one piece of schema allows, in words; `value` is what stands there instead."""
+    choices = [node["const"]] if "const" in node else node.get("enum")
+    if choices is not None:
+        more = f", ... ({len(choices)} names)" if len(choices) > SHOWN else ""
+        listed = ", ".join(str(choice) for choice in choices[: 3 if more else None])
+        return f"one of {listed}{more}" if len(choices) > 1 else listed
+    kind = node.get("type")
+    if kind in ("integer", "number"):
+        return _number_rule(node, value)
+    if kind == "array":
+        return _list_rule(node)
+    if kind == "object":
+        keys = node.get("properties")
+        return (
+            f"a mapping with {', '.join(keys)}" if keys else _size("entries", "a mapping", node, "Properties")
+        )
+    if kind == "string":
+        return _size("characters", "text", node, "Length")
+    return {"boolean": "true or false", "null": "null"}.get(str(kind), "")
+
+
+def _number_rule(node: Schema, value: Value) -> str:
+    low, high = node.get("minimum"), node.get("maximum")
+    if low is not None and high is not None:
+        span = f"{low:g}..{high:g}"
+    elif "exclusiveMinimum" in node and high is not None:
+        span = f"above {node['exclusiveMinimum']:g}, at most {high:g}"
+    else:
+        span = ""
+    whole = node["type"] == "integer"
+    of_the_kind = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if of_the_kind and span:
+        return span
+    return f"{'a whole number' if whole else 'a number'} {span}".strip()
+
+
+def _list_rule(node: Schema) -> str:
+    low, high = node.get("minItems"), node.get("maxItems")
+    if low is not None and low == high:
+        return f"a list of {low} numbers"
+    return _size("entries", "a list", node, "Items")
+
+
+def _size(unit: str, what: str, node: Schema, suffix: str) -> str:
+    low, high = node.get(f"min{suffix}", 0), node.get(f"max{suffix}")
+    if high is not None:
+        return f"{what} of {low}..{high} {unit}"
+    return f"{what}, not empty" if low else what

@@ -1,0 +1,168 @@
+"""The rules of the house, proved on the source: what is pure stays pure, vendors stay in their adapters."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+SOURCES = {
+    path.relative_to(PROJECT / "lalelu").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted((PROJECT / "lalelu").rglob("*.py"))
+}
+
+# Folders and files that get time, data and devices in their arguments.
+PURE = (
+    "gesture/",
+    "analysis/",
+    "pose/movenet.py",
+    "pose/crop.py",
+    "pose/lock.py",
+    "voice/message.py",
+    "voice/scheduler.py",
+    "config/positions.py",
+    "config/sentences.py",
+)
+WORLD = frozenset(
+    {
+        "asyncio",
+        "cv2",
+        "datetime",
+        "glob",
+        "http",
+        "io",
+        "logging",
+        "mmap",
+        "multiprocessing",
+        "os",
+        "pathlib",
+        "psutil",
+        "random",
+        "secrets",
+        "select",
+        "selectors",
+        "shutil",
+        "signal",
+        "socket",
+        "ssl",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "urllib",
+    }
+)
+WORLD_CALLS = frozenset({"open", "print", "input", "exec", "eval", "breakpoint", "__import__"})
+
+# vendor -> the files that may import it, with the reason
+VENDORS = {
+    "openvino": {"pose/runtimes/openvino.py": "the adapter"},
+    "onnxruntime": {"pose/runtimes/onnxruntime.py": "the adapter"},
+    "tensorflow": {
+        "pose/runtimes/tensorflow.py": "the adapter",
+        "models/savedmodel.py": "reads and writes TensorFlow's own format",
+    },
+    "rtmidi": {
+        "voice/outputs/rtmidi.py": "the adapter",
+        "voice/outputs/jack.py": "asks whether JACK answers, for the adapter",
+    },
+    "mido": {"voice/outputs/file.py": "writes Standard MIDI files"},
+    "onnx": {
+        "models/onnx_export.py": "writes model files",
+        "models/onnx_check.py": "reads a user's model file",
+    },
+    "yaml": {"config/positions.py": "reads configuration"},
+    "cv2": {
+        "camera/": "decodes, filters and renders pictures",
+        "pose/estimator.py": "sets OpenCV to one thread",
+        "pose/sampling.py": "scales the crop",
+        "pose/reference.py": "reads the film of the reference keypoints",
+        "picture.py": "draws",
+    },
+    "mir_eval": {},  # the judge of our own scoring: tests only
+    "scipy": {},  # 143 MB that playing does not need
+    "torch": {},
+    "keras": {},
+}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield every module that is imported anywhere in a file, also inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
+            yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def breaches(tree: ast.AST) -> set[str]:
+    """Return what of the world a file touches by import or built-in function."""
+    modules = {name.partition(".")[0] for name in imported(tree)} & WORLD
+    calls = {
+        _called(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return modules | (calls & WORLD_CALLS)
+
+
+def within(name: str, allowed: dict[str, str] | tuple[str, ...]) -> bool:
+    return any(name == place or (place.endswith("/") and name.startswith(place)) for place in allowed)
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if within(name, PURE)])
+def test_a_pure_module_touches_no_clock_file_device_or_log(name):
+    assert breaches(SOURCES[name]) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time",
+        "from os import path",
+        "import urllib.request",
+        "import numpy\ndef f():\n    import cv2",
+        "from importlib import import_module\nimport_module('socket')",
+        "def f():\n    return open('x')",
+        "print(1)",
+    ],
+)
+def test_the_purity_rule_sees_what_it_should(text):
+    assert len(breaches(ast.parse(text))) == 1
+
+
+@pytest.mark.parametrize("place", PURE)
+def test_every_pure_place_of_the_list_exists(place):
+    assert [name for name in SOURCES if within(name, (place,))] != []
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendor_is_imported_only_in_its_adapters(vendor):
+    users = {
+        name for name, tree in SOURCES.items() if vendor in {m.partition(".")[0] for m in imported(tree)}
+    }
+    assert {name for name in users if not within(name, VENDORS[vendor])} == set()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_package_never_imports_the_tools_or_tests(name):
+    assert {module.partition(".")[0] for module in imported(SOURCES[name])} & {
+        "tools",
+        "tests",
+        "conftest",
+    } == set()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_module_says_in_its_first_line_what_it_is_for(name):
+    assert (ast.get_docstring(SOURCES[name]) or "") != ""

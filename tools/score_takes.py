@@ -6,10 +6,8 @@ python tools/score_takes.py [FOLDER of *.take.gz with *.truth.jsonl; default ../
 import argparse
 from pathlib import Path
 
-import yaml
-
 from lalelu.analysis.scoring import Score, score
-from lalelu.config.general_midi import NoteNumber  # noqa: F401 - resolves note names in kits
+from lalelu.config.loader import load_kit
 from lalelu.config.schema import KitConfig
 from lalelu.gesture.detector import Detector
 from lalelu.hits import HitRecord, read_hits
@@ -59,10 +57,9 @@ def main() -> None:
     """Print one row a take."""
     parser = argparse.ArgumentParser(description="Score the detector on recorded takes.")
     parser.add_argument("folder", type=Path, nargs="?", default=PROJECT.parent / "shared" / "takes")
-    parser.add_argument("--kit", default="rock", help="a kit in config/kits (default rock)")
+    parser.add_argument("--kit", default="rock", help="a kit's name or file (default rock)")
     args = parser.parse_args()
-    text = (PROJECT / "config" / "kits" / f"{args.kit}.yaml").read_text(encoding="utf-8")
-    kit = KitConfig.model_validate(yaml.safe_load(text))
+    kit = load_kit(args.kit, None)
     for path in sorted(args.folder.glob("*.take.gz")):
         name = path.name.removesuffix(".take.gz")
         truth = read_hits(path.with_name(f"{name}.truth.jsonl"))

@@ -1,0 +1,156 @@
+"""Find the end of downward strokes of one limb. Pure.
+
+Air drumming has no rebound: the wrist moves nearly like a sinusoid. A stroke is armed by a fall that is
+high, fast and clear of the measured noise, and ends when the wrist surely rises again. Its end (the lowest point) is
+then placed between the frames by a parabola through the samples around it.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from lalelu.config.schema import StrikeSection
+from lalelu.gesture.motion import Motion
+
+# The fastest hand plays 10 Hz (Fujii 2009): the highest peak speed of a sinusoid per its fall, 1/s
+SPEED_PER_FALL: Final = math.pi * 10.0
+SLOPE_S: Final = 0.1  # a fall's mean speed is taken over this time; the downstroke at 5 Hz lasts as long
+SLOPE_SHARE: Final = 0.7  # of the least peak speed: a half sinusoid's mean is 0.64 of its peak
+SLOPE_NOISES: Final = 6.0  # standard deviations by which a fall's mean speed must exceed rest
+FALL_NOISES: Final = 6.0  # likewise for its height
+RISE: Final = 0.008  # body units (3 mm): a hand that lands on a thigh does not come up again
+RISE_SHARE: Final = 0.08  # of the peak speed: a sinusoid of 3 Hz reaches it 4 ms after its lowest point
+RISE_NOISES: Final = 1.0  # standard deviations of the velocity; 0.8 sounds 5 ms earlier and hits landings
+FRESH_S: Final = 0.2  # a fall must have been fast this shortly ago
+FIT_S: Final = 0.06  # the parabola begins this long before the lowest sample
+LATEST_S: Final = 0.005  # the parabola's vertex may lie this far ahead of the newest frame
+HISTORY: Final = 48  # samples: a quarter of a second at 200 frames a second
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """The end of one downward stroke."""
+
+    struck_ns: int
+    x: float  # body units, at struck_ns
+    y: float
+    speed: float  # peak downward speed, body units/s
+
+
+class StrokeFinder:
+    """One limb's strokes; `step` once for every frame that its Motion took in."""
+
+    __slots__ = ("_fast_ns", "_lowest", "_options", "_peak", "_samples", "_slope", "_struck_ns", "_top")
+
+    def __init__(self, options: StrikeSection) -> None:
+        self._options = options
+        self._samples: deque[tuple[int, float, float]] = deque(maxlen=HISTORY)  # captured_ns, x, y
+        self._struck_ns: int | None = None
+        self._top = self._lowest = self._peak = self._slope = 0.0
+        self._fast_ns = 0
+
+    def restart(self) -> None:
+        """Forget the movement so far (not the last hit: its mask time goes on)."""
+        self._samples.clear()
+
+    def step(self, captured_ns: int, x: float, y: float, motion: Motion) -> Stroke | None:
+        """Return the stroke whose end has become sure with this keypoint (body units), else None."""
+        self._samples.append((captured_ns, x, y))
+        if not motion.settled or motion.y >= self._top or len(self._samples) < 3:
+            self._begin(captured_ns, motion.y)
+            return None
+        options = self._options
+        self._lowest = min(self._lowest, motion.y)
+        self._peak = max(self._peak, -motion.vy)
+        slope, spread = self._falling(captured_ns, y)
+        self._slope = max(self._slope, slope)
+        if slope >= options.min_speed:
+            self._fast_ns = captured_ns
+        elif (captured_ns - self._fast_ns) * 1e-9 > FRESH_S:
+            self._begin(captured_ns, motion.y)
+            return None
+        fall = self._top - self._lowest
+        if (
+            motion.vy < max(RISE_SHARE * self._peak, RISE_NOISES * motion.speed_noise)
+            or motion.y - self._lowest < RISE
+            or motion.ay <= 0.0
+            or fall < max(options.min_height, FALL_NOISES * motion.noise, self._peak / SPEED_PER_FALL)
+            or self._peak < options.min_speed
+            or self._slope < max(SLOPE_SHARE * options.min_speed, SLOPE_NOISES * motion.noise / spread)
+        ):
+            return None
+        stroke = self._finish(captured_ns)
+        self._begin(captured_ns, motion.y)
+        mask_ns = options.mask_ms * 1_000_000
+        if self._struck_ns is not None and stroke.struck_ns - self._struck_ns < mask_ns:
+            return None
+        self._struck_ns = stroke.struck_ns
+        return stroke
+
+    def _begin(self, captured_ns: int, y: float) -> None:
+        self._top = self._lowest = y
+        self._peak = self._slope = 0.0
+        self._fast_ns = captured_ns
+
+    def _falling(self, captured_ns: int, y: float) -> tuple[float, float]:
+        """Return the mean downward speed over SLOPE_S (at least 3 samples), and the spread of its stamps.
+
+        The speed's standard deviation is a coordinate's noise over that spread (seconds).
+        """
+        count = 0
+        sum_t = sum_tt = sum_y = sum_ty = 0.0
+        for stamp_ns, _, sample_y in reversed(self._samples):
+            t = (stamp_ns - captured_ns) * 1e-9
+            if t < -SLOPE_S and count >= 3:
+                break
+            fall = sample_y - y
+            count += 1
+            sum_t += t
+            sum_tt += t * t
+            sum_y += fall
+            sum_ty += t * fall
+        squares = sum_tt - sum_t * sum_t / count
+        return (sum_t * sum_y / count - sum_ty) / squares, math.sqrt(squares)
+
+    def _finish(self, captured_ns: int) -> Stroke:
+        """Place the stroke's lowest point between the frames."""
+        lowest_ns = captured_ns
+        lowest_y = math.inf
+        for stamp_ns, _, y in self._samples:
+            if stamp_ns >= self._fast_ns and y <= lowest_y:
+                lowest_ns, lowest_y = stamp_ns, y
+        begin_ns = lowest_ns - round(FIT_S * 1e9)
+        samples = [sample for sample in self._samples if sample[0] >= begin_ns]
+        if len(samples) < 4:
+            samples = list(self._samples)[-4:]
+        times = [(stamp_ns - lowest_ns) * 1e-9 for stamp_ns, _, _ in samples]
+        vertex = _vertex(times, [y for _, _, y in samples])
+        latest = (captured_ns - lowest_ns) * 1e-9 + LATEST_S
+        if vertex is None or not times[0] < vertex <= latest:
+            vertex = 0.0  # no clear parabola: the lowest sample itself
+        struck_ns = lowest_ns + round(vertex * 1e9)
+        nearest = min(samples, key=lambda sample: abs(sample[0] - struck_ns))
+        return Stroke(struck_ns, nearest[1], nearest[2], self._peak)
+
+
+def _vertex(times: list[float], heights: list[float]) -> float | None:
+    """Return the time of the lowest point of the least-squares parabola, None when it opens downward."""
+    count = len(times)
+    mean = sum(times) / count
+    t = [time - mean for time in times]
+    s2 = sum(value * value for value in t)
+    s3 = sum(value**3 for value in t)
+    s4 = sum(value**4 for value in t)
+    middle = sum(heights) / count
+    y = [height - middle for height in heights]
+    r1 = sum(a * b for a, b in zip(t, y, strict=True))
+    r2 = sum(a * a * b for a, b in zip(t, y, strict=True))
+    # Normal equations of y = c0 + c1 t + c2 t^2 with centred t; c0 is eliminated.
+    m22 = s4 - s2 * s2 / count
+    determinant = s2 * m22 - s3 * s3
+    if determinant <= 0.0:
+        return None
+    c1 = (r1 * m22 - r2 * s3) / determinant
+    c2 = (r2 * s2 - r1 * s3) / determinant
+    return mean - c1 / (2.0 * c2) if c2 > 0.0 else None

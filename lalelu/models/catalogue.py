@@ -28,6 +28,25 @@ class PackageFile:
     size: int  # bytes
 
 
+# What a graph computes on its way, by the names that its runtimes show: tensors of the single-pose models before
+# the one sighting of each keypoint is chosen. S/4 = 48 or 64 cells a side, 17 keypoints.
+# heatmaps (1, S/4, S/4, 17): how much a cell looks like the keypoint, 0..1
+# weighted (1, S/4, S/4, 17): heatmaps over the distance (cells) from where the player's centre expects it
+# offsets (1, S/4, S/4, 34): y, x of each keypoint from the cell's corner, cells
+HEADS: Final[Mapping[Family, Mapping[str, str]]] = MappingProxyType(
+    {
+        "movenet_single": MappingProxyType(
+            {
+                "heatmaps": "StatefulPartitionedCall/Sigmoid",
+                "weighted": "StatefulPartitionedCall/truediv_3",
+                "offsets": "StatefulPartitionedCall/kpt_offset_0/conv2d_7/BiasAdd",
+            }
+        ),
+        "movenet_multi": MappingProxyType({}),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """One row of the catalogue."""
@@ -54,6 +73,11 @@ class Model:
     def output_shape(self) -> tuple[int, ...]:
         """(1, 1, 17, 3) for one player, (1, 6, 56) for several; float32."""
         return OUTPUT_SHAPES[self.family]
+
+    @property
+    def heads(self) -> Mapping[str, str]:
+        """Further outputs that a converted model gets: public name -> tensor in the original graph."""
+        return HEADS[self.family]
 
 
 MODELS: Final[Mapping[str, Model]] = MappingProxyType(

@@ -112,6 +112,14 @@ def build(
     return Graph(kept, {k: v for k, v in constants.items() if k in used}, dict(inputs), wanted)
 
 
+def expose(graph: Graph, heads: Mapping[str, str]) -> Graph:
+    """Return the graph with `heads` (public name -> tensor) as further outputs; unchanged where it lacks one."""
+    made = {node.name for node in graph.nodes}
+    if not all(producer(source) in made for source in heads.values()):
+        return graph
+    return Graph(graph.nodes, graph.constants, graph.inputs, {**graph.outputs, **heads})
+
+
 def unfuse(graph: Graph) -> Graph:
     """Split TensorFlow's fused convolutions into convolution, bias and activation.
 

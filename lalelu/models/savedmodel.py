@@ -2,14 +2,27 @@
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from lalelu.errors import MissingError, UsageError
-from lalelu.models.graph import Array, Attr, Graph, Node, Spec, UnsupportedError, build, normal, unfuse
+from lalelu.models.graph import (
+    Array,
+    Attr,
+    Graph,
+    Node,
+    Spec,
+    UnsupportedError,
+    build,
+    expose,
+    normal,
+    unfuse,
+)
+
+WITH_HEADS: Final = "with_heads"  # the signature that gives more than the original's outputs
 
 
 def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow ships no types
@@ -24,9 +37,20 @@ def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow ships no types
         ) from exc
 
 
-def write(graph: Graph, folder: Path) -> None:
-    """Write `graph` as a SavedModel with one signature, `serving_default`, into `folder`."""
+def write(graph: Graph, folder: Path, heads: Mapping[str, str]) -> None:
+    """Write `graph` as a SavedModel into `folder`.
+
+    Its signature `serving_default` is the graph's; `with_heads` gives the `heads` (public name -> tensor) too.
+    """
     tf = tensorflow()
+    module = tf.Module()
+    module.serve = _function(tf, graph)
+    module.serve_heads = _function(tf, expose(graph, heads))
+    signatures = {"serving_default": module.serve, WITH_HEADS: module.serve_heads}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+
+
+def _function(tf: Any, graph: Graph) -> Any:  # noqa: ANN401 - TensorFlow's module and function
     definition = graph_def(graph)
     inputs = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in graph.inputs.items()]
     names, tensors = list(graph.outputs), [f"{t}" if ":" in t else f"{t}:0" for t in graph.outputs.values()]
@@ -36,9 +60,7 @@ def write(graph: Graph, folder: Path) -> None:
         results = tf.graph_util.import_graph_def(definition, given, tensors, name="")
         return dict(zip(names, results, strict=True))
 
-    module = tf.Module()
-    module.serve = tf.function(serve, input_signature=inputs)
-    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    return tf.function(serve, input_signature=inputs)
 
 
 def graph_def(graph: Graph) -> Any:  # noqa: ANN401 - a TensorFlow GraphDef

@@ -15,7 +15,15 @@ from lalelu.models.catalogue import Model
 from lalelu.models.progress import Progress, Silent, StderrProgress
 
 # what decides the converted file: a change in any of them makes a new one
-CONVERTER: Final = ("graph.py", "kernels.py", "onnx_export.py", "onnx_ops.py", "simplify.py", "tfjs.py")
+CONVERTER: Final = (
+    "catalogue.py",
+    "graph.py",
+    "kernels.py",
+    "onnx_export.py",
+    "onnx_ops.py",
+    "simplify.py",
+    "tfjs.py",
+)
 
 Kind: TypeAlias = Literal["onnx", "saved-model"]
 
@@ -31,9 +39,9 @@ class Import:
 def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
     """Return the ONNX file of a model, fetching and converting it where needed.
 
-    Input `input`: int32 (1, S, S, 3) RGB; output `output_0`: float32, as in the catalogue. A damaged file is
-    made again (which is said). Raises UsageError for an unknown name, MissingError when no source gives its
-    files.
+    Input `input`: int32 (1, S, S, 3) RGB; first output `output_0`: float32, as in the catalogue; then its heads.
+    A damaged file is made again (which is said). Raises UsageError for an unknown name, MissingError when no
+    source gives its files.
     """
     row, news = catalogue.find(model), progress or StderrProgress()
     if own := imported(row):
@@ -44,11 +52,11 @@ def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
     fetch.fetch([row], news)
     with lock("convert"):
         if not _is_whole(path, news):
-            from lalelu.models import onnx_export, tfjs
+            from lalelu.models import graph, onnx_export, tfjs
 
             news.say(f"converting {row.name} to ONNX")
-            graph = tfjs.read(*(fetch.folder() / file.name for file in row.files))
-            _store(path, onnx_export.to_onnx(graph, row.name))
+            original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
+            _store(path, onnx_export.to_onnx(graph.expose(original, row.heads), row.name))
     return path
 
 
@@ -76,7 +84,8 @@ def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
             try:
-                savedmodel.write(tfjs.read(*(fetch.folder() / file.name for file in row.files)), temporary)
+                original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
+                savedmodel.write(original, temporary, row.heads)
                 temporary.chmod(0o755)  # mkdtemp's folders are for their owner only
                 temporary.rename(path)
             except OSError as exc:
@@ -126,10 +135,11 @@ def import_saved_model(model: str, folder: Path) -> Path:
     Raises MissingError without the tensorflow extra, UsageError for a folder or graph that is not known.
     """
     row = catalogue.find(model)
-    from lalelu.models import onnx_check, onnx_export, savedmodel
+    from lalelu.models import graph, onnx_check, onnx_export, savedmodel
 
-    data = onnx_export.to_onnx(savedmodel.read(folder, row.input_shape), row.name)
-    onnx_check.check(data, row, str(folder))
+    original = savedmodel.read(folder, row.input_shape)
+    onnx_check.check(onnx_export.to_onnx(original, row.name), row, str(folder))
+    data = onnx_export.to_onnx(graph.expose(original, row.heads), row.name)
     return _keep(row, data, f"SavedModel {folder.resolve()}")
 
 

@@ -40,6 +40,7 @@ def build_estimator(config: Config) -> MoveNetEstimator:
         build_runtime(config.pose),
         MoveNetSinglePose(),
         crop_mode=config.pose.crop,
+        hands=config.pose.hands,
         rotate=config.camera.rotate,
         mirror=config.camera.mirror,
         player=config.player,

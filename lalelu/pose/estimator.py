@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lalelu.config.schema import PlayerSection
 from lalelu.pose.body import torso_of
 from lalelu.pose.crop import Crop, CropFollower, around, whole
+from lalelu.pose.hands import HandTracker, Heads, heads_of
 from lalelu.pose.lock import PlayerLock
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.orientation import Orientation
@@ -22,6 +23,7 @@ class MoveNetEstimator:
     """A PoseEstimator for one player. `open()` it before the first frame; it opens and closes its runtime.
 
     `crop_mode` follow looks at a square around the player once there is one, whole always at everything.
+    `hands` track follows each wrist in the network's heatmaps, network takes the wrists as the network says.
     `rotate` (degrees clockwise) and `mirror` as in CameraSection.
     """
 
@@ -31,6 +33,7 @@ class MoveNetEstimator:
         decoder: MoveNetSinglePose,
         *,
         crop_mode: Literal["follow", "whole"],
+        hands: Literal["track", "network"] = "network",
         rotate: Literal[0, 90, 180, 270],
         mirror: bool,
         player: PlayerSection,
@@ -39,6 +42,8 @@ class MoveNetEstimator:
         self._runtime = runtime
         self._decoder = decoder
         self._follows = crop_mode == "follow"
+        self._hands = HandTracker() if hands == "track" else None
+        self._heads: tuple[int, ...] = ()  # where the tracker's heads are among the outputs
         self._orientation = Orientation(rotate, mirror)
         self._region = player.region
         self._lock = PlayerLock(player)
@@ -46,7 +51,8 @@ class MoveNetEstimator:
         self._crop: Crop | None = None  # for the next frame; none: look for a player
         self._sampler: Sampler
         self._input: NDArray[Any]
-        self._output: NDArray[Any]
+        self._outputs: Sequence[NDArray[Any]]
+        self._keypoints = 0  # which of the outputs holds the network's own choice
         self._prepared: tuple[int, int, Crop, float]  # seq, captured_ns, square, aspect of the frame in hand
 
     def open(self) -> RuntimeFacts:
@@ -57,6 +63,10 @@ class MoveNetEstimator:
         cv2.setNumThreads(1)  # its pool would take turns with the inference on one core
         facts = self._runtime.open()
         side = self._decoder.input_side(facts)
+        names = [spec.name for spec in facts.outputs]
+        self._keypoints = names.index("output_0") if "output_0" in names else 0
+        if self._hands is not None:
+            self._heads = heads_of(names)
         self._sampler = Sampler(side, self._orientation)
         self._input = np.zeros(facts.inputs[0].shape, facts.inputs[0].dtype)
         return facts
@@ -81,7 +91,7 @@ class MoveNetEstimator:
 
     def infer(self) -> None:
         """Run the network on what `prepare` made."""
-        self._output = self._runtime.infer(self._input)[0]
+        self._outputs = self._runtime.infer(self._input)
 
     def poses(self) -> Sequence[Pose]:
         """Return the player's pose in the frame last prepared; empty when the player is not seen.
@@ -89,14 +99,19 @@ class MoveNetEstimator:
         A player already known is not seen when only somebody else is, or nobody.
         """
         seq, captured_ns, crop, aspect = self._prepared
-        xy, score = self._decoder.decode(self._output, crop)
+        xy, score = self._decoder.decode(self._outputs[self._keypoints], crop)
         torso = torso_of(xy, score)
         seen = self._lock.see(captured_ns, torso)
         if not self._lock.locked:
             self._crop = None
             self._follower.forget()
+            if self._hands is not None:
+                self._hands.forget()
         if not seen:
             return ()
+        if self._hands is not None:
+            heads = Heads(*(self._outputs[index][0] for index in self._heads))
+            self._hands.follow(captured_ns, heads, crop, torso.size, xy, score)
         if self._follows:
             self._crop = self._follower.follow(captured_ns, torso, xy, score, aspect)
         return (Pose(seq, captured_ns, 0, xy, score),)

@@ -27,7 +27,7 @@ class MoveNetSinglePose:
         inputs = [spec.shape for spec in facts.inputs]
         outputs = [spec.shape for spec in facts.outputs]
         side = inputs[0][1] if len(inputs) == 1 and len(inputs[0]) == len((1, 2, 2, 3)) else 0
-        if side < 1 or inputs != [(1, side, side, 3)] or outputs != [SINGLE_OUTPUT]:
+        if side < 1 or inputs != [(1, side, side, 3)] or SINGLE_OUTPUT not in outputs:
             raise UsageError(
                 f"pose.model takes {inputs} and gives {outputs}; a single-pose MoveNet takes one "
                 f"(1, S, S, 3) and gives one {SINGLE_OUTPUT}; choose lightning or thunder"

@@ -158,7 +158,7 @@ midi:
         ("pose: {threads: many}", "1:17: pose.threads is many; allowed a whole number 1..64"),
         ("pose: {threads: 1.5}", "1:17: pose.threads is 1.5; allowed a whole number 1..64"),
         ("pose: {threads: true}", "1:17: pose.threads is true; allowed a whole number 1..64"),
-        ("pose: 3", "1:7: pose is 3; allowed a mapping with model, runtime, precision, threads, crop"),
+        ("pose: 3", "1:7: pose is 3; allowed a mapping with model, runtime, precision, threads, crop, hands"),
         (
             "pose: {precision: bf61}",
             '1:19: pose.precision is bf61; allowed one of auto, f32, bf16; did you mean "bf16"?',

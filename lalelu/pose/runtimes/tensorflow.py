@@ -50,16 +50,17 @@ class TensorFlowRuntime:
         start = time.perf_counter()
         try:
             self._model = self._tf.saved_model.load(str(self._path))
-            self._function = self._model.signatures["serving_default"]
+            signatures = self._model.signatures
+            self._function = signatures.get("with_heads") or signatures["serving_default"]
         except (OSError, ValueError, KeyError, self._tf.errors.OpError) as exc:
             raise unusable(self._path, "TensorFlow finds no usable SavedModel in it") from exc
         load_ms = (time.perf_counter() - start) * 1e3
         self._specs = tuple(
             _spec(name, tensor) for name, tensor in self._function.structured_input_signature[1].items()
         )
-        self._outputs = tuple(
-            _spec(name, tensor) for name, tensor in self._function.structured_outputs.items()
-        )
+        outputs = (_spec(name, tensor) for name, tensor in self._function.structured_outputs.items())
+        # TensorFlow sorts them by name; what the model is for goes first, as in ONNX
+        self._outputs = tuple(sorted(outputs, key=lambda spec: not spec.name.startswith("output_")))
         start = time.perf_counter()
         self.infer(*(np.zeros(spec.shape, spec.dtype) for spec in self._specs))
         first_ms = (time.perf_counter() - start) * 1e3

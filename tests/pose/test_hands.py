@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from lalelu.errors import UsageError
+from lalelu.pose.crop import Crop
+from lalelu.pose.hands import HandTracker, Heads, heads_of
+from lalelu.skeleton import COCO17
+
+LEFT, RIGHT = COCO17.index("left_wrist"), COCO17.index("right_wrist")
+CELLS = 48
+CROP = Crop(0.5, 0.5, 0.96)  # a cell is 0.02 image heights
+UNIT = 0.2  # shoulder width, image heights
+FRAME_NS = 10_000_000
+
+
+class Scene:
+    """Heads of one frame, made of peaks; the same place is exact: cells are voted on by their offsets."""
+
+    def __init__(self):
+        self.heatmaps = np.zeros((CELLS, CELLS, 17), np.float32)
+        self.expected = np.ones((CELLS, CELLS, 17), np.float32)
+        self.offsets = np.zeros((CELLS, CELLS, 34), np.float32)
+
+    def peak(self, wrist, x, y, height):
+        """A bump of 3 x 3 cells whose cells all point at (x, y), image heights."""
+        column = (x - (CROP.x - CROP.side / 2)) / CROP.side * CELLS
+        row = (y - (CROP.y - CROP.side / 2)) / CROP.side * CELLS
+        for i in range(int(row) - 1, int(row) + 2):
+            for j in range(int(column) - 1, int(column) + 2):
+                middle = (i, j) == (int(row), int(column))
+                self.heatmaps[i, j, wrist] = height if middle else 0.5 * height
+                self.offsets[i, j, 2 * wrist : 2 * wrist + 2] = row - i, column - j
+        return self
+
+    def heads(self):
+        return Heads(self.heatmaps, self.heatmaps * self.expected, self.offsets)
+
+
+def follow(tracker, index, scene):
+    xy, score = np.full((17, 2), 0.5, np.float32), np.full(17, 0.3, np.float32)
+    tracker.follow(index * FRAME_NS, scene.heads(), CROP, UNIT, xy, score)
+    return xy, score
+
+
+def test_a_wrist_is_placed_where_the_cells_around_its_peak_point():
+    xy, score = follow(HandTracker(), 0, Scene().peak(LEFT, 0.713, 0.401, 0.8).peak(RIGHT, 0.287, 0.395, 0.6))
+    assert xy[LEFT] == pytest.approx((0.713, 0.401), abs=1e-5)
+    assert xy[RIGHT] == pytest.approx((0.287, 0.395), abs=1e-5)
+    assert score[[LEFT, RIGHT]] == pytest.approx((0.8, 0.6))
+
+
+def test_only_the_wrists_are_touched():
+    xy, score = follow(HandTracker(), 0, Scene().peak(LEFT, 0.7, 0.4, 0.8).peak(RIGHT, 0.3, 0.4, 0.6))
+    others = [k for k in range(17) if k not in (LEFT, RIGHT)]
+    assert (xy[others] == 0.5).all()
+    assert (score[others] == np.float32(0.3)).all()
+
+
+def test_a_wrist_does_not_jump_to_the_other_one_where_its_own_peak_is_weaker():
+    tracker = HandTracker()
+    follow(tracker, 0, Scene().peak(LEFT, 0.7, 0.4, 0.8).peak(RIGHT, 0.5, 0.4, 0.8))
+    crossing = Scene().peak(LEFT, 0.5, 0.4, 0.6).peak(LEFT, 0.7, 0.41, 0.3).peak(RIGHT, 0.5, 0.4, 0.7)
+    xy, _ = follow(tracker, 1, crossing)
+    assert xy[LEFT] == pytest.approx((0.7, 0.41), abs=1e-5)
+    assert xy[RIGHT] == pytest.approx((0.5, 0.4), abs=1e-5)
+
+
+def test_two_hands_that_cross_keep_their_own_paths():
+    """Each heatmap shows both hands, the wrong one a little higher: a network that takes left for right."""
+    tracker = HandTracker()
+    paths = []
+    for index in range(21):
+        left, right = 0.7 - 0.02 * index, 0.3 + 0.02 * index
+        scene = Scene()
+        for wrist, own, other in ((LEFT, left, right), (RIGHT, right, left)):
+            scene.peak(wrist, other, 0.35 if other == right else 0.55, 0.6 if index else 0.1)
+            scene.peak(wrist, own, 0.35 if own == right else 0.55, 0.5)
+        xy, _ = follow(tracker, index, scene)
+        paths.append((float(xy[LEFT, 0]), float(xy[RIGHT, 0])))
+    assert paths[-1] == pytest.approx((0.3, 0.7), abs=1e-5)
+
+
+def test_a_hand_held_in_the_wrong_place_is_found_again_where_it_is_clearly_seen():
+    tracker = HandTracker()
+    follow(tracker, 0, Scene().peak(LEFT, 0.7, 0.7, 0.4).peak(RIGHT, 0.3, 0.4, 0.8))
+    seen = Scene().peak(LEFT, 0.7, 0.7, 0.05).peak(LEFT, 0.7, 0.3, 0.9).peak(RIGHT, 0.3, 0.4, 0.8)
+    xy, _ = follow(tracker, 1, seen)
+    assert xy[LEFT] == pytest.approx((0.7, 0.3), abs=1e-5)
+
+
+def test_after_a_pause_a_hand_may_have_gone_further():
+    near_or_high = Scene().peak(LEFT, 0.7, 0.45, 0.3).peak(LEFT, 0.7, 0.62, 0.5).peak(RIGHT, 0.3, 0.4, 0.8)
+    places = []
+    for gap in (1, 30):
+        tracker = HandTracker()
+        follow(tracker, 0, Scene().peak(LEFT, 0.7, 0.4, 0.8).peak(RIGHT, 0.3, 0.4, 0.8))
+        xy, _ = follow(tracker, gap, near_or_high)
+        places.append(round(float(xy[LEFT, 1]), 3))
+    assert places == [0.45, 0.62]
+
+
+@pytest.mark.parametrize("height", [0.0, np.nan])
+def test_without_a_peak_the_wrists_stay_as_the_network_says(height):
+    xy, score = follow(HandTracker(), 0, Scene().peak(LEFT, 0.7, 0.4, height).peak(RIGHT, 0.3, 0.4, 0.8))
+    assert (xy == 0.5).all()
+    assert (score == np.float32(0.3)).all()
+
+
+def test_a_model_without_heads_is_refused_with_the_remedy():
+    assert heads_of(["output_0", "offsets", "heatmaps", "weighted"]) == (2, 3, 1)
+    with pytest.raises(UsageError, match=r"pose\.hands: network"):
+        heads_of(["output_0"])

@@ -179,9 +179,9 @@ class Instrument:
                     raise
             except LostError as exc:
                 self._note_loss(exc)
-                with suppress(PortLostError):  # the loss of the camera is what is told
+                with suppress(LostError):  # the loss of the camera is what is told
                     self._voice.silence()
-                if once:
+                if once and not stop.requested:  # Ctrl-C reaches a simulated camera's process too
                     raise
                 self._find_camera(stop)
 
@@ -203,6 +203,8 @@ class Instrument:
 
     def _open_estimator(self, opened: ExitStack) -> tuple[PoseEstimator, RuntimeFacts | None]:
         if isinstance(self.camera, TakeCamera):
+            for problem in self.camera.problems:
+                self._say(problem)
             self._say("poses: as recorded in the take, no network")
             return self.camera.estimator(), None
         estimator = build_estimator(self._loaded.config)

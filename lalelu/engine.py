@@ -6,6 +6,7 @@ from typing import Protocol
 from lalelu.camera.port import Camera
 from lalelu.clock import now_ns
 from lalelu.desk.recorder import Recorder
+from lalelu.errors import LostError, PortLostError
 from lalelu.gesture.detector import Detector
 from lalelu.pose.port import PoseEstimator
 from lalelu.types import Hit
@@ -29,8 +30,8 @@ def play(
 ) -> None:
     """Play until `stop.requested`; every frame leaves a row, every note another.
 
-    Raises LostError (camera or port gone) and EndOfStreamError (a finite source has ended); notes that sound
-    then are the caller's to end.
+    Raises LostError (the camera has gone), PortLostError (a MIDI output has) and EndOfStreamError (a finite
+    source has ended); notes that sound then are the caller's to end.
     """
     while not stop.requested:
         frame = camera.read()
@@ -66,4 +67,7 @@ def play(
             recorder.note(note)
         for hit in hits:
             on_hit(hit)
-        voice.tick()  # last: it raises what was lost, and the rows are kept by then
+        try:
+            voice.tick()  # last: it raises what was lost, and the rows are kept by then
+        except LostError as exc:  # outputs say only that they are lost; here it must not look like the camera
+            raise PortLostError(str(exc)) from exc

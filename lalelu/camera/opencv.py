@@ -55,6 +55,7 @@ class OpenCVCamera:
                 "and camera.uri: sim: plays without one"
             )
         self._capture = capture
+        self._last_ns = 0  # while it was away, it delivered nothing that could be skipped
         width, height = self._configure(capture)
         fps = self._measure(capture)
         self._period_ns = round(1e9 / fps)

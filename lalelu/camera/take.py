@@ -40,6 +40,11 @@ class TakeCamera:
             clock="the take's stamps, from the first read on",
         )
 
+    @property
+    def problems(self) -> Sequence[str]:
+        """What is wrong with the take, one sentence each, such as an end that is cut off; valid after `open()`."""
+        return () if self._take is None else self._take.problems
+
     def estimator(self) -> "RecordedPoses":
         """Return the estimator that goes with this camera; valid after `open()`."""
         assert self._take is not None, "open() comes first"

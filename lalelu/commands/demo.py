@@ -14,8 +14,9 @@ from lalelu.analysis.report import ReportData, render_report
 from lalelu.analysis.scoring import match, score
 from lalelu.app import Instrument, Recording, Stop, say
 from lalelu.camera.simulated.camera import SimulatedCamera
-from lalelu.commands.run import positive
+from lalelu.commands.run import check_target, positive
 from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.errors import UsageError
 from lalelu.hits import HitRecord
 from lalelu.ledger.reader import Ledger, read_ledger
 from lalelu.performance import hit_records, sounding_notes
@@ -56,7 +57,7 @@ class Played:
 def run(args: argparse.Namespace) -> int:
     """Play, print hits played / found / missed / extra and the latency table, and leave the files in `--out`."""
     out: Path = args.out
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     api = available_api()
     outputs = [f"file:{quote(str(out / 'demo.mid'))}"]
     if api is None:
@@ -69,13 +70,16 @@ def run(args: argparse.Namespace) -> int:
     recording = Recording(out / "demo.ledger", out / "demo.take.gz")
     hits: list[Hit] = []
     stop = Stop()
-    with stop.on_signals(), Instrument(loaded, recording, say=say, on_hit=hits.append) as instrument:
-        say(f"playing for {args.seconds:g} s")
-        instrument.play(stop, once=True)
-        camera = instrument.camera
+    instrument = Instrument(loaded, recording, say=say, on_hit=hits.append)
+    camera = instrument.camera
     assert isinstance(camera, SimulatedCamera), "the address above says sim:"
-    ledger = read_ledger(recording.ledger or out)
-    if not len(ledger.frames):
+    began = False
+    with stop.on_signals(), instrument:
+        say(f"playing for {args.seconds:g} s")
+        began = True
+        instrument.play(stop, once=True)
+    ledger = read_ledger(out / "demo.ledger") if began else None  # else an earlier demo's may lie there
+    if ledger is None or not len(ledger.frames):
         say("stopped before the first frame; nothing to report")
         return 0
     first = ledger.frames[0]
@@ -95,6 +99,18 @@ def run(args: argparse.Namespace) -> int:
     (out / "report.html").write_text(report(played, loaded, camera, instrument), encoding="utf-8")
     tell(played, out, late_frames=camera.late_frames)
     return 0
+
+
+def make_folder(out: Path) -> None:
+    """Make the demo's folder. Raises UsageError when it, or what is written after the playing, cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise UsageError(
+            f"the folder {out} cannot be made ({exc.strerror}); name another with --out"
+        ) from exc
+    for name in ("demo.mid", "demo.wav", "report.html", "demo.take.gz"):
+        check_target(out / name)
 
 
 def tell(played: Played, out: Path, *, late_frames: int) -> None:

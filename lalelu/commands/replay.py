@@ -1,19 +1,23 @@
 """`lalelu replay`: a film or a take through the instrument, offline, every frame in order."""
 
 import argparse
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from operator import itemgetter
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from lalelu.app import say
 from lalelu.camera.film import Film
-from lalelu.commands.run import add_config_option
+from lalelu.commands.run import add_config_option, check_target
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.config.schema import KitConfig
+from lalelu.errors import UsageError
 from lalelu.gesture.detector import Detector
+from lalelu.gesture.verdict import Verdict
 from lalelu.hits import write_hits
 from lalelu.models.catalogue import MODELS
 from lalelu.performance import hit_records, note_time_ns
@@ -53,12 +57,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay one source and write what was asked for; the summary goes to stderr."""
     loaded = with_overrides(load_config(args.config), model=args.model)
+    for target in (args.hits, args.midi, args.take, args.explain):
+        if target is not None:
+            check_target(target)
     began = time.monotonic()
     with ExitStack() as stack:
         header, frames = open_source(args.source, loaded, stack)
         take = stack.enter_context(TakeWriter(args.take, header)) if args.take is not None else None
+        verdicts: list[Verdict] = []
         detector = Detector(
-            loaded.kit, skeleton=SKELETONS[header.skeleton], left_handed=loaded.config.left_handed
+            loaded.kit,
+            skeleton=SKELETONS[header.skeleton],
+            left_handed=loaded.config.left_handed,
+            explain=verdicts.append if args.explain is not None else None,
         )
         hits: list[Hit] = []
         first_ns = last_ns = None
@@ -70,16 +81,50 @@ def run(args: argparse.Namespace) -> int:
             if take is not None:
                 take.write(frame)
             hits.extend(e for pose in frame.poses for e in detector.step(pose) if isinstance(e, Hit))
+        detector.finish()
     pipeline_ns = round(args.pipeline_ms * 1e6)
     records = hit_records(hits, loaded.kit, origin_ns=first_ns or 0, pipeline_ns=pipeline_ns)
     if args.hits is not None:
         write_hits(args.hits, records)
+    if args.explain is not None:
+        write_verdicts(args.explain, verdicts, origin_ns=first_ns or 0)
     if args.midi is not None:
         write_midi(args.midi, hits, loaded.kit, origin_ns=first_ns or 0, pipeline_ns=pipeline_ns)
     seconds = ((last_ns or 0) - (first_ns or 0)) * 1e-9
     took = time.monotonic() - began
     say(f"{args.source.name}: {count} frames, {seconds:.1f} s, {len(records)} hits; took {took:.1f} s")
     return 0
+
+
+def write_verdicts(path: Path, verdicts: list[Verdict], *, origin_ns: int) -> None:
+    """Write one JSON line per candidate stroke, by time. Raises UsageError for a bad path.
+
+    Times are seconds from `origin_ns`, lengths shoulder widths, speeds downward in shoulder widths a second.
+    """
+    ordered = sorted(verdicts, key=lambda verdict: (verdict.lowest_ns, verdict.player, verdict.limb))
+    text = "".join(json.dumps(_verdict_line(verdict, origin_ns)) + "\n" for verdict in ordered)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise UsageError(f"cannot write verdicts to {path}: {exc.strerror}; choose another place") from exc
+
+
+def _verdict_line(verdict: Verdict, origin_ns: int) -> dict[str, Any]:
+    return {
+        "time_s": round((verdict.lowest_ns - origin_ns) * 1e-9, 6),
+        "player": verdict.player,
+        "limb": verdict.limb,
+        "outcome": "hit" if verdict.rule is None else "rejected",
+        "rule": verdict.rule,
+        "why": verdict.why,
+        "pad": verdict.pad,
+        **{name: round(value, 4) for name, value in asdict(verdict.measured).items()},
+        "score": round(verdict.score, 4),
+        "x": round(verdict.x, 4),
+        "y": round(verdict.y, 4),
+        "seq": verdict.seq,
+        "decided_s": round((verdict.captured_ns - origin_ns) * 1e-9, 6),
+    }
 
 
 def write_midi(path: Path, hits: list[Hit], kit: KitConfig, *, origin_ns: int, pipeline_ns: int) -> None:

@@ -1,11 +1,13 @@
 """`lalelu run`: the daemon. Plays until stopped."""
 
 import argparse
+import os
 from datetime import datetime
 from pathlib import Path
 
 from lalelu.app import Instrument, Recording, Stop, say
 from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.errors import UsageError
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,22 @@ def positive(text: str) -> float:
     return value
 
 
+def check_target(path: Path) -> None:
+    """Say before the playing that a file could not be written after it; touches nothing. Raises UsageError."""
+    try:
+        if path.is_dir():
+            why = "it is a folder"
+        elif not path.parent.is_dir():
+            why = f"there is no folder {path.parent}"
+        elif not os.access(path if path.exists() else path.parent, os.W_OK):
+            why = "you may not write there"
+        else:
+            return
+    except OSError as exc:  # a folder on the way that may not be entered
+        why = exc.strerror or str(exc)
+    raise UsageError(f"{path} cannot be written: {why}; name another place")
+
+
 def ledger_dir(asked: Path | None, loaded: Loaded) -> Path | None:
     """Return where this run's ledger goes: as asked, else a new folder in the configured one, else nowhere."""
     if asked is not None or loaded.config.ledger.dir is None:
@@ -55,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     """Play. Exit 0 when stopped, 4 when a device was lost and `--once` is given."""
     loaded = with_overrides(load_config(args.config), camera=args.camera, midi=args.midi)
     say(f"configuration: {loaded.origin}; kit: {loaded.kit.name}")
+    if args.take is not None:
+        check_target(args.take)
     stop = Stop()
     recording = Recording(ledger_dir(args.log, loaded), args.take)
     with stop.on_signals(), Instrument(loaded, recording, say=say) as instrument:

@@ -1,7 +1,7 @@
 """From poses to events: one body frame per player, one stroke finder per limb, one kit. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lalelu.config.schema import KitConfig
@@ -9,6 +9,8 @@ from lalelu.errors import UsageError
 from lalelu.gesture.body import BodyFrame
 from lalelu.gesture.motion import GATE, Motion
 from lalelu.gesture.strike import Stroke, StrokeFinder
+from lalelu.gesture.verdict import Verdict
+from lalelu.gesture.witness import Witness
 from lalelu.gesture.zones import Zones
 from lalelu.registry import did_you_mean
 from lalelu.skeleton import mirrored
@@ -25,11 +27,21 @@ _Point = tuple[float, float]
 class Detector:
     """Finds the hits of every player on one kit. Pure: all times are the poses' own stamps.
 
-    `skeleton` names the poses' keypoints. Raises UsageError when the kit needs a limb that it does not have.
+    `skeleton` names the poses' keypoints. `explain` is told of every candidate stroke, hit or not, as soon as its
+    fate is sure: not quite in the order of their times. It changes no hit, and costs nothing when it is None.
+    Raises UsageError when the kit needs a limb that the skeleton does not have.
     """
 
-    def __init__(self, kit: KitConfig, *, skeleton: tuple[str, ...], left_handed: bool = False) -> None:
+    def __init__(
+        self,
+        kit: KitConfig,
+        *,
+        skeleton: tuple[str, ...],
+        left_handed: bool = False,
+        explain: Callable[[Verdict], None] | None = None,
+    ) -> None:
         self._kit = kit
+        self._explain = explain
         self._zones = Zones(kit.pads, left_handed=left_handed)
         for name in (*self._zones.limbs, "left_shoulder", "right_shoulder"):
             if name not in skeleton:
@@ -60,10 +72,17 @@ class Detector:
                 self._events.append(self._hit(pose, limb, pad, stroke))
         return self._events
 
+    def finish(self) -> None:
+        """Tell `explain` the last verdicts; no pose may follow. Without `explain` there is nothing to do."""
+        for player in self._players.values():
+            player.finish()
+
     def _welcome(self, number: int) -> "_Player":
         if len(self._players) >= MOST_PLAYERS:
             del self._players[min(self._players, key=lambda known: self._players[known].last_ns or 0)]
         player = _Player(self._kit, self._zones.limbs, self._index)
+        if self._explain is not None:
+            player.watch(number, self._zones, self._explain)
         self._players[number] = player
         return player
 
@@ -81,7 +100,7 @@ class Detector:
 
 
 class _Limb:
-    __slots__ = ("borrowed", "finder", "index", "last_hit_ns", "motion", "name", "other")
+    __slots__ = ("borrowed", "finder", "index", "last_hit_ns", "motion", "name", "other", "witness")
 
     def __init__(self, name: str, index: int, kit: KitConfig) -> None:
         self.name = name
@@ -91,6 +110,7 @@ class _Limb:
         self.other: _Limb | None = None  # the same limb of the body's other side
         self.last_hit_ns: int | None = None
         self.borrowed = False  # it has jumped onto the other one and moves with it
+        self.witness: Witness | None = None  # only where verdicts are asked for
 
     def beside_other(self, distance: float) -> bool:
         """Whether both limbs are known and nearer than `distance` (body units)."""
@@ -107,6 +127,7 @@ class _Player:
 
     def __init__(self, kit: KitConfig, limbs: Sequence[str], index: dict[str, int]) -> None:
         self.last_ns: int | None = None
+        self._strike = kit.strike
         self._min_score = kit.strike.min_score
         self._mask_ns = kit.strike.mask_ms * 1_000_000
         self._body = BodyFrame()
@@ -118,6 +139,17 @@ class _Player:
         self._hips = (
             (index["left_hip"], index["right_hip"]) if {"left_hip", "right_hip"} <= set(index) else None
         )
+
+    def watch(self, number: int, zones: Zones, tell: Callable[[Verdict], None]) -> None:
+        """Have the verdict on every candidate stroke told."""
+        for name, limb in self._limbs.items():
+            limb.witness = Witness(number, name, self._strike, zones, tell)
+
+    def finish(self) -> None:
+        """Have the last verdicts told."""
+        for limb in self._limbs.values():
+            if limb.witness is not None:
+                limb.witness.finish()
 
     def strokes(self, pose: Pose) -> list[tuple[str, Stroke]]:
         """Take in one pose and return the strokes that have become sure with it, by limb."""
@@ -138,9 +170,18 @@ class _Player:
             if point is not None and self._follow(limb, now_ns, *point):
                 limb.borrowed = limb.borrowed and limb.beside_other(APART)
                 stroke = limb.finder.step(now_ns, *point, limb.motion)
-                if stroke is not None and not self._is_echo(limb, stroke):
+                echo = stroke is not None and self._is_echo(limb, stroke)
+                if stroke is not None and not echo:
                     limb.last_hit_ns = stroke.struck_ns
                     found.append((name, stroke))
+                if limb.witness is not None:
+                    limb.witness.see(
+                        pose, point, score[limb.index], limb.motion, limb.finder, stroke, echo=echo
+                    )
+            elif limb.witness is not None:
+                x, y = xy[limb.index]
+                place = self._body.locate(x, y) if score[limb.index] > 0.0 and math.isfinite(x + y) else None
+                limb.witness.miss(pose, place, score[limb.index], limb.motion, held=point is not None)
         return found
 
     def _observe_body(self, captured_ns: int, xy: list[list[float]], score: list[float]) -> None:

@@ -36,18 +36,50 @@ class Stroke:
     x: float  # body units, at struck_ns
     y: float
     speed: float  # peak downward speed, body units/s
+    fall: float  # body units, from where the movement began
+    mean_speed: float  # fastest mean downward speed over SLOPE_S, body units/s
+
+
+def least_rise(motion: Motion, peak: float) -> float:
+    """Return the upward speed (body units/s) that ends a fall of this peak speed."""
+    return max(RISE_SHARE * peak, RISE_NOISES * motion.speed_noise)
+
+
+def least_fall(options: StrikeSection, motion: Motion, peak: float) -> float:
+    """Return how far (body units) a movement of this peak speed must fall to be a stroke."""
+    return max(options.min_height, FALL_NOISES * motion.noise, peak / SPEED_PER_FALL)
+
+
+def least_mean_speed(options: StrikeSection, motion: Motion, spread: float) -> float:
+    """Return the mean speed (body units/s) that a stroke falls with; `spread` as `StrokeFinder.falling` has it."""
+    return max(SLOPE_SHARE * options.min_speed, SLOPE_NOISES * motion.noise / spread)
 
 
 class StrokeFinder:
-    """One limb's strokes; `step` once for every frame that its Motion took in."""
+    """One limb's strokes; `step` once for every frame that its Motion took in.
 
-    __slots__ = ("_fast_ns", "_lowest", "_options", "_peak", "_samples", "_slope", "_struck_ns", "_top")
+    `top` and `lowest` (body units), `peak` and `mean_speed` (body units/s, downward) are of the movement so far.
+    `masked` is the last stroke that fell into the mask time; whoever wants to tell of it sets it back to None.
+    """
+
+    __slots__ = (
+        "_fast_ns",
+        "_options",
+        "_samples",
+        "_struck_ns",
+        "lowest",
+        "masked",
+        "mean_speed",
+        "peak",
+        "top",
+    )
 
     def __init__(self, options: StrikeSection) -> None:
         self._options = options
         self._samples: deque[tuple[int, float, float]] = deque(maxlen=HISTORY)  # captured_ns, x, y
         self._struck_ns: int | None = None
-        self._top = self._lowest = self._peak = self._slope = 0.0
+        self.masked: Stroke | None = None
+        self.top = self.lowest = self.peak = self.mean_speed = 0.0
         self._fast_ns = 0
 
     def restart(self) -> None:
@@ -57,43 +89,48 @@ class StrokeFinder:
     def step(self, captured_ns: int, x: float, y: float, motion: Motion) -> Stroke | None:
         """Return the stroke whose end has become sure with this keypoint (body units), else None."""
         self._samples.append((captured_ns, x, y))
-        if not motion.settled or motion.y >= self._top or len(self._samples) < 3:
+        if not motion.settled or motion.y >= self.top or len(self._samples) < 3:
             self._begin(captured_ns, motion.y)
             return None
         options = self._options
-        self._lowest = min(self._lowest, motion.y)
-        self._peak = max(self._peak, -motion.vy)
-        slope, spread = self._falling(captured_ns, y)
-        self._slope = max(self._slope, slope)
-        if slope >= options.min_speed:
+        self.lowest = min(self.lowest, motion.y)
+        self.peak = max(self.peak, -motion.vy)
+        mean_speed, spread = self.falling(captured_ns, y)
+        self.mean_speed = max(self.mean_speed, mean_speed)
+        if mean_speed >= options.min_speed:
             self._fast_ns = captured_ns
         elif (captured_ns - self._fast_ns) * 1e-9 > FRESH_S:
             self._begin(captured_ns, motion.y)
             return None
-        fall = self._top - self._lowest
         if (
-            motion.vy < max(RISE_SHARE * self._peak, RISE_NOISES * motion.speed_noise)
-            or motion.y - self._lowest < RISE
-            or motion.ay <= 0.0
-            or fall < max(options.min_height, FALL_NOISES * motion.noise, self._peak / SPEED_PER_FALL)
-            or self._peak < options.min_speed
-            or self._slope < max(SLOPE_SHARE * options.min_speed, SLOPE_NOISES * motion.noise / spread)
+            motion.vy <= 0.0
+            or not self.rises(motion)
+            or self.top - self.lowest < least_fall(options, motion, self.peak)
+            or self.peak < options.min_speed
+            or self.mean_speed < least_mean_speed(options, motion, spread)
         ):
             return None
         stroke = self._finish(captured_ns)
         self._begin(captured_ns, motion.y)
         mask_ns = options.mask_ms * 1_000_000
         if self._struck_ns is not None and stroke.struck_ns - self._struck_ns < mask_ns:
+            self.masked = stroke
             return None
         self._struck_ns = stroke.struck_ns
         return stroke
 
+    def rises(self, motion: Motion) -> bool:
+        """Whether the wrist surely comes up again from the lowest point of the movement."""
+        return (
+            motion.vy >= least_rise(motion, self.peak) and motion.y - self.lowest >= RISE and motion.ay > 0.0
+        )
+
     def _begin(self, captured_ns: int, y: float) -> None:
-        self._top = self._lowest = y
-        self._peak = self._slope = 0.0
+        self.top = self.lowest = y
+        self.peak = self.mean_speed = 0.0
         self._fast_ns = captured_ns
 
-    def _falling(self, captured_ns: int, y: float) -> tuple[float, float]:
+    def falling(self, captured_ns: int, y: float) -> tuple[float, float]:
         """Return the mean downward speed over SLOPE_S (at least 3 samples), and the spread of its stamps.
 
         The speed's standard deviation is a coordinate's noise over that spread (seconds).
@@ -131,7 +168,7 @@ class StrokeFinder:
             vertex = 0.0  # no clear parabola: the lowest sample itself
         struck_ns = lowest_ns + round(vertex * 1e9)
         nearest = min(samples, key=lambda sample: abs(sample[0] - struck_ns))
-        return Stroke(struck_ns, nearest[1], nearest[2], self._peak)
+        return Stroke(struck_ns, nearest[1], nearest[2], self.peak, self.top - self.lowest, self.mean_speed)
 
 
 def _vertex(times: list[float], heights: list[float]) -> float | None:

@@ -82,6 +82,7 @@ class HandTracker:
         network says.
         """
         last = self._last
+        unit = max(unit, 1e-6)  # a player seen exactly from the side
         reach = unit * (REACH + HAND_SPEED * (captured_ns - self._at_ns) * 1e-9)
         maps = np.ascontiguousarray(heads.heatmaps[:, :, WRISTS[0] : WRISTS[1] + 1].transpose(2, 0, 1))
         peaks = [

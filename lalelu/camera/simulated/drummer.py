@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lalelu.camera.simulated.groove import (
     FULL_SPEED,
@@ -23,8 +22,7 @@ from lalelu.camera.simulated.groove import (
     TruthHit,
     compose,
 )
-
-Floats = NDArray[np.float64]
+from lalelu.camera.simulated.path import Floats, Track, WristPath
 
 # A man of average size sitting on a stool (m).
 SHOULDER_WIDTH: Final = 0.37
@@ -110,9 +108,6 @@ _LOW_LIFT: Final = 0.5  # body units; strokes that rise less wait low
 _WAIT_ABOVE: Final = 0.06  # m, over the pad, for such a stroke
 _REBOUND_S: Final = 0.3  # from one pad to above the next, when there is time
 _RAISE_S: Final = 0.7  # from the thighs to above a pad
-# m/s, hands sinking to the thighs: below the 0.5 m/s that make a stroke in the mocap's truth
-_LOWER_SPEED: Final = 0.42
-_FOLLOW_UP: Final = 0.25, 0.08  # s and m: how the hand comes up after a phrase's last stroke
 _MAX_SPEED: Final = 6.0  # body units/s: the fastest strokes of the mocap takes
 _MIN_LIFT: Final = 0.05  # m, over the higher of two pads
 # m: from where a gesture plays, for the left hand (the right one mirrors x)
@@ -129,72 +124,6 @@ _GESTURE_MOVE: Final[dict[str, tuple[tuple[float, float, float], float, int]]] =
     "wave": ((0.11, 0.02, 0.0), 0.30, 6),
     "talk": ((0.07, 0.04, 0.05), 0.48, 5),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """A path through knots, with a half cosine from each to the next; it stands still at every knot."""
-
-    times: Floats  # (N,) s, rising
-    values: Floats  # (N, D) m
-
-    def at(self, times: Floats) -> Floats:
-        """Return the path's points (T, D) at `times` (T,); before and after it, its ends."""
-        right = np.clip(np.searchsorted(self.times, times), 1, len(self.times) - 1)
-        begin, end = self.times[right - 1], self.times[right]
-        u = np.clip((times - begin) / (end - begin), 0.0, 1.0)
-        share = (0.5 - 0.5 * np.cos(np.pi * u))[:, None]
-        start: Floats = self.values[right - 1]
-        return start + share * (self.values[right] - start)
-
-
-class _Path:
-    """Knots of one wrist while they are being laid: the plane (x, z) and the height apart."""
-
-    def __init__(self, rest: Floats) -> None:
-        self.rest = rest
-        self.plane = [(0.0, rest[0], rest[2])]
-        self.height = [(0.0, rest[1])]
-
-    @property
-    def time(self) -> float:
-        return max(self.plane[-1][0], self.height[-1][0])
-
-    @property
-    def y(self) -> float:
-        return float(self.height[-1][1])
-
-    def plane_to(self, time: float, x: float, z: float) -> None:
-        if time - self.plane[-1][0] > 1e-6:
-            self.plane.append((time, x, z))
-
-    def height_to(self, time: float, y: float) -> None:
-        if time - self.height[-1][0] > 1e-6:
-            self.height.append((time, y))
-
-    def go(self, time: float, point: Floats) -> None:
-        self.plane_to(time, point[0], point[2])
-        self.height_to(time, point[1])
-
-    def stay(self, time: float) -> None:
-        self.plane_to(time, *self.plane[-1][1:])
-        self.height_to(time, self.y)
-
-    def lowering_s(self) -> float:
-        fall = self.y + _FOLLOW_UP[1] - float(self.rest[1])
-        return _FOLLOW_UP[0] + max(0.6, 0.5 * np.pi * fall / _LOWER_SPEED)
-
-    def lower(self) -> None:
-        """Come up a little, as after any stroke, and sink to the thigh, too slowly for one."""
-        end = self.time + self.lowering_s()
-        seconds, height = _FOLLOW_UP
-        self.go(self.time + seconds, np.array([self.plane[-1][1], self.y + height, self.plane[-1][2]]))
-        self.go(end, self.rest)
-
-    def tracks(self, end: float) -> tuple[Track, Track]:
-        self.stay(max(end, self.time + 0.01))
-        plane, height = np.array(self.plane), np.array(self.height)
-        return Track(plane[:, 0], plane[:, 1:]), Track(height[:, 0], height[:, 1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +217,7 @@ class Drummer:
         hits: list[TruthHit] = []
         paths = []
         for hand in (LEFT, RIGHT):
-            path = _Path(THIGH_REST[hand])
+            path = WristPath(THIGH_REST[hand])
             for stroke in phrase.strokes:
                 if stroke.hand == hand:
                     speed = _strike(path, self._pads[stroke.pad, hand], stroke)
@@ -310,7 +239,7 @@ class Drummer:
         return _Played(start_s, length, (left, right), tuple(hits), phrase.beat_s, playing)
 
 
-def _strike(path: _Path, pad: Floats, stroke: Stroke) -> float:
+def _strike(path: WristPath, pad: Floats, stroke: Stroke) -> float:
     """Lay one stroke onto `path`; return the peak speed it really has, body units/s."""
     time = stroke.time_s
     gap = time - path.time
@@ -341,7 +270,7 @@ def _strike(path: _Path, pad: Floats, stroke: Stroke) -> float:
     return float(np.pi / 2 * (top - pad[1]) / down / SHOULDER_WIDTH)
 
 
-def _perform(path: _Path, gesture: Gesture) -> None:
+def _perform(path: WristPath, gesture: Gesture) -> None:
     """Lay a gesture onto `path`: up, to and fro, and slowly back to the thigh."""
     centre = np.array(_GESTURE_AT[gesture.kind])
     (sx, sy, sz), half, count = _GESTURE_MOVE[gesture.kind]

@@ -31,6 +31,8 @@ from lalelu.voice.voice import Voice
 
 Source: TypeAlias = tuple[TakeHeader, Iterator[TakeFrame]]  # recorded, or recorded while we watch
 
+MAX_PIPELINE_MS = 10_000.0  # a delay beyond is no instrument's
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lalelu replay`."""
@@ -47,11 +49,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pipeline-ms",
-        type=float,
+        type=milliseconds,
         default=0.0,
         metavar="MS",
         help="assume that a note goes out this long after its deciding frame's capture (default 0)",
     )
+
+
+def milliseconds(text: str) -> float:
+    """Parse a machine's share of the delay."""
+    value = float(text)
+    if not 0 <= value <= MAX_PIPELINE_MS:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; allowed are 0 to {MAX_PIPELINE_MS:g} ms")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,6 +9,8 @@ from lalelu.app import Instrument, Recording, Stop, say
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.errors import UsageError
 
+MAX_SECONDS = 1e8  # three years; the timer that ends a run takes no more than a clock can hold
+
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
     """Add `--config F`."""
@@ -38,10 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def positive(text: str) -> float:
-    """Parse a number above 0."""
+    """Parse a number of seconds above 0."""
     value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    if not 0 < value <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"{text} is out of range; allowed are values above 0 up to {MAX_SECONDS:g}"
+        )
     return value
 
 

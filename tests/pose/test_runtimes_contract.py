@@ -41,6 +41,7 @@ again = runtime.infer(array)
 said = {
     "threads": facts.threads, "precision": facts.precision, "name": facts.name,
     "input": [list(facts.inputs[0].shape), str(facts.inputs[0].dtype)], "shape": list(first[0].shape),
+    "outputs": [spec.name for spec in facts.outputs],
     "same": bool(np.array_equal(first[0], again[0])), "differs": bool(not np.array_equal(first[0], other[0])),
     "keypoints": first[0].reshape(-1).tolist(), "load_ms": facts.load_ms, "first_ms": facts.first_ms,
 }
@@ -98,6 +99,8 @@ def test_runtime_does_what_it_was_asked_and_agrees_with_the_others(
     assert (said["name"], said["precision"], said["threads"]) == (name, precision, 1)
     assert said["input"] == [[1, 192, 192, 3], "int32"]
     assert said["shape"] == [1, 1, 17, 3]
+    assert said["outputs"][0] == "output_0"
+    assert sorted(said["outputs"][1:]) == ["heatmaps", "offsets", "weighted"]
     assert said["same"]
     assert said["differs"]
     assert said["load_ms"] > 0
@@ -190,7 +193,8 @@ def test_compiled_model_is_kept_and_a_damaged_one_is_made_again(expect, tmp_path
                 blob.chmod(0o600)
                 blob.write_bytes(blob.read_bytes()[:1000])
         runtime = OpenVINORuntime(path, precision="f32", threads=1, cache_dir=tmp_path)
-        runtime.open()
+        facts = runtime.open()
+        assert [spec.name for spec in facts.outputs] == ["output_0", "heatmaps", "weighted", "offsets"]
         results.append(runtime.infer(picture)[0].copy())
         runtime.close()
         assert list((tmp_path / "openvino").glob("*.blob"))

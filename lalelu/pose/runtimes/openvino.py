@@ -168,4 +168,6 @@ class OpenVINORuntime:
 
 
 def _spec(port: Any) -> TensorSpec:  # noqa: ANN401 - a vendor's object without types
-    return TensorSpec(port.get_any_name(), tuple(port.shape), np.dtype(port.element_type.to_dtype()))
+    # The node's name: a tensor may have several, of which get_any_name() gives now one, now another.
+    name = port.get_node().get_friendly_name().partition("/sink_port")[0]
+    return TensorSpec(name, tuple(port.shape), np.dtype(port.element_type.to_dtype()))

@@ -6,7 +6,6 @@ from typing import Protocol
 from lalelu.camera.port import Camera
 from lalelu.clock import now_ns
 from lalelu.desk.recorder import Recorder
-from lalelu.errors import LostError, PortLostError
 from lalelu.gesture.detector import Detector
 from lalelu.pose.port import PoseEstimator
 from lalelu.types import Hit
@@ -67,7 +66,4 @@ def play(
             recorder.note(note)
         for hit in hits:
             on_hit(hit)
-        try:
-            voice.tick()  # last: it raises what was lost, and the rows are kept by then
-        except LostError as exc:  # outputs say only that they are lost; here it must not look like the camera
-            raise PortLostError(str(exc)) from exc
+        voice.tick()  # last: it raises what was lost, and the rows are kept by then

@@ -111,6 +111,7 @@ def make_folder(out: Path) -> None:
         ) from exc
     for name in ("demo.mid", "demo.wav", "report.html", "demo.take.gz"):
         check_target(out / name)
+    (out / "demo.mid").unlink(missing_ok=True)  # a demo without a note leaves no earlier demo's notes
 
 
 def tell(played: Played, out: Path, *, late_frames: int) -> None:

@@ -28,18 +28,27 @@ class PackageFile:
     size: int  # bytes
 
 
-# What a graph computes on its way, by the names that its runtimes show: tensors of the single-pose models before
-# the one sighting of each keypoint is chosen. S/4 = 48 or 64 cells a side, 17 keypoints.
-# heatmaps (1, S/4, S/4, 17): how much a cell looks like the keypoint, 0..1
-# weighted (1, S/4, S/4, 17): heatmaps over the distance (cells) from where the player's centre expects it
-# offsets (1, S/4, S/4, 34): y, x of each keypoint from the cell's corner, cells
-HEADS: Final[Mapping[Family, Mapping[str, str]]] = MappingProxyType(
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Some channels of a tensor (1, rows, columns, channels) inside a model's graph, float32."""
+
+    tensor: str
+    first: int
+    stop: int  # the channel after the last
+
+
+# What the single-pose graphs compute on their way, before one sighting of each keypoint is chosen, for both wrists
+# (keypoints 9 and 10); by the names that runtimes show. S/4 = 48 or 64 cells a side.
+# heatmaps (1, S/4, S/4, 2): how much a cell looks like the wrist, 0..1
+# weighted (1, S/4, S/4, 2): heatmaps over the distance (cells) from where the player's centre expects it
+# offsets (1, S/4, S/4, 4): y, x of each wrist from the cell's corner, cells
+HEADS: Final[Mapping[Family, Mapping[str, Head]]] = MappingProxyType(
     {
         "movenet_single": MappingProxyType(
             {
-                "heatmaps": "StatefulPartitionedCall/Sigmoid",
-                "weighted": "StatefulPartitionedCall/truediv_3",
-                "offsets": "StatefulPartitionedCall/kpt_offset_0/conv2d_7/BiasAdd",
+                "heatmaps": Head("StatefulPartitionedCall/Sigmoid", 9, 11),
+                "weighted": Head("StatefulPartitionedCall/truediv_3", 9, 11),
+                "offsets": Head("StatefulPartitionedCall/kpt_offset_0/conv2d_7/BiasAdd", 18, 22),
             }
         ),
         "movenet_multi": MappingProxyType({}),
@@ -75,8 +84,8 @@ class Model:
         return OUTPUT_SHAPES[self.family]
 
     @property
-    def heads(self) -> Mapping[str, str]:
-        """Further outputs that a converted model gets: public name -> tensor in the original graph."""
+    def heads(self) -> Mapping[str, Head]:
+        """Further outputs that a converted model gets, by their public names."""
         return HEADS[self.family]
 
 

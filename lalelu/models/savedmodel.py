@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from lalelu.errors import MissingError, UsageError
+from lalelu.models.catalogue import Head
 from lalelu.models.graph import (
     Array,
     Attr,
@@ -37,10 +38,10 @@ def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow ships no types
         ) from exc
 
 
-def write(graph: Graph, folder: Path, heads: Mapping[str, str]) -> None:
+def write(graph: Graph, folder: Path, heads: Mapping[str, Head]) -> None:
     """Write `graph` as a SavedModel into `folder`.
 
-    Its signature `serving_default` is the graph's; `with_heads` gives the `heads` (public name -> tensor) too.
+    Its signature `serving_default` is the graph's; `with_heads` gives the `heads` too.
     """
     tf = tensorflow()
     module = tf.Module()

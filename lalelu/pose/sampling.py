@@ -4,7 +4,7 @@ The square is laid on whole camera pixels, and the caller is told where: then `c
 warp would, in half the time, and no keypoint is shifted.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -20,6 +20,9 @@ COLOUR_DIMENSIONS: Final = 3
 _TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
+_Row: TypeAlias = tuple[float, float, float]
+
+
 class Sampler:
     """Fills the network's picture; buffers are made when the camera's size or the square's changes."""
 
@@ -29,8 +32,7 @@ class Sampler:
         self._turn = _TURNS.get(orientation.rotate)
         self._rgb = np.zeros((side, side, 3), np.uint8)
         self._shape: tuple[int, ...] = ()
-        self._to_camera: NDArray[np.float64] = np.eye(3)
-        self._to_upright: NDArray[np.float64] = np.eye(3)
+        self._to_camera = self._to_upright = _rows(np.eye(3))
         self._upright_height = 1
         self._halves: list[NDArray[np.uint8]] = []
         self._sampled = self._turned = self._square = np.zeros((0, 0), np.uint8)
@@ -45,9 +47,7 @@ class Sampler:
         if image.shape != self._shape:
             self._take_size(image.shape)
         side = crop.side * self._upright_height
-        x, y, _ = (
-            self._to_camera @ (crop.x * self._upright_height, crop.y * self._upright_height, 1.0)
-        ).tolist()
+        x, y = _at(self._to_camera, crop.x * self._upright_height, crop.y * self._upright_height)
         halvings = 0
         while side / (self._side << halvings) >= SKIPPING_RATIO:
             halvings += 1
@@ -57,15 +57,14 @@ class Sampler:
         square = self._cut(self._halved(image, halvings), left, top, size)
         cv2.resize(square, (self._side, self._side), dst=self._sampled, interpolation=cv2.INTER_LINEAR)
         self._write(out)
-        centre = self._to_upright @ ((left + 0.5 * size) * unit, (top + 0.5 * size) * unit, 1.0)
-        x, y, _ = (centre / self._upright_height).tolist()
-        return Crop(x, y, size * unit / self._upright_height)
+        x, y = _at(self._to_upright, (left + 0.5 * size) * unit, (top + 0.5 * size) * unit)
+        return Crop(x / self._upright_height, y / self._upright_height, size * unit / self._upright_height)
 
     def _take_size(self, shape: tuple[int, ...]) -> None:
         height, width = shape[:2]
         self._shape = shape
-        self._to_camera = self._orientation.to_camera(width, height)
-        self._to_upright = np.linalg.inv(self._to_camera).astype(np.float64)
+        to_camera = self._orientation.to_camera(width, height)
+        self._to_camera, self._to_upright = _rows(to_camera), _rows(np.linalg.inv(to_camera))
         _, self._upright_height = self._orientation.upright_size(width, height)
         self._halves = []
         self._sampled = np.zeros((self._side, self._side, *shape[2:]), np.uint8)
@@ -111,3 +110,15 @@ class Sampler:
         to_rgb = cv2.COLOR_BGR2RGB if picture.ndim == COLOUR_DIMENSIONS else cv2.COLOR_GRAY2RGB
         cv2.cvtColor(picture, to_rgb, dst=self._rgb)
         np.copyto(out, self._rgb)
+
+
+def _rows(matrix: NDArray[np.floating[Any]]) -> tuple[_Row, _Row]:
+    """Return the two rows of an affine map that count, as plain floats: NumPy's calls cost more per frame."""
+    first, second = matrix[:2].tolist()
+    return tuple(first), tuple(second)
+
+
+def _at(rows: tuple[_Row, _Row], x: float, y: float) -> tuple[float, float]:
+    """Return where an affine map puts a point."""
+    (a, b, c), (d, e, f) = rows
+    return a * x + b * y + c, d * x + e * y + f

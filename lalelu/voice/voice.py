@@ -166,7 +166,5 @@ class Voice:
 
     def _raise_lost(self) -> None:
         lost, self._lost = self._lost, []
-        if len(lost) == 1:
-            raise lost[0]
         if lost:
             raise PortLostError("; ".join(str(exc) for exc in lost)) from lost[0]

@@ -17,19 +17,20 @@ class Scene:
     """Heads of one frame, made of peaks; the same place is exact: cells are voted on by their offsets."""
 
     def __init__(self):
-        self.heatmaps = np.zeros((CELLS, CELLS, 17), np.float32)
-        self.expected = np.ones((CELLS, CELLS, 17), np.float32)
-        self.offsets = np.zeros((CELLS, CELLS, 34), np.float32)
+        self.heatmaps = np.zeros((CELLS, CELLS, 2), np.float32)
+        self.expected = np.ones((CELLS, CELLS, 2), np.float32)
+        self.offsets = np.zeros((CELLS, CELLS, 4), np.float32)
 
     def peak(self, wrist, x, y, height):
         """A bump of 3 x 3 cells whose cells all point at (x, y), image heights."""
         column = (x - (CROP.x - CROP.side / 2)) / CROP.side * CELLS
         row = (y - (CROP.y - CROP.side / 2)) / CROP.side * CELLS
+        side = (LEFT, RIGHT).index(wrist)
         for i in range(int(row) - 1, int(row) + 2):
             for j in range(int(column) - 1, int(column) + 2):
                 middle = (i, j) == (int(row), int(column))
-                self.heatmaps[i, j, wrist] = height if middle else 0.5 * height
-                self.offsets[i, j, 2 * wrist : 2 * wrist + 2] = row - i, column - j
+                self.heatmaps[i, j, side] = height if middle else 0.5 * height
+                self.offsets[i, j, 2 * side : 2 * side + 2] = row - i, column - j
         return self
 
     def heads(self):

@@ -50,11 +50,13 @@ class FileOutput:
         """Reserve the place. Raises MissingError without its folder, UsageError when it cannot be written."""
         if self._file is not None:
             raise UsageError(f"MIDI file {self.path} is open already; close it first")
-        if self.path.is_dir():
-            raise UsageError(
-                f"MIDI file {self.path} is a folder; name a file in it, such as {self.path}/out.mid"
-            )
         try:
+            if self.path.is_dir():
+                raise UsageError(
+                    f"MIDI file {self.path} is a folder; name a file in it, such as {self.path}/out.mid"
+                )
+            if self.path.exists() and not self.path.is_file():  # it would be replaced, not written to
+                raise UsageError(f"MIDI file {self.path} is a device or pipe; name an ordinary file")
             self._file = self._partial.open("wb")
         except FileNotFoundError as exc:
             raise MissingError(
@@ -80,10 +82,17 @@ class FileOutput:
         self._sizes.append(len(message))
 
     def close(self) -> None:
-        """Write the file; safe to call twice and before `open()`. Raises LostError if the disk refuses."""
+        """Write the file; safe to call twice and before `open()`. Raises LostError if the disk refuses.
+
+        Where nothing was sent, an earlier file stays: a start that failed takes no song with it.
+        """
         if self._file is None:
             return
         file, self._file = self._file, None
+        if not self._sizes and self.path.exists():
+            file.close()
+            self._partial.unlink(missing_ok=True)
+            return
         try:
             with file:
                 self._midi().save(file=file)

@@ -1,0 +1,84 @@
+"""What README tells people to type is typed here, and what it tells them to write is validated."""
+
+import re
+import shlex
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from system.stage import lalelu
+
+from lalelu.config.loader import load_config
+
+PROJECT = Path(__file__).resolve().parents[2]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    """The fenced blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+LINES = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+COMMANDS = [line for line in LINES if line.startswith("lalelu ")]
+MAKES = [line for line in LINES if line.startswith("make ")]
+IN_TEXT = sorted(set(re.findall(r"`(lalelu [a-z][^`\n]*)`", README)))
+
+# not run here, only parsed
+NEEDS_A_CAMERA = ("lalelu run",)
+TAKES_MINUTES = ("lalelu bench",)
+
+TRUTH = '{"time_s": 1.234, "limb": "right_wrist"}'
+
+
+@pytest.fixture(scope="module")
+def desk(demo, tmp_path_factory):
+    """A folder in which the files lie that README's commands name, made from a short demo."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copytree(demo[0] / "out", folder / "demo")
+    shutil.copy(folder / "demo" / "demo.take.gz", folder / "mine.take.gz")
+    (folder / "my.yaml").write_text(blocks("yaml")[0])
+    (folder / "truth.jsonl").write_text(TRUTH + "\n")
+    (folder / "hits.jsonl").write_text(TRUTH + "\n")
+    return folder
+
+
+def test_readme_has_commands_and_configuration():
+    assert len(COMMANDS) >= 6
+    assert {"make demo", "make test"} <= set(MAKES)
+    assert len(blocks("yaml")) >= 1
+    assert TRUTH in README
+
+
+def test_every_line_of_a_shell_block_is_a_command_that_these_tests_know():
+    assert [line for line in LINES if line not in COMMANDS + MAKES] == []
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith(NEEDS_A_CAMERA + TAKES_MINUTES)])
+def test_a_command_of_readme_works(command, desk, monkeypatch):
+    monkeypatch.chdir(desk)
+    told = lalelu(*shlex.split(command)[1:])
+    assert told.code == 0, told.err
+
+
+@pytest.mark.parametrize("command", sorted({*COMMANDS, *IN_TEXT}))
+def test_the_arguments_of_a_command_of_readme_are_understood(command, monkeypatch):
+    name = shlex.split(command)[1]
+    monkeypatch.setattr(import_module(f"lalelu.commands.{name}"), "run", lambda _args: 0)
+    told = lalelu(*shlex.split(command)[1:])
+    assert told.code == 0, told.err
+
+
+@pytest.mark.parametrize("command", MAKES)
+def test_a_make_target_of_readme_exists(command):
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{re.escape(command.split()[1])}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_a_configuration_of_readme_is_valid(block, tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text(block, encoding="utf-8")
+    assert load_config(path).files[0] == path

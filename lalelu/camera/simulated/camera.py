@@ -194,6 +194,13 @@ class SimulatedCamera:
             self._start_ns = self._begin(ring)
         seq = max(self._next, self._due_at(now_ns()))
         if seq == self._next:
+            if ring.holds(seq):
+                # Rendered ahead, as it should be. All is made ready before the sleep: a camera's driver, too,
+                # has its work behind it when it wakes the reader.
+                self.late_frames += ring.ready_ns(seq) > self._due_ns(seq)
+                frame = self._deliver(ring, seq)
+                sleep_until(frame.arrived_ns)
+                return frame
             sleep_until(self._due_ns(seq))
         # A full ring: the reader paused for longer than it lasts, and the renderer skips with the reader.
         outrun = ring.next <= seq and ring.next - self._next >= ring.slots - 1
@@ -206,9 +213,12 @@ class SimulatedCamera:
             self.late_frames += sum(
                 ring.ready_ns(passed) > self._due_ns(passed) for passed in range(self._next, seq + 1)
             )
+        return self._deliver(ring, seq)
+
+    def _deliver(self, ring: Ring, seq: int) -> Frame:
+        """Return frame `seq`, which is in the ring, and hold it until the next read."""
         skipped = seq - self._next
         self._next = seq + 1
-        # Hold the delivered frame until the next read.
         ring.release_before(seq)
         return Frame(
             seq=seq,

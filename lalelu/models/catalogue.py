@@ -28,6 +28,11 @@ class PackageFile:
     size: int  # bytes
 
 
+# The names of outputs that a converted single-pose model has besides its own.
+HEATMAPS: Final = "heatmaps"
+PEAKS: Final = "peaks"  # found in the heatmaps, see heads.py
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """Some channels of a tensor (1, rows, columns, channels) inside a model's graph, float32."""
@@ -46,7 +51,7 @@ HEADS: Final[Mapping[Family, Mapping[str, Head]]] = MappingProxyType(
     {
         "movenet_single": MappingProxyType(
             {
-                "heatmaps": Head("StatefulPartitionedCall/Sigmoid", 9, 11),
+                HEATMAPS: Head("StatefulPartitionedCall/Sigmoid", 9, 11),
                 "weighted": Head("StatefulPartitionedCall/truediv_3", 9, 11),
                 "offsets": Head("StatefulPartitionedCall/kpt_offset_0/conv2d_7/BiasAdd", 18, 22),
             }

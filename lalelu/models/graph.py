@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import UsageError
-from lalelu.models.catalogue import Head
 
 Array: TypeAlias = NDArray[Any]
 # bool, int, float, str; numpy dtype for a type; tuple for a shape (-1 = open); list for a list
@@ -111,32 +110,6 @@ def build(
     kept = tuple(by_name[name] for name in order if name in needs)
     used = {i for node in kept for i in node.inputs} | set(wanted.values())
     return Graph(kept, {k: v for k, v in constants.items() if k in used}, dict(inputs), wanted)
-
-
-def expose(graph: Graph, heads: Mapping[str, Head]) -> Graph:
-    """Return the graph with `heads` (public name -> head) as further outputs; unchanged where it lacks one."""
-    made = {node.name for node in graph.nodes}
-    if not all(producer(head.tensor) in made for head in heads.values()):
-        return graph
-    everything_but_channels = 0b0111
-    attrs: dict[str, Attr] = {
-        "T": np.dtype(np.float32),
-        "Index": np.dtype(np.int32),
-        "begin_mask": everything_but_channels,
-        "end_mask": everything_but_channels,
-        "ellipsis_mask": 0,
-        "new_axis_mask": 0,
-        "shrink_axis_mask": 0,
-    }
-    nodes, constants = list(graph.nodes), dict(graph.constants)
-    for name, head in heads.items():
-        ends = {"begin": (0, 0, 0, head.first), "end": (0, 0, 0, head.stop), "strides": (1, 1, 1, 1)}
-        constants |= {f"{name}/{key}": np.array(numbers, np.int32) for key, numbers in ends.items()}
-        nodes.append(
-            Node(f"{name}/slice", "StridedSlice", (head.tensor, *(f"{name}/{key}" for key in ends)), attrs)
-        )
-    outputs = {**graph.outputs, **{name: f"{name}/slice" for name in heads}}
-    return Graph(tuple(nodes), constants, graph.inputs, outputs)
 
 
 def unfuse(graph: Graph) -> Graph:

@@ -18,10 +18,10 @@ from lalelu.models.graph import (
     Spec,
     UnsupportedError,
     build,
-    expose,
     normal,
     unfuse,
 )
+from lalelu.models.heads import expose
 
 WITH_HEADS: Final = "with_heads"  # the signature that gives more than the original's outputs
 

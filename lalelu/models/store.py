@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from lalelu.errors import UsageError
 from lalelu.models import catalogue, fetch
@@ -24,8 +24,6 @@ CONVERTER: Final = (
     "simplify.py",
     "tfjs.py",
 )
-
-Kind: TypeAlias = Literal["onnx", "saved-model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,11 @@ def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
     fetch.fetch([row], news)
     with lock("convert"):
         if not _is_whole(path, news):
-            from lalelu.models import graph, onnx_export, tfjs
+            from lalelu.models import heads, onnx_export, tfjs
 
             news.say(f"converting {row.name} to ONNX")
             original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
-            _store(path, onnx_export.to_onnx(graph.expose(original, row.heads), row.name))
+            _store(path, onnx_export.to_onnx(heads.expose(original, row.heads), row.name))
     return path
 
 
@@ -135,11 +133,11 @@ def import_saved_model(model: str, folder: Path) -> Path:
     Raises MissingError without the tensorflow extra, UsageError for a folder or graph that is not known.
     """
     row = catalogue.find(model)
-    from lalelu.models import graph, onnx_check, onnx_export, savedmodel
+    from lalelu.models import heads, onnx_check, onnx_export, savedmodel
 
     original = savedmodel.read(folder, row.input_shape)
     onnx_check.check(onnx_export.to_onnx(original, row.name), row, str(folder))
-    data = onnx_export.to_onnx(graph.expose(original, row.heads), row.name)
+    data = onnx_export.to_onnx(heads.expose(original, row.heads), row.name)
     return _keep(row, data, f"SavedModel {folder.resolve()}")
 
 

@@ -26,16 +26,17 @@ HAND_SPEED: Final = 5.0  # body units/s: how far a hand may have gone since, add
 ELSEWHERE: Final = 0.12  # a far peak still counts this much: a lost hand is found again, or was never held
 TOGETHER: Final = 0.12  # body units*: nearer peaks are one hand ...
 ONE_HAND: Final = 0.05  # ... and both wrists there count this much
-LEAST: Final = 0.03  # of the heatmap: lower peaks are noise
-MOST_PEAKS: Final = 4  # of one wrist
+LEAST: Final = 0.08  # of the heatmap: lower peaks are noise, and kits believe nothing below 0.15
+MOST_PEAKS: Final = 3  # of one wrist
 
 
 class Heads(NamedTuple):
-    """MoveNet's tensors before it chooses, without their batch axis; (cells, cells, channels) float32."""
+    """MoveNet's tensors before it chooses, without their batch axis; N = 48 or 64 cells a side."""
 
     heatmaps: NDArray[np.float32]  # (N, N, 2), left and right wrist, 0..1
     weighted: NDArray[np.float32]  # (N, N, 2): heatmaps over the distance from the expected place
     offsets: NDArray[np.float32]  # (N, N, 4): y, x of each wrist from the cell's corner, cells
+    peaks: NDArray[np.int32]  # (2, 6): the cells, row * N + column, of each heatmap's highest local maxima
 
 
 class _Peak(NamedTuple):
@@ -62,7 +63,6 @@ class HandTracker:
     def __init__(self) -> None:
         self._last: list[tuple[float, float]] | None = None  # of both wrists, image heights
         self._at_ns = 0
-        self._framed = np.zeros((2, 0, 0), np.float32)  # both heatmaps with a border of zeros around
 
     def forget(self) -> None:
         """Begin anew: the next wrists are taken as the network says."""
@@ -85,12 +85,10 @@ class HandTracker:
         last = self._last
         unit = max(unit, 1e-6)  # a player seen exactly from the side
         reach = unit * (REACH + HAND_SPEED * (captured_ns - self._at_ns) * 1e-9)
-        cells = len(heads.heatmaps)
-        if self._framed.shape != (2, cells + 2, cells + 2):
-            self._framed = np.zeros((2, cells + 2, cells + 2), np.float32)
-        maps = self._framed[:, 1:-1, 1:-1]
-        maps[:] = heads.heatmaps.transpose(2, 0, 1)
-        peaks = _peaks(self._framed, heads, crop, last, reach)
+        peaks = [
+            _peaks(heads, side, cells, crop, None if last is None else last[side], reach)
+            for side, cells in enumerate(heads.peaks.tolist())
+        ]
         self._at_ns = captured_ns
         if not (peaks[0] and peaks[1]):
             self._last = None
@@ -101,41 +99,32 @@ class HandTracker:
         )
         self._last = [(peak.x, peak.y) for peak in chosen]
         for side, (wrist, peak) in enumerate(zip(WRISTS, chosen, strict=True)):
-            xy[wrist] = _vote(maps[side], heads.offsets[:, :, 2 * side : 2 * side + 2], crop, peak)
-            score[wrist] = min(float(maps[side][peak.row, peak.column]), 1.0)
+            xy[wrist] = _vote(heads, side, crop, peak)
+            score[wrist] = min(heads.heatmaps.item(peak.row, peak.column, side), 1.0)
 
 
 def _peaks(
-    framed: NDArray[np.float32],
-    heads: Heads,
-    crop: Crop,
-    last: list[tuple[float, float]] | None,
-    reach: float,
-) -> tuple[list[_Peak], list[_Peak]]:
-    """Return the best local maxima of both wrists' heatmaps (2, N + 2, N + 2), the heaviest first."""
-    # One array operation for both: after an inference the caches are cold, and each call costs.
-    columns = np.maximum(np.maximum(framed[:, :-2], framed[:, 1:-1]), framed[:, 2:])
-    highest = np.maximum(np.maximum(columns[:, :, :-2], columns[:, :, 1:-1]), columns[:, :, 2:])
-    np.maximum(highest, LEAST, out=highest)
-    cells = highest.shape[1]
-    scale = crop.side / cells
+    heads: Heads, side: int, cells: list[int], crop: Crop, last: tuple[float, float] | None, reach: float
+) -> list[_Peak]:
+    """Return the best peaks of one wrist, the heaviest first."""
+    count = len(heads.heatmaps)
+    scale = crop.side / count
     left, top = crop.x - 0.5 * crop.side, crop.y - 0.5 * crop.side
-    peaks: tuple[list[_Peak], list[_Peak]] = ([], [])
-    for cell in np.flatnonzero(framed[:, 1:-1, 1:-1] >= highest).tolist():
-        side, place = divmod(cell, cells * cells)
-        row, column = divmod(place, cells)
-        dy, dx = heads.offsets[row, column, 2 * side : 2 * side + 2].tolist()
-        x, y = left + (column + dx) * scale, top + (row + dy) * scale
+    peaks = []
+    for cell in cells:
+        row, column = divmod(cell, count)
+        if not heads.heatmaps.item(row, column, side) > LEAST:
+            break  # the rest is lower still
+        x = left + (column + heads.offsets.item(row, column, 2 * side + 1)) * scale
+        y = top + (row + heads.offsets.item(row, column, 2 * side)) * scale
         weight = heads.weighted.item(row, column, side)
         if last is not None:
-            far = math.hypot(x - last[side][0], y - last[side][1]) / reach
+            far = math.hypot(x - last[0], y - last[1]) / reach
             weight *= max(1.0 / (1.0 + far * far), ELSEWHERE)
         if math.isfinite(weight + x + y):
-            peaks[side].append(_Peak(weight, x, y, row, column))
-    for found in peaks:
-        found.sort(reverse=True)
-        del found[MOST_PEAKS:]
-    return peaks
+            peaks.append(_Peak(weight, x, y, row, column))
+    peaks.sort(reverse=True)
+    return peaks[:MOST_PEAKS]
 
 
 def _together(left: _Peak, right: _Peak, near: float) -> float:
@@ -144,20 +133,15 @@ def _together(left: _Peak, right: _Peak, near: float) -> float:
     return weight * ONE_HAND if math.hypot(left.x - right.x, left.y - right.y) < near else weight
 
 
-def _vote(
-    heat: NDArray[np.float32], offsets: NDArray[np.float32], crop: Crop, peak: _Peak
-) -> tuple[float, float]:
-    """Return the place (x, y, image heights) on which the cells around a peak agree, each by its height.
-
-    `heat` (N, N) and `offsets` (N, N, 2) are one wrist's.
-    """
-    cells = len(heat)
+def _vote(heads: Heads, side: int, crop: Crop, peak: _Peak) -> tuple[float, float]:
+    """Return the place (x, y, image heights) on which the cells around a peak agree, each by its height."""
+    cells = len(heads.heatmaps)
     total = sum_x = sum_y = 0.0
     rows = range(max(peak.row - 1, 0), min(peak.row + 2, cells))
     columns = slice(max(peak.column - 1, 0), min(peak.column + 2, cells))
     for row in rows:
-        heights = heat[row, columns].tolist()
-        aside = offsets[row, columns].tolist()
+        heights = heads.heatmaps[row, columns, side].tolist()
+        aside = heads.offsets[row, columns, 2 * side : 2 * side + 2].tolist()
         for column, (height, (dy, dx)) in enumerate(zip(heights, aside, strict=True), columns.start):
             total += height
             sum_x += height * (column + dx)

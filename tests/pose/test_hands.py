@@ -34,7 +34,19 @@ class Scene:
         return self
 
     def heads(self):
-        return Heads(self.heatmaps, self.heatmaps * self.expected, self.offsets)
+        return Heads(self.heatmaps, self.heatmaps * self.expected, self.offsets, self.peaks())
+
+    def peaks(self):
+        """As the network's graph finds them: local maxima over 3 x 3 cells, the highest first."""
+        found = []
+        for side in (0, 1):
+            framed = np.pad(self.heatmaps[:, :, side], 1, constant_values=-1)
+            around = np.max(
+                [framed[i : i + CELLS, j : j + CELLS] for i in range(3) for j in range(3)], axis=0
+            )
+            heights = np.where(framed[1:-1, 1:-1] >= around, framed[1:-1, 1:-1], 0).ravel()
+            found.append(np.argsort(-heights, kind="stable")[:6])
+        return np.array(found, np.int32)
 
 
 def follow(tracker, index, scene):
@@ -108,6 +120,6 @@ def test_without_a_peak_the_wrists_stay_as_the_network_says(height):
 
 
 def test_a_model_without_heads_is_refused_with_the_remedy():
-    assert heads_of(["output_0", "offsets", "heatmaps", "weighted"]) == (2, 3, 1)
+    assert heads_of(["output_0", "offsets", "heatmaps", "weighted", "peaks"]) == (2, 3, 1, 4)
     with pytest.raises(UsageError, match=r"pose\.hands: network"):
         heads_of(["output_0"])

@@ -100,7 +100,7 @@ def test_runtime_does_what_it_was_asked_and_agrees_with_the_others(
     assert said["input"] == [[1, 192, 192, 3], "int32"]
     assert said["shape"] == [1, 1, 17, 3]
     assert said["outputs"][0] == "output_0"
-    assert sorted(said["outputs"][1:]) == ["heatmaps", "offsets", "weighted"]
+    assert sorted(said["outputs"][1:]) == ["heatmaps", "offsets", "peaks", "weighted"]
     assert said["same"]
     assert said["differs"]
     assert said["load_ms"] > 0
@@ -194,7 +194,13 @@ def test_compiled_model_is_kept_and_a_damaged_one_is_made_again(expect, tmp_path
                 blob.write_bytes(blob.read_bytes()[:1000])
         runtime = OpenVINORuntime(path, precision="f32", threads=1, cache_dir=tmp_path)
         facts = runtime.open()
-        assert [spec.name for spec in facts.outputs] == ["output_0", "heatmaps", "weighted", "offsets"]
+        assert [spec.name for spec in facts.outputs] == [
+            "output_0",
+            "heatmaps",
+            "weighted",
+            "offsets",
+            "peaks",
+        ]
         results.append(runtime.infer(picture)[0].copy())
         runtime.close()
         assert list((tmp_path / "openvino").glob("*.blob"))

@@ -40,14 +40,14 @@ class _InterruptedError(BaseException):
 
 
 class Stop:
-    """SIGINT, SIGTERM or the end of the asked time: the loop ends after the frame in hand."""
+    """SIGINT, SIGTERM, SIGHUP or the end of the asked time: the loop ends after the frame in hand."""
 
     def __init__(self) -> None:
         self.requested = False
 
     @contextmanager
     def on_signals(self) -> Iterator[Self]:
-        """Listen to SIGINT, SIGTERM and the timer inside the block (main thread only)."""
+        """Listen to the signals and the timer inside the block (main thread only)."""
 
         def stop_soon(_signum: int, _frame: FrameType | None) -> None:
             self.requested = True
@@ -59,6 +59,8 @@ class Stop:
             stop_soon(signum, frame)
 
         handlers = {signal.SIGINT: stop_soon, signal.SIGTERM: stop_soon, signal.SIGALRM: on_alarm}
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to play on
+            handlers[signal.SIGHUP] = stop_soon
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield self
@@ -120,6 +122,7 @@ class Instrument:
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
+            opened.callback(realtime.end, self._cores)
             realtime.leave_core(self._core)
             opened.callback(self.camera.close)
             self.facts = self.camera.open()
@@ -152,7 +155,7 @@ class Instrument:
             self._play(stop, once=once)
         finally:
             stop.heard()
-            realtime.end(self._cores)
+            realtime.end(self._cores)  # before the closing, which may take its time
 
     def _play(self, stop: Stop, *, once: bool) -> None:
         self.grants = realtime.enter(self._loaded.config.realtime, self._core, self._load)

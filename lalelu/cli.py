@@ -1,6 +1,7 @@
 """The command line: one parser, one module per command, errors as one sentence and an exit status."""
 
 import argparse
+import io
 import sys
 from importlib import import_module
 from typing import Final
@@ -39,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
             module.configure(subparser)
             subparser.set_defaults(run=module.run)
     args = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without our bars and arrows shows ? for them
     try:
         return int(args.run(args))
     except LaleluError as exc:

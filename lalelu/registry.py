@@ -54,12 +54,14 @@ def load(port: str, adapters: Mapping[str, str], name: str) -> Any:  # noqa: ANN
 def parse_uri(uri: str) -> tuple[str, str, dict[str, str]]:
     """Split `name:target?key=value&...` into name, target and options.
 
-    Raises UsageError when there is no colon or an option stands twice.
+    Raises UsageError when there is no colon, a zero byte in the target, or an option twice.
     """
     name, colon, rest = uri.partition(":")
     if not colon or not name:
         raise UsageError(f"{uri!r} is no address; write NAME:TARGET?option=value, as in sim:?bpm=120")
     target, _, query = rest.partition("?")
+    if "\0" in unquote(target):
+        raise UsageError(f"{uri!r} holds a zero byte (%00), which no name has; leave it out")
     pairs = parse_qsl(query, keep_blank_values=True)
     options = dict(pairs)
     if len(options) != len(pairs):

@@ -128,9 +128,26 @@ class TakeWriter:
         self._file.close()
         self._file = None
         if self._plain != self._path:
-            with self._plain.open("rb") as plain, gzip.open(self._path, "wb") as packed:
-                shutil.copyfileobj(plain, packed)
-            self._plain.unlink()
+            try:
+                pack(self._plain, self._path)
+            except OSError as exc:
+                raise UsageError(
+                    f"cannot pack the take {self._path}: {exc.strerror}; it stays unpacked as {self._plain}"
+                ) from exc
+
+
+def pack(plain: Path, packed: Path) -> None:
+    """Gzip `plain` into `packed`, which appears whole, and remove `plain`. Raises OSError."""
+    unfinished = packed.with_name(f".{packed.name}.new")
+    # a fixed date makes equal takes equal files
+    with (
+        plain.open("rb") as source,
+        unfinished.open("wb") as target,
+        gzip.GzipFile("", "wb", 6, target, mtime=0) as zipped,
+    ):
+        shutil.copyfileobj(source, zipped)
+    unfinished.replace(packed)
+    plain.unlink()
 
 
 def read_take(path: Path | str) -> Take:

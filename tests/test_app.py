@@ -202,6 +202,17 @@ def test_a_recording_that_is_refused_leaves_nothing_open(stage):
     assert sorted(path.name for path in stage.iterdir() if path.name.startswith(".")) == []
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores are asked for on Linux only")
+def test_a_start_that_fails_gives_the_cores_back(stage):
+    before = os.sched_getaffinity(0)
+    write_config(stage).write_text("kit: stage.yaml\nrealtime: {core: auto}\n")
+    told = lalelu(
+        *("run", "--config", stage / "lalelu.yaml", "--camera", "stage:", "--midi", "file:none/out.mid")
+    )
+    assert told.code == 3
+    assert os.sched_getaffinity(0) == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGALRM])
 def test_a_signal_before_the_first_frame_ends_the_start(stage, monkeypatch, number):
     def load_for_ever(_config):
@@ -232,7 +243,9 @@ def notes_recorded(folder):
     return notes.exists() and notes.stat().st_size > 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
+)
 def test_a_signal_in_the_middle_of_a_note_ends_the_note_and_keeps_all_rows(tmp_path, number):
     take = write_take(tmp_path / "long.take", seconds=120)
     process = start(

@@ -1,6 +1,19 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 
 from lalelu import cli
+from lalelu.ledger.files import create_ledger, new_header
+from lalelu.ledger.schema import FRAME_DTYPE
+
+
+def create_ledger_with_a_frame(path):
+    create_ledger(path, {**new_header({}, camera={}, model="none", runtime={}), "closed": True})
+    (path / "frames").write_bytes(np.zeros(1, FRAME_DTYPE).tobytes())
+    return path
 
 
 @pytest.mark.parametrize("command", sorted(cli.COMMANDS))
@@ -17,6 +30,18 @@ def test_a_wrong_command_line_exits_with_2(arguments, capsys):
         cli.main(arguments)
     assert caught.value.code == 2
     assert "usage: lalelu" in capsys.readouterr().err
+
+
+def test_a_terminal_without_our_characters_gets_others(tmp_path):
+    recorded = create_ledger_with_a_frame(tmp_path / "run.ledger")
+    done = subprocess.run(
+        [sys.executable, "-m", "lalelu", "latency", str(recorded)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"camera" in done.stdout
 
 
 def test_the_version_is_told(capsys):

@@ -1,8 +1,9 @@
-"""The same as `lalelu bench inference`, for people who work from a checkout."""
+#!/usr/bin/env python3
+"""Measure the runtimes side by side: the same as `lalelu bench inference`."""
 
 import sys
 
-from lalelu.commands.bench import main
+from lalelu.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["bench", "inference", *sys.argv[1:]]))

@@ -17,7 +17,6 @@ PAD_COLOURS: Final = (
     "#ffa198", "#b8d44a",
 )  # fmt: skip
 LIMB_COLOURS: Final = {"left": "#ff9d5c", "right": "#58c4f5"}  # as in the picture of the skeleton
-WRONG: Final = "#ff5d5d"
 _GAP_S: Final = 0.2  # a trace is interrupted where the player was unseen this long
 
 

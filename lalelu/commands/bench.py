@@ -3,13 +3,12 @@
 import argparse
 import json
 import os
-import sys
 from importlib.util import find_spec
 from typing import Final, Literal
 
 from lalelu.bench.inference import Comparison, compare, table
 from lalelu.bench.worker import Variant
-from lalelu.errors import LaleluError, MissingError, UsageError
+from lalelu.errors import MissingError, UsageError
 from lalelu.models.progress import StderrProgress
 from lalelu.models.store import onnx_path, saved_model_path
 from lalelu.pose.port import RUNTIMES
@@ -107,14 +106,3 @@ def _names(text: str) -> list[str]:
     if not names:
         raise UsageError(f"a list of names is {text!r}; write one name or more, with commas between")
     return list(dict.fromkeys(names))
-
-
-def main() -> int:
-    """Run as a script: `tools/bench_inference.py` takes the options of `lalelu bench inference`."""
-    parser = argparse.ArgumentParser(prog="bench", allow_abbrev=False)
-    configure(parser)
-    try:
-        return run(parser.parse_args(["inference", *sys.argv[1:]]))
-    except LaleluError as exc:
-        print(exc, file=sys.stderr)
-        return exc.exit_code

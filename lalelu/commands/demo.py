@@ -95,7 +95,10 @@ def run(args: argparse.Namespace) -> int:
         first_ns,
     )
     notes = sounding_notes(played.found, loaded.kit)
-    write_wav(out / "demo.wav", render(notes, args.seconds + TAIL_S, SAMPLE_RATE), SAMPLE_RATE)
+    seconds = (
+        int(ledger.frames[-1]["captured_ns"]) - first_ns + camera.period_ns
+    ) * 1e-9  # a stop ends it sooner
+    write_wav(out / "demo.wav", render(notes, seconds + TAIL_S, SAMPLE_RATE), SAMPLE_RATE)
     (out / "report.html").write_text(report(played, loaded, camera, instrument), encoding="utf-8")
     tell(played, out, late_frames=camera.late_frames)
     return 0

@@ -66,6 +66,11 @@ def milliseconds(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Replay one source and write what was asked for; the summary goes to stderr."""
+    if args.model is not None and is_take(args.source):
+        raise UsageError(
+            f"--model is {args.model}, but {args.source} is a take, which holds keypoints and no pictures; "
+            "leave --model out, or replay the film"
+        )
     loaded = with_overrides(load_config(args.config), model=args.model)
     for target in (args.hits, args.midi, args.take, args.explain):
         if target is not None:
@@ -139,6 +144,7 @@ def _verdict_line(verdict: Verdict, origin_ns: int) -> dict[str, Any]:
 
 def write_midi(path: Path, hits: list[Hit], kit: KitConfig, *, origin_ns: int, pipeline_ns: int) -> None:
     """Write the notes as the voice would send them, at the times that `hit_records` gives them."""
+    path.unlink(missing_ok=True)  # where nothing sounds, the output would leave an earlier replay's notes
     output = FileOutput(FileOutputOptions(target=str(path), origin_ns=origin_ns))
     now = origin_ns
     voice = Voice([output], kit, now_ns=lambda: now)
@@ -155,12 +161,17 @@ def write_midi(path: Path, hits: list[Hit], kit: KitConfig, *, origin_ns: int, p
     voice.close()
 
 
+def is_take(path: Path) -> bool:
+    """Tell whether a source is a take, by its name."""
+    return path.name.endswith((".take", ".take.gz"))
+
+
 def open_source(path: Path, loaded: Loaded, stack: ExitStack) -> Source:
     """Return the header and the frames, in order, of a take or of a film seen by the configured network.
 
     Raises UsageError when the file is neither.
     """
-    if path.name.endswith((".take", ".take.gz")):
+    if is_take(path):
         take = read_take(path)
         for problem in take.problems:
             say(problem)

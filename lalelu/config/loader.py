@@ -10,12 +10,15 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from lalelu.config.positions import Document, Value, read_document
+from lalelu.camera import port as camera_port
+from lalelu.config.positions import Document, Value, dotted, read_document
+from lalelu.config.positions import Path as Place
 from lalelu.config.problem import ConfigError, Problem
 from lalelu.config.schema import Config, KitConfig, Section
 from lalelu.config.sentences import explain
-from lalelu.errors import UsageError
-from lalelu.registry import did_you_mean
+from lalelu.errors import MissingError, UsageError
+from lalelu.registry import did_you_mean, from_uri
+from lalelu.voice import port as voice_port
 
 SYSTEM_FILE: Final = Path("/etc/lalelu/lalelu.yaml")
 MAX_BYTES: Final = 1 << 20  # 1 MiB: hundreds of times what anybody writes
@@ -141,7 +144,35 @@ def check_file(path: Path) -> tuple[Problem, ...]:
     if isinstance(document.root, dict) and "pads" in document.root:
         _validated(document, KitConfig)
         return tuple(document.problems)
-    return tuple(read_config(path)[0].problems)
+    document = read_config(path)[0]
+    _check_addresses(document)
+    # the kit's problems stand behind, in their own order
+    return tuple(
+        sorted(document.problems, key=lambda problem: (problem.file != document.file, *_order(problem)))
+    )
+
+
+def _check_addresses(document: Document) -> None:
+    """Add what is wrong with the options inside addresses, which only their adapters know."""
+    for port, adapters, section, option in (
+        ("camera", camera_port.ADAPTERS, "camera", "uri"),
+        ("MIDI output", voice_port.ADAPTERS, "midi", "outputs"),
+    ):
+        options = document.root.get(section) if isinstance(document.root, dict) else None
+        value = options.get(option) if isinstance(options, dict) else None
+        places: dict[Place, Value] = {(section, option): value}
+        if isinstance(value, list):
+            places = {(section, option, index): entry for index, entry in enumerate(value)}
+        for place, uri in places.items():
+            told = any(problem.path == dotted(place) for problem in document.problems)
+            if told or not isinstance(uri, str):
+                continue
+            try:
+                from_uri(port, adapters, uri)
+            except UsageError as exc:
+                document.add(place, str(exc))
+            except MissingError:  # without the adapter's extra nobody knows its options
+                continue
 
 
 def read(path: Path) -> Document:

@@ -5,11 +5,9 @@ Starts a process (the engine's side) and writes files (the child's side, `python
 
 import contextlib
 import fcntl
-import gzip
 import json
 import math
 import os
-import shutil
 import signal
 import struct
 import subprocess
@@ -37,6 +35,7 @@ from lalelu.ledger.schema import (
     fixed_text,
     pose_wire_size,
 )
+from lalelu.take import pack
 from lalelu.types import Pose
 
 if TYPE_CHECKING:  # the child needs nothing of the voice
@@ -92,8 +91,9 @@ class Recorder:
             _create_take(self._take, self._take_header)
             arguments += ["--take", str(self._take)]
         reading, self._pipe = os.pipe()
-        with contextlib.suppress(OSError):  # a smaller pipe holds fewer rows, and overruns are counted
-            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        if sys.platform.startswith("linux"):  # only it lets a pipe grow
+            with contextlib.suppress(OSError):  # a smaller pipe holds fewer rows, and overruns are counted
+                fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         os.set_blocking(self._pipe, False)
         # the child inherits the mask, so that no signal can end it before it has learnt to ignore them
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
@@ -287,7 +287,7 @@ class _Drain:
             ending = {"first_captured_ns": self.first_captured_ns, "closed": True, "counts": self.counts}
             write_header(self._ledger_dir, {**header, **ending})
         if self._take is not None and self._take.suffix == ".gz":
-            _pack(_recorded_at(self._take), self._take)
+            pack(_recorded_at(self._take), self._take)
 
     def _copy(self, source: int) -> None:
         kinds: dict[int, tuple[int, Callable[[bytes], None]]] = {
@@ -330,19 +330,6 @@ def _consume(data: bytes, kinds: Mapping[int, tuple[int, Callable[[bytes], None]
         handle(data[at : at + size])
         at += size
     return data[at:]
-
-
-def _pack(plain: Path, packed: Path) -> None:
-    unfinished = packed.with_name(f".{packed.name}.new")
-    # a fixed date makes equal takes equal files
-    with (
-        plain.open("rb") as source,
-        unfinished.open("wb") as target,
-        gzip.GzipFile("", "wb", 6, target, mtime=0) as zipped,
-    ):
-        shutil.copyfileobj(source, zipped)
-    unfinished.replace(packed)
-    plain.unlink()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def host_facts() -> dict[str, Any]:
     return {
         "cpu": model or platform.machine(),
         "cores": os.cpu_count(),
-        "cores_allowed": sorted(os.sched_getaffinity(0)),
+        "cores_allowed": sorted(os.sched_getaffinity(0)) if sys.platform.startswith("linux") else None,
         "kernel": platform.release(),
         "kernel_version": platform.version(),
         "kernel_command_line": " ".join(_first_lines("/proc/cmdline")),

@@ -10,7 +10,6 @@ from lalelu.errors import UsageError
 _NOTE_OFF: Final = 0x80
 _NOTE_ON: Final = 0x90
 _CONTROL: Final = 0xB0
-_ALL_NOTES_OFF: Final = 123  # controller number, MIDI 1.0 channel mode messages
 
 
 def note_on(channel: int, note: int, velocity: int) -> bytes:
@@ -28,11 +27,6 @@ def note_off(channel: int, note: int) -> bytes:
 def control(channel: int, controller: int, value: int) -> bytes:
     """Return the three bytes that set `controller` to `value`. Raises UsageError for a value out of range."""
     return bytes((_status(_CONTROL, channel), _data("controller", controller), _data("value", value)))
-
-
-def all_notes_off(channel: int) -> bytes:
-    """Return the controller message that ends every note of a channel (many drum synths ignore it)."""
-    return control(channel, _ALL_NOTES_OFF, 0)
 
 
 def _status(kind: int, channel: int) -> int:

@@ -35,6 +35,19 @@ def test_every_problem_of_every_file_is_printed_and_the_exit_is_2(files, capsys)
     ]
 
 
+def test_options_inside_addresses_are_checked_too(files, capsys):
+    (files / "good.yaml").write_text(
+        'camera: {uri: "sim:?bmp=90"}\nmidi: {outputs: ["memory:", "port:Synth?apy=jack"]}\nkit: kit.yaml\n'
+    )
+    assert cli.main(["check", "good.yaml"]) == 2
+    camera, midi, kit = capsys.readouterr().out.splitlines()
+    assert camera.startswith("good.yaml:1:15: ")
+    assert camera.endswith('did you mean "bpm"?')
+    assert midi.startswith("good.yaml:2:29: ")
+    assert midi.endswith('did you mean "api"?')
+    assert kit.startswith("kit.yaml:2:7: ")
+
+
 def test_json_is_one_object_with_a_row_per_problem(files, capsys):
     assert cli.main(["check", "--json", "bad.yaml", "good.yaml"]) == 2
     captured = capsys.readouterr()

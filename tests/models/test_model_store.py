@@ -100,6 +100,23 @@ def test_the_users_own_file_takes_precedence(fetched: Any, told: Any, tmp_path: 
     assert store.onnx_path("tiny", progress=told) != own
 
 
+@pytest.mark.parametrize(("name", "taken"), [("heatmaps", True), ("surprise", False)])
+def test_of_further_outputs_only_the_heads_of_a_conversion_are_taken(
+    tiny: Any, tmp_path: Path, name: str, taken: bool
+) -> None:
+    file = user_onnx(tmp_path / "brought.onnx")
+    model = onnx.load_model(file)
+    model.graph.node.append(helper.make_node("Identity", ["answer"], [name]))
+    further = helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 1, 17, 3))
+    model.graph.output.append(further)
+    onnx.save_model(model, file)
+    if taken:
+        assert store.import_onnx("tiny", file).read_bytes() == file.read_bytes()
+    else:
+        with pytest.raises(UsageError, match=r"has the output .* and .*; tiny"):
+            store.import_onnx("tiny", file)
+
+
 def test_the_users_own_file_needs_no_network(tiny: Any, told: Any, tmp_path: Path) -> None:
     own = store.import_onnx("tiny", user_onnx(tmp_path / "mine.onnx"))
     assert store.onnx_path("tiny", progress=told) == own

@@ -56,6 +56,8 @@ def write_film(path, frames=10):
         (("--midi", "file:none/out.mid"), 3, r"no folder none; make it first"),
         (("--midi", "file:good.take/out.mid"), 2, r"out\.mid cannot be written: Not a directory"),
         (("--midi", "file:folder"), 2, r"MIDI file folder is a folder"),
+        (("--midi", "file:."), 2, r"MIDI file \. is a folder"),
+        (("--camera", "take:a%00b"), 2, r"holds a zero byte"),
         (("--log", "good.take"), 2, r"the ledger good\.take cannot be written \(File exists\)"),
         (("--log", "good.take/ledger"), 2, r"the ledger good\.take/ledger cannot be written"),
         (("--log", "folder"), 2, r"folder already holds 'letter' and is not a ledger"),

@@ -4,7 +4,7 @@ import mido
 import pytest
 
 from lalelu.errors import UsageError
-from lalelu.voice.message import all_notes_off, control, note_off, note_on
+from lalelu.voice.message import control, note_off, note_on
 
 
 @pytest.mark.parametrize("channel", [1, 10, 16])
@@ -13,7 +13,6 @@ def test_messages_read_back_as_an_independent_reader_reads_them(channel: int) ->
         (note_on(channel, 38, 127), mido.Message("note_on", channel=channel - 1, note=38, velocity=127)),
         (note_off(channel, 0), mido.Message("note_off", channel=channel - 1, note=0, velocity=0)),
         (control(channel, 4, 90), mido.Message("control_change", channel=channel - 1, control=4, value=90)),
-        (all_notes_off(channel), mido.Message("control_change", channel=channel - 1, control=123, value=0)),
     ]
     for made, expected in messages:
         assert mido.Message.from_bytes(made) == expected

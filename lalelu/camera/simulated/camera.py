@@ -162,7 +162,8 @@ class SimulatedCamera:
             self.close()
             raise MissingError(
                 f"sim: needs {ring_bytes(*shape) / 1e6:.0f} MB of memory in {folder} and its own process, "
-                f"and got: {exc.strerror or exc}; free some, or ask for fewer slots (now {options.slots})"
+                f"and got: {exc.strerror or exc}; free some, ask for fewer slots (now {options.slots}), "
+                "or set XDG_RUNTIME_DIR to another folder"
             ) from exc
         self._start_ns = None
         self._next = 0

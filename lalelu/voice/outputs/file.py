@@ -40,7 +40,7 @@ class FileOutput:
     def __init__(self, options: FileOutputOptions) -> None:
         self.path = Path(options.target)
         self.origin_ns = options.origin_ns
-        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self._partial = self.path  # a name beside it, from open() on
         self._file: BinaryIO | None = None
         self._at_ns = array("q")
         self._bytes = bytearray()  # three bytes a message; shorter ones are padded
@@ -57,6 +57,7 @@ class FileOutput:
                 )
             if self.path.exists() and not self.path.is_file():  # it would be replaced, not written to
                 raise UsageError(f"MIDI file {self.path} is a device or pipe; name an ordinary file")
+            self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
             self._file = self._partial.open("wb")
         except FileNotFoundError as exc:
             raise MissingError(

@@ -23,6 +23,7 @@ from lalelu.errors import EndOfStreamError, LostError, MissingError, PortLostErr
 from lalelu.gesture.detector import Detector
 from lalelu.ledger.files import new_header
 from lalelu.pose.build import build_estimator
+from lalelu.pose.orientation import Orientation
 from lalelu.pose.port import PoseEstimator, RuntimeFacts
 from lalelu.realtime import Grant
 from lalelu.registry import from_uri
@@ -215,7 +216,8 @@ class Instrument:
         facts = estimator.open()
         self._say(
             f"poses: {self._loaded.config.pose.model} on {facts.name} {facts.version}, "
-            f"{facts.device} {facts.precision}, threads: {facts.threads}; first inference {facts.first_ms:.0f} ms"
+            f"{facts.device} {facts.precision}, threads: {facts.threads}; first inference {facts.first_ms:.0f} ms; "
+            f"hands {'tracked' if estimator.tracks_hands else 'as the network says'}"
         )
         return estimator, facts
 
@@ -239,16 +241,13 @@ class Instrument:
             self._say(recorder.problem)
 
     def _take_header(self) -> dict[str, Any]:
-        facts = self.facts
-        header: dict[str, Any] = {
-            "source": facts.source,
-            "fps": facts.fps,
-            "width": facts.width,
-            "height": facts.height,
-        }
-        if not isinstance(self.camera, TakeCamera):
-            header["model"] = self._loaded.config.pose.model
-        return header
+        facts, config = self.facts, self._loaded.config
+        header: dict[str, Any] = {"source": facts.source, "fps": facts.fps}
+        if isinstance(self.camera, TakeCamera):
+            return {**header, "width": facts.width, "height": facts.height}
+        # keypoints are in the upright picture
+        width, height = Orientation(config.camera.rotate).upright_size(facts.width, facts.height)
+        return {**header, "width": width, "height": height, "model": config.pose.model}
 
     def _header(self, runtime: RuntimeFacts | None) -> dict[str, Any]:
         return new_header(

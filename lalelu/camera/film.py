@@ -18,6 +18,7 @@ class Film:
         self.width = 0  # px
         self.height = 0  # px
         self.fps = 0.0
+        self.promised = 0  # frames that the container says it has; 0 = it does not say
         self._capture: cv2.VideoCapture | None = None
         self._first_ms: float | None = None
         self._last_ns = -1
@@ -38,6 +39,7 @@ class Film:
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._capture = capture
         self.fps = fps
+        self.promised = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
 

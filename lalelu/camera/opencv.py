@@ -73,7 +73,8 @@ class OpenCVCamera:
         """Ask for format, then size, then rate (drivers want this order) and check what was granted."""
         options = self._options
         width, height = (int(side) for side in options.size.split("x"))
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        # one that the driver fills while we hold the other; OpenCV's own four would hold stale frames
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
         if options.format != "any":
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*options.format))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)

@@ -22,6 +22,7 @@ from lalelu.hits import write_hits
 from lalelu.models.catalogue import MODELS
 from lalelu.performance import hit_records, note_time_ns
 from lalelu.pose.build import build_estimator
+from lalelu.pose.orientation import Orientation
 from lalelu.pose.port import PoseEstimator
 from lalelu.skeleton import SKELETONS
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
@@ -31,6 +32,7 @@ from lalelu.voice.voice import Voice
 
 Source: TypeAlias = tuple[TakeHeader, Iterator[TakeFrame]]  # recorded, or recorded while we watch
 
+ENOUGH = 0.98  # of the frames that a container promises: some count by their duration
 MAX_PIPELINE_MS = 10_000.0  # a delay beyond is no instrument's
 
 
@@ -88,14 +90,18 @@ def run(args: argparse.Namespace) -> int:
         )
         hits: list[Hit] = []
         first_ns = last_ns = None
+        problem: UsageError | None = None
         count = 0
-        for frame in frames:
-            first_ns = frame.captured_ns if first_ns is None else first_ns
-            last_ns = frame.captured_ns
-            count += 1
-            if take is not None:
-                take.write(frame)
-            hits.extend(e for pose in frame.poses for e in detector.step(pose) if isinstance(e, Hit))
+        try:
+            for frame in frames:
+                first_ns = frame.captured_ns if first_ns is None else first_ns
+                last_ns = frame.captured_ns
+                count += 1
+                if take is not None:
+                    take.write(frame)
+                hits.extend(e for pose in frame.poses for e in detector.step(pose) if isinstance(e, Hit))
+        except UsageError as exc:  # damaged from here on: what was found before is kept, then it is told
+            problem = exc
         detector.finish()
     pipeline_ns = round(args.pipeline_ms * 1e6)
     records = hit_records(hits, loaded.kit, origin_ns=first_ns or 0, pipeline_ns=pipeline_ns)
@@ -108,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
     seconds = ((last_ns or 0) - (first_ns or 0)) * 1e-9
     took = time.monotonic() - began
     say(f"{args.source.name}: {count} frames, {seconds:.1f} s, {len(records)} hits; took {took:.1f} s")
+    if problem is not None:
+        raise problem
     return 0
 
 
@@ -180,11 +188,12 @@ def open_source(path: Path, loaded: Loaded, stack: ExitStack) -> Source:
     estimator = build_estimator(loaded.config)
     stack.callback(estimator.close)
     estimator.open()
+    width, height = Orientation(loaded.config.camera.rotate).upright_size(film.width, film.height)
     header = TakeHeader(
         source=f"film {path.name}",
         fps=film.fps,
-        width=film.width,
-        height=film.height,
+        width=width,
+        height=height,
         skeleton="coco17",
         model=loaded.config.pose.model,
     )
@@ -198,3 +207,5 @@ def _watch(film: Film, estimator: PoseEstimator) -> Iterator[TakeFrame]:
         estimator.infer()
         yield TakeFrame(seq, captured_ns, tuple(estimator.poses()))
         seq += 1
+    if seq < ENOUGH * film.promised:
+        say(f"{film.path.name}: ends after {seq} of {film.promised} frames; was it cut off?")

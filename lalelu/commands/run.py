@@ -8,6 +8,7 @@ from pathlib import Path
 from lalelu.app import Instrument, Recording, Stop, say
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.errors import UsageError
+from lalelu.ledger.schema import HEADER
 
 MAX_SECONDS = 1e8  # three years; the timer that ends a run takes no more than a clock can hold
 
@@ -65,6 +66,16 @@ def check_target(path: Path) -> None:
     raise UsageError(f"{path} cannot be written: {why}; name another place")
 
 
+def check_new(take: Path) -> None:
+    """Refuse to replace an earlier take. Raises UsageError."""
+    recorded = (
+        take.with_suffix("") if take.suffix == ".gz" else take
+    )  # what it is called while it is recorded
+    for there in (take, recorded):
+        if there.exists():
+            raise UsageError(f"{there} is there already, and a recording replaces nothing; name a new one")
+
+
 def ledger_dir(asked: Path | None, loaded: Loaded) -> Path | None:
     """Return where this run's ledger goes: as asked, else a new folder in the configured one, else nowhere."""
     if asked is not None or loaded.config.ledger.dir is None:
@@ -79,6 +90,11 @@ def run(args: argparse.Namespace) -> int:
     say(f"configuration: {loaded.origin}; kit: {loaded.kit.name}")
     if args.take is not None:
         check_target(args.take)
+        check_new(args.take)
+    if args.log is not None and (args.log / HEADER).is_file():
+        raise UsageError(
+            f"{args.log} holds a ledger already, and a recording replaces nothing; name a new one"
+        )
     stop = Stop()
     recording = Recording(ledger_dir(args.log, loaded), args.take)
     with stop.on_signals(), Instrument(loaded, recording, say=say) as instrument:

@@ -97,8 +97,9 @@ class PoseSection(Section):
     precision: Literal["auto", "f32", "bf16"] = "auto"  # auto: bf16 where the CPU computes in it, else f32
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     crop: Literal["follow", "whole"] = "follow"  # follow the player's torso, or always the whole picture
-    # track: each hand is followed in the network's heatmaps; network: keypoints as the network chooses them
-    hands: Literal["track", "network"] = "track"
+    # track: each hand is followed in the network's heatmaps; network: keypoints as the network chooses them;
+    # auto: track where the model shows its heatmaps (the catalogue's do, a model of your own may not)
+    hands: Literal["auto", "track", "network"] = "auto"
 
 
 class PlayerSection(Section):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lalelu.config.schema import PlayerSection
 from lalelu.pose.body import torso_of
 from lalelu.pose.crop import Crop, CropFollower, around, whole
-from lalelu.pose.hands import HandTracker, Heads, heads_of
+from lalelu.pose.hands import HandTracker, Heads, heads_of, shows_heads
 from lalelu.pose.lock import PlayerLock
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.orientation import Orientation
@@ -23,7 +23,8 @@ class MoveNetEstimator:
     """A PoseEstimator for one player. `open()` it before the first frame; it opens and closes its runtime.
 
     `crop_mode` follow looks at a square around the player once there is one, whole always at everything.
-    `hands` track follows each wrist in the network's heatmaps, network takes the wrists as the network says.
+    `hands` track follows each wrist in the network's heatmaps, network takes the wrists as the network says,
+    auto tracks where the network shows its heatmaps; `tracks_hands` says which after `open()`.
     `rotate` (degrees clockwise) and `mirror` as in CameraSection.
     """
 
@@ -33,7 +34,7 @@ class MoveNetEstimator:
         decoder: MoveNetSinglePose,
         *,
         crop_mode: Literal["follow", "whole"],
-        hands: Literal["track", "network"] = "network",
+        hands: Literal["auto", "track", "network"] = "network",
         rotate: Literal[0, 90, 180, 270],
         mirror: bool,
         player: PlayerSection,
@@ -42,7 +43,8 @@ class MoveNetEstimator:
         self._runtime = runtime
         self._decoder = decoder
         self._follows = crop_mode == "follow"
-        self._hands = HandTracker() if hands == "track" else None
+        self._hands_mode = hands
+        self._hands: HandTracker | None = None
         self._heads: tuple[int, ...] = ()  # where the tracker's heads are among the outputs
         self._orientation = Orientation(rotate, mirror)
         self._region = player.region
@@ -65,8 +67,9 @@ class MoveNetEstimator:
         side = self._decoder.input_side(facts)
         names = [spec.name for spec in facts.outputs]
         self._keypoints = names.index("output_0") if "output_0" in names else 0
-        if self._hands is not None:
+        if self._hands_mode == "track" or (self._hands_mode == "auto" and shows_heads(names)):
             self._heads = heads_of(names)
+            self._hands = HandTracker()
         self._sampler = Sampler(side, self._orientation)
         self._input = np.zeros(facts.inputs[0].shape, facts.inputs[0].dtype)
         return facts
@@ -74,6 +77,11 @@ class MoveNetEstimator:
     def close(self) -> None:
         """Close the runtime; safe to call twice and before `open()`."""
         self._runtime.close()
+
+    @property
+    def tracks_hands(self) -> bool:
+        """Whether each wrist is followed in the network's heatmaps."""
+        return self._hands is not None
 
     @property
     def crop(self) -> Crop:

@@ -47,12 +47,17 @@ class _Peak(NamedTuple):
     column: int
 
 
+def shows_heads(names: Sequence[str]) -> bool:
+    """Whether a network with these outputs shows what a HandTracker needs."""
+    return set(Heads._fields) <= set(names)
+
+
 def heads_of(names: Sequence[str]) -> tuple[int, ...]:
     """Return where the heads are among a network's outputs. Raises UsageError when they are not."""
-    if not set(Heads._fields) <= set(names):
+    if not shows_heads(names):
         raise UsageError(
             f"pose.hands is track, which needs the network's {', '.join(Heads._fields)}; this model gives "
-            f"{', '.join(names)} only: choose pose.hands: network, or the catalogue's model"
+            f"{', '.join(names)} only: choose pose.hands: auto or network, or the catalogue's model"
         )
     return tuple(names.index(name) for name in Heads._fields)
 

@@ -115,7 +115,7 @@ def opened(options=""):
 def test_format_comes_before_size_and_size_before_rate(capture):
     opened("?size=320x240&fps=60&format=YUYV")
     assert capture.asked == [
-        ("buffers", 1),
+        ("buffers", 2),
         ("format", cv2.VideoWriter.fourcc(*"YUYV")),
         ("width", 320),
         ("height", 240),

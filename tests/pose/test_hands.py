@@ -121,5 +121,5 @@ def test_without_a_peak_the_wrists_stay_as_the_network_says(height):
 
 def test_a_model_without_heads_is_refused_with_the_remedy():
     assert heads_of(["output_0", "offsets", "heatmaps", "weighted", "peaks"]) == (2, 3, 1, 4)
-    with pytest.raises(UsageError, match=r"pose\.hands: network"):
+    with pytest.raises(UsageError, match=r"pose\.hands: auto"):
         heads_of(["output_0"])

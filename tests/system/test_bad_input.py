@@ -339,3 +339,20 @@ def test_a_truncated_converted_model_is_said_and_made_again(room, no_network, li
     assert (told.code, told.out) == (0, "")
     assert f"{onnx} is damaged (1000 bytes): making it again" in told.err
     assert onnx.read_bytes() == whole
+
+
+def test_a_recording_replaces_no_earlier_one(room):
+    play = (*RUN, "--camera", "take:good.take", "--midi", "memory:")
+    assert lalelu(*play, "--log", "kept.ledger", "--take", "kept.take.gz").code == 0
+    before = {path: path.read_bytes() for path in (room / "kept.take.gz", room / "kept.ledger" / "frames")}
+    for again, named in (
+        (("--take", "kept.take.gz"), r"kept\.take\.gz is there already"),
+        (("--take", "kept.take"), None),  # another name: it may be used
+        (("--log", "kept.ledger"), r"kept\.ledger holds a ledger already"),
+    ):
+        told = lalelu(*play, *again)
+        if named is None:
+            assert told.code == 0, told
+        else:
+            refused(told, 2, named)
+    assert {path: path.read_bytes() for path in before} == before

@@ -18,6 +18,7 @@ from lalelu.models.progress import Progress, Silent, StderrProgress
 CONVERTER: Final = (
     "catalogue.py",
     "graph.py",
+    "heads.py",
     "kernels.py",
     "onnx_export.py",
     "onnx_ops.py",

@@ -118,8 +118,7 @@ class MoveNetEstimator:
         if not seen:
             return ()
         if self._hands is not None:
-            heatmaps, weighted, offsets, peaks = (self._outputs[index] for index in self._heads)
-            heads = Heads(heatmaps[0], weighted[0], offsets[0], peaks)
+            heads = Heads(*(self._outputs[index][0] for index in self._heads))
             self._hands.follow(captured_ns, heads, crop, torso.size, xy, score)
         if self._follows:
             self._crop = self._follower.follow(captured_ns, torso, xy, score, aspect)

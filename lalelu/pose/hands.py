@@ -36,7 +36,7 @@ class Heads(NamedTuple):
     heatmaps: NDArray[np.float32]  # (N, N, 2), left and right wrist, 0..1
     weighted: NDArray[np.float32]  # (N, N, 2): heatmaps over the distance from the expected place
     offsets: NDArray[np.float32]  # (N, N, 4): y, x of each wrist from the cell's corner, cells
-    peaks: NDArray[np.int32]  # (2, 6): the cells, row * N + column, of each heatmap's highest local maxima
+    peaks: NDArray[np.float32]  # (N, N, 2): the heatmaps at their local maxima, 0 elsewhere
 
 
 class _Peak(NamedTuple):
@@ -90,10 +90,7 @@ class HandTracker:
         last = self._last
         unit = max(unit, 1e-6)  # a player seen exactly from the side
         reach = unit * (REACH + HAND_SPEED * (captured_ns - self._at_ns) * 1e-9)
-        peaks = [
-            _peaks(heads, side, cells, crop, None if last is None else last[side], reach)
-            for side, cells in enumerate(heads.peaks.tolist())
-        ]
+        peaks = _peaks(heads, crop, last, reach)
         self._at_ns = captured_ns
         if not (peaks[0] and peaks[1]):
             self._last = None
@@ -109,27 +106,28 @@ class HandTracker:
 
 
 def _peaks(
-    heads: Heads, side: int, cells: list[int], crop: Crop, last: tuple[float, float] | None, reach: float
-) -> list[_Peak]:
-    """Return the best peaks of one wrist, the heaviest first."""
-    count = len(heads.heatmaps)
+    heads: Heads, crop: Crop, last: list[tuple[float, float]] | None, reach: float
+) -> tuple[list[_Peak], list[_Peak]]:
+    """Return the best peaks of the left and of the right wrist, the heaviest first."""
+    count = len(heads.peaks)
     scale = crop.side / count
     left, top = crop.x - 0.5 * crop.side, crop.y - 0.5 * crop.side
-    peaks = []
-    for cell in cells:
+    peaks: tuple[list[_Peak], list[_Peak]] = ([], [])
+    for place in np.flatnonzero(heads.peaks > LEAST).tolist():
+        cell, side = divmod(place, 2)
         row, column = divmod(cell, count)
-        if not heads.heatmaps.item(row, column, side) > LEAST:
-            break  # the rest is lower still
         x = left + (column + heads.offsets.item(row, column, 2 * side + 1)) * scale
         y = top + (row + heads.offsets.item(row, column, 2 * side)) * scale
         weight = heads.weighted.item(row, column, side)
         if last is not None:
-            far = math.hypot(x - last[0], y - last[1]) / reach
+            far = math.hypot(x - last[side][0], y - last[side][1]) / reach
             weight *= max(1.0 / (1.0 + far * far), ELSEWHERE)
         if math.isfinite(weight + x + y):
-            peaks.append(_Peak(weight, x, y, row, column))
-    peaks.sort(reverse=True)
-    return peaks[:MOST_PEAKS]
+            peaks[side].append(_Peak(weight, x, y, row, column))
+    for found in peaks:
+        found.sort(reverse=True)
+        del found[MOST_PEAKS:]
+    return peaks
 
 
 def _together(left: _Peak, right: _Peak, near: float) -> float:

@@ -1,7 +1,7 @@
 """What may stand in lalelu.yaml and in a kit: every option with its unit and range. Pure data."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -238,4 +238,4 @@ class KitConfig(Section):
     pads: Annotated[dict[PadName, PadSection], Field(min_length=1, max_length=64)]
 
 
-assert set(Limb.__args__) <= set(COCO17)  # type: ignore[attr-defined]
+assert set(get_args(Limb)) <= set(COCO17), "a limb is a keypoint of the skeleton"

@@ -48,6 +48,11 @@ def check_inputs(specs: Sequence[TensorSpec], inputs: Sequence[NDArray[Any]]) ->
         )
 
 
+def are_same(bound: Sequence[NDArray[Any]], inputs: Sequence[NDArray[Any]]) -> bool:
+    """Whether these are the very arrays that were bound, so that nothing is to be bound again."""
+    return len(bound) == len(inputs) and all(a is b for a, b in zip(inputs, bound, strict=True))
+
+
 def check_open(ready: bool, runtime: str) -> None:
     """Raise UsageError when a runtime is used before `open()` or after `close()`."""
     if not ready:

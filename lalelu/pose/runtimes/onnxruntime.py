@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from lalelu.errors import LostError, MissingError
 from lalelu.pose.port import RuntimeFacts, TensorSpec
-from lalelu.pose.runtimes.model_file import check_inputs, check_open, require_f32, require_onnx, unusable
+from lalelu.pose.runtimes.model_file import (
+    are_same,
+    check_inputs,
+    check_open,
+    require_f32,
+    require_onnx,
+    unusable,
+)
 
 PROVIDER: Final = "CPUExecutionProvider"
 _DTYPES: Final = {"tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(uint8)": np.uint8}
@@ -86,9 +93,7 @@ class OnnxRuntime:
         Hand over the same arrays each time: they are bound once and read in place, nothing is copied.
         Raises UsageError for an input of another shape or dtype, LostError when the device fails.
         """
-        if len(inputs) != len(self._bound) or any(
-            a is not b for a, b in zip(inputs, self._bound, strict=True)
-        ):
+        if not are_same(self._bound, inputs):
             self._bind(inputs)
         try:
             self._session.run_with_iobinding(self._binding)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lalelu.errors import LostError, MissingError
 from lalelu.pose.port import RuntimeFacts, TensorSpec
-from lalelu.pose.runtimes.model_file import check_inputs, check_open, require_onnx, unusable
+from lalelu.pose.runtimes.model_file import are_same, check_inputs, check_open, require_onnx, unusable
 
 DEVICE: Final = "CPU"
 _PRECISION_NAMES: Final = {"bf16": "bf16", "bfloat16": "bf16", "f32": "f32", "float32": "f32"}
@@ -118,9 +118,7 @@ class OpenVINORuntime:
         Hand over the same arrays each time: they are bound once and read in place, nothing is copied.
         Raises UsageError for an input of another shape or dtype, LostError when the device fails.
         """
-        if len(inputs) != len(self._bound) or any(
-            a is not b for a, b in zip(inputs, self._bound, strict=True)
-        ):
+        if not are_same(self._bound, inputs):
             self._bind(inputs)
         try:
             self._request.infer(share_outputs=True)

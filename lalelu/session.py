@@ -1,0 +1,208 @@
+"""The folder in memory where one running instrument's processes meet. Makes and removes files.
+
+It lies in $RUNTIME_DIRECTORY (a service's), else $XDG_RUNTIME_DIR/lalelu, else /dev/shm/lalelu-UID: never on a disk,
+where write-back would stall a mapped page. It is named after the process that leads it, and locked while that lives.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from lalelu.channel import create_board, create_ring
+from lalelu.config.schema import Config, KitConfig
+from lalelu.errors import MissingError, UsageError
+from lalelu.ledger.schema import EVENT, FRAME, NOTE
+
+ROLES: Final = ("engine", "voice", "desk")
+
+# What goes through the rings beside the ledger's rows; all numbers little-endian.
+# seq, captured_ns, struck_ns, strength, kind, player, limb, pad (limb and pad as in NOTE_DTYPE)
+HIT: Final = struct.Struct("<qqqdBBBB4x")
+POSE_HEAD: Final = struct.Struct(
+    "<qqBBH4x"
+)  # seq, captured_ns, player, via, K; then K * (x, y), K scores, float32
+PLAY, SILENCE, FINISH = 0, 1, 2  # kinds of HIT: sound it; end every note now; sound what is due, then end
+
+_FRAME_ROWS: Final = 32_768  # five minutes at 100 frames a second
+_NOTE_ROWS: Final = 16_384
+_EVENT_ROWS: Final = 512
+_HITS: Final = 1024
+_PLAN: Final = "plan.json"
+_LOCK: Final = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where a performance is kept; None = not at all."""
+
+    ledger: Path | None = None
+    take: Path | None = None
+    rotates: bool = False  # a ledger in a folder of ledgers: a new one now and then, the oldest go
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the processes of one instrument have agreed on before they start."""
+
+    config: Config
+    kit: KitConfig
+    recording: Recording
+    core: int | None  # the engine's, which the others leave
+    seconds: float | None = None  # of play; None = until stopped
+    once: bool = False  # a lost device ends the run
+
+
+class Session:
+    """The folder of one instrument: its plan, its rings and its boards.
+
+    Rings: `frames`, `poses`, `hits` and `events.engine` are written by the engine, `notes` and `events.voice` by the
+    voice, `events.lead` by the leading process. Boards: one for each of ROLES, and the leader's `lead`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def leader(self) -> int:
+        """The leading process's id."""
+        return int(self.folder.name)
+
+    @property
+    def plan(self) -> Plan:
+        """What was agreed on. Raises UsageError where that cannot be read."""
+        try:
+            data = json.loads((self / _PLAN).read_bytes())
+            recording = data["recording"]
+            paths = {
+                key: None if recording[key] is None else Path(recording[key]) for key in ("ledger", "take")
+            }
+            return Plan(
+                config=Config.model_validate(data["config"]),
+                kit=KitConfig.model_validate(data["kit"]),
+                recording=Recording(**paths, rotates=recording["rotates"]),
+                core=data["core"],
+                seconds=data["seconds"],
+                once=data["once"],
+            )
+        except (OSError, ValueError, LookupError, TypeError) as exc:
+            raise UsageError(f"the plan {self / _PLAN} cannot be read ({exc}); start lalelu again") from exc
+
+    def alive(self) -> bool:
+        """Whether its leading process lives."""
+        try:
+            with (self / _LOCK).open("rb") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def remove(self) -> None:
+        """Remove the folder; a process that still has a ring mapped keeps it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def create_session(
+    plan: Plan, environment: Mapping[str, str], *, keypoints: int
+) -> tuple[Session, IO[bytes]]:
+    """Make this process's session and return it with the lock, to be kept open while it leads.
+
+    `keypoints` is K of the poses that a take keeps. What dead leaders left is removed.
+    Raises MissingError where there is no room.
+    """
+    place = runtime_directory(environment)
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if place.stat().st_uid != os.getuid():
+            raise MissingError(
+                f"the folder {place} is another user's; set XDG_RUNTIME_DIR to one that is yours"
+            )
+        for old in (*sessions(environment), *_unfinished(place)):
+            if not old.alive():
+                old.remove()
+        unfinished = Session(place / f".{os.getpid()}")
+        unfinished.remove()
+        unfinished.folder.mkdir(mode=0o700)
+        lock = (unfinished / _LOCK).open("wb")
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+        (unfinished / _PLAN).write_text(json.dumps(_plain(plan)), encoding="utf-8")
+        _create_channels(unfinished, plan, keypoints)
+        session = Session(place / str(os.getpid()))
+        session.remove()
+        unfinished.folder.rename(session.folder)  # others see it whole and locked, or not at all
+    except OSError as exc:
+        raise MissingError(
+            f"the folder {place} cannot be used ({exc.strerror}); set XDG_RUNTIME_DIR to one in memory that is yours"
+        ) from exc
+    return session, lock
+
+
+def _create_channels(session: Session, plan: Plan, keypoints: int) -> None:
+    create_ring(session / "frames", FRAME.size, _FRAME_ROWS)
+    create_ring(session / "notes", NOTE.size, _NOTE_ROWS)
+    create_ring(session / "hits", HIT.size, _HITS)
+    for writer in ("engine", "voice", "lead"):
+        create_ring(session / f"events.{writer}", EVENT.size, _EVENT_ROWS)
+    if plan.recording.take is not None:
+        create_ring(session / "poses", pose_bytes(keypoints), _FRAME_ROWS)
+    for role in (*ROLES, "lead"):
+        create_board(session / role)
+
+
+def sessions(environment: Mapping[str, str]) -> Sequence[Session]:
+    """Return the sessions in the runtime directory, living or not, by their leaders' ids."""
+    return sorted(_sessions(runtime_directory(environment)), key=lambda session: session.leader)
+
+
+def _sessions(place: Path) -> Iterator[Session]:
+    if place.is_dir():
+        for entry in place.iterdir():
+            if entry.name.isdecimal() and (entry / _LOCK).exists():
+                yield Session(entry)
+
+
+def _unfinished(place: Path) -> Iterator[Session]:
+    """Yield what leaders that were killed while they made their sessions have left."""
+    for entry in place.iterdir():
+        pid = entry.name.removeprefix(".")
+        if entry.name != pid and pid.isdecimal() and not Path("/proc", pid).exists():
+            yield Session(entry)
+
+
+def runtime_directory(environment: Mapping[str, str]) -> Path:
+    """Return the folder in memory for running instruments: the service's, the user's, else one in /dev/shm."""
+    if environment.get("RUNTIME_DIRECTORY"):
+        return Path(environment["RUNTIME_DIRECTORY"].split(":")[0])
+    if environment.get("XDG_RUNTIME_DIR"):
+        return Path(environment["XDG_RUNTIME_DIR"]) / "lalelu"
+    return Path(f"/dev/shm/lalelu-{os.getuid()}")  # noqa: S108 - made with mode 700
+
+
+def pose_bytes(keypoints: int) -> int:
+    """Return the size of one pose in its ring."""
+    return -(-(POSE_HEAD.size + keypoints * 12) // 8) * 8
+
+
+def _plain(plan: Plan) -> dict[str, Any]:
+    recording = asdict(plan.recording)
+    return {
+        "config": plan.config.model_dump(mode="json"),
+        "kit": plan.kit.model_dump(mode="json"),
+        "recording": {
+            **recording,
+            **{key: recording[key] and str(recording[key]) for key in ("ledger", "take")},
+        },
+        "core": plan.core,
+        "seconds": plan.seconds,
+        "once": plan.once,
+    }

@@ -1,0 +1,134 @@
+"""What the processes of one instrument write into their rings, packed and unpacked. Maps files."""
+
+import os
+import struct
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from lalelu.channel import RingWriter
+from lalelu.ledger.schema import EVENT, FRAME, NOTE, VIA, fixed_text
+from lalelu.session import FINISH, HIT, PLAY, POSE_HEAD, SILENCE, Session, pose_bytes
+from lalelu.types import Hit, Pose
+from lalelu.voice.voice import NoteSent, Strike
+
+KIND_BYTES: Final = 24  # of an event, ASCII
+TEXT_BYTES: Final = 96
+
+
+class EventRing:
+    """One process's events: what happened beside frames and notes."""
+
+    def __init__(self, session: Session, writer: str) -> None:
+        self._ring = RingWriter(session / f"events.{writer}")
+
+    def write(self, kind: str, text: str) -> None:
+        """Record that something happened now; `kind` up to 24 ASCII characters, `text` up to 96 bytes."""
+        ascii_kind = kind.encode("ascii", "replace")
+        self._ring.write(EVENT.pack(time.monotonic_ns(), ascii_kind, fixed_text(text, TEXT_BYTES)))
+
+
+class EngineRings:
+    """The engine's side: hits to the voice, and a row a frame. Nothing here waits, and nothing touches a disk.
+
+    `bell` is the eventfd that wakes the voice. A take's poses are kept where `keeps_poses`. A row with a number too
+    large for its field is not written but counted.
+    """
+
+    def __init__(
+        self, session: Session, bell: int, *, pads: Iterable[str], skeleton: Sequence[str], keeps_poses: bool
+    ) -> None:
+        self._frames = RingWriter(session / "frames")
+        self._hits = RingWriter(session / "hits")
+        self._poses = RingWriter(session / "poses") if keeps_poses else None
+        self._bell = bell
+        self._pads = {name: number for number, name in enumerate(pads, 1)}
+        self._limbs = {name: number for number, name in enumerate(skeleton, 1)}
+        self._keypoints = len(skeleton)
+        self._frame = bytearray(FRAME.size)
+        self._pose = bytearray(pose_bytes(self._keypoints))
+        self.unwritten = 0  # rows that held a number too large for its field
+
+    def play(self, hits: Iterable[Hit]) -> None:
+        """Hand hits to the voice and wake it."""
+        for hit in hits:
+            try:
+                record = HIT.pack(
+                    hit.seq, hit.captured_ns, hit.struck_ns, hit.strength, PLAY,
+                    hit.player, self._limbs[hit.limb], self._pads[hit.pad],
+                )  # fmt: skip
+            except struct.error:
+                self.unwritten += 1
+                continue
+            self._hits.write(record)
+        os.eventfd_write(self._bell, 1)
+
+    def silence(self) -> None:
+        """Have every note ended now."""
+        self._tell(SILENCE)
+
+    def finish(self) -> None:
+        """Have everything that is due sounded to its end; no hit follows."""
+        self._tell(FINISH)
+
+    def frame(
+        self,
+        seq: int,
+        captured_ns: int,
+        arrived_ns: int,
+        decoded_ns: int,
+        prepared_ns: int,
+        inferred_ns: int,
+        posed_ns: int,
+        detected_ns: int,
+        sent_ns: int,
+        skipped: int,
+        hits: int,
+        players: int,
+        via: int = 0,
+    ) -> None:
+        """Write one frame's row (see FRAME_DTYPE), after its poses."""
+        try:
+            FRAME.pack_into(
+                self._frame, 0,
+                seq, captured_ns, arrived_ns, decoded_ns, prepared_ns, inferred_ns, posed_ns, detected_ns,
+                sent_ns, skipped, hits, players, via,
+            )  # fmt: skip
+        except struct.error:
+            self.unwritten += 1
+            return
+        self._frames.write(self._frame)
+
+    def pose(self, pose: Pose) -> None:
+        """Write one player's keypoints, before the frame's row; does nothing when none are kept."""
+        if self._poses is None:
+            return
+        via = VIA.index(pose.via)
+        try:
+            POSE_HEAD.pack_into(self._pose, 0, pose.seq, pose.captured_ns, pose.player, via, self._keypoints)
+        except struct.error:
+            self.unwritten += 1
+            return
+        middle = POSE_HEAD.size + self._keypoints * 8
+        self._pose[POSE_HEAD.size : middle] = pose.xy.astype("<f4").tobytes()
+        self._pose[middle : middle + self._keypoints * 4] = pose.score.astype("<f4").tobytes()
+        self._poses.write(self._pose)
+
+    def _tell(self, kind: int) -> None:
+        self._hits.write(HIT.pack(0, 0, 0, 0.0, kind, 0, 0, 0))
+        os.eventfd_write(self._bell, 1)
+
+
+def note_row(note: NoteSent) -> bytes:
+    """Return a note's row (see NOTE_DTYPE)."""
+    strike = note.strike
+    return NOTE.pack(
+        strike.seq, strike.captured_ns, strike.struck_ns, note.due_ns, note.woken_ns, note.sent_ns,
+        strike.player, note.channel, note.note, note.velocity, note.late, strike.limb, strike.pad,
+    )  # fmt: skip
+
+
+def read_hit(record: bytes) -> tuple[int, Strike]:
+    """Return the kind of what the engine told the voice, and the hit (of no meaning but for PLAY)."""
+    seq, captured_ns, struck_ns, strength, kind, player, limb, pad = HIT.unpack(record)
+    return kind, Strike(seq, captured_ns, struck_ns, strength, player, limb, pad)

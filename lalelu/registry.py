@@ -69,17 +69,21 @@ def parse_uri(uri: str) -> tuple[str, str, dict[str, str]]:
     return name, unquote(target), options
 
 
-def from_uri(port: str, adapters: Mapping[str, str], uri: str) -> Any:  # noqa: ANN401 - an adapter of any vendor
+def from_uri(  # an adapter of any vendor
+    port: str, adapters: Mapping[str, str], uri: str, **settings: object
+) -> Any:  # noqa: ANN401
     """Build (not open) the adapter that `uri` describes: `Class(Class.Options(target=..., option=...))`.
 
-    Every adapter class carries its schema as `Options`, a subclass of AdapterOptions.
+    Every adapter class carries its schema as `Options`, a subclass of AdapterOptions. `settings` come from the
+    configuration, for adapters that have such an option; what the address says goes before them.
     Raises UsageError for an unknown adapter or option, or a value out of range; all problems at once.
     """
     name, target, options = parse_uri(uri)
     adapter = load(port, adapters, name)
     schema: type[AdapterOptions] = adapter.Options
     try:
-        parsed = schema.model_validate({"target": target, **options})
+        known = {key: value for key, value in settings.items() if key in schema.model_fields}
+        parsed = schema.model_validate({"target": target, **known, **options})
     except ValidationError as exc:
         raise UsageError(f"{port} {uri!r}: " + "; ".join(_sentences(exc, schema))) from exc
     return adapter(parsed)

@@ -22,7 +22,7 @@ from lalelu.skeleton import SKELETONS
 from lalelu.types import Pose, Via
 
 VERSION: Final = 1
-_OPTIONAL: Final = ("model", "exposure_ms")
+_OPTIONAL: Final = ("model", "exposure_ms", "readout_ms")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -38,6 +38,7 @@ class TakeHeader:
     model: str | None = None  # the network, where known
     exposure_ms: float | None = None
     more: dict[str, Any] = field(default_factory=dict)  # what else stands in the line
+    readout_ms: float | None = None  # rolling shutter, from the first row's readout to the last's
 
     @property
     def keypoints(self) -> tuple[str, ...]:
@@ -245,9 +246,10 @@ def _header(path: Path, line: str) -> TakeHeader:
     for key in ("fps", "width", "height"):
         if not _is_number(record.get(key)) or record[key] <= 0:
             raise UsageError(f"{where}: {key} is {record.get(key)!r}; it must be a number above 0")
-    exposure_ms = record.get("exposure_ms")
-    if exposure_ms is not None and not (_is_number(exposure_ms) and exposure_ms >= 0):
-        raise UsageError(f"{where}: exposure_ms is {exposure_ms!r}; it must be a number from 0")
+    for key in ("exposure_ms", "readout_ms"):
+        value = record.get(key)
+        if value is not None and not (_is_number(value) and value >= 0):
+            raise UsageError(f"{where}: {key} is {value!r}; it must be a number from 0")
     model = record.get("model")
     return TakeHeader(
         str(record.get("source", "")),
@@ -256,8 +258,9 @@ def _header(path: Path, line: str) -> TakeHeader:
         int(record["height"]),
         skeleton,
         None if model is None else str(model),
-        exposure_ms,
+        record.get("exposure_ms"),
         {key: value for key, value in record.items() if key not in known},
+        record.get("readout_ms"),
     )
 
 

@@ -8,7 +8,7 @@ from lalelu.errors import UsageError
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
 from lalelu.types import Pose
 
-HEADER = TakeHeader("test", 100.0, 640, 480, "coco17", "lightning", 5.0, {"room": "attic"})
+HEADER = TakeHeader("test", 100.0, 640, 480, "coco17", "lightning", 5.0, {"room": "attic"}, 8.0)
 FIRST = {"lalelu_take": 1, "source": "test", "fps": 100, "width": 640, "height": 480, "skeleton": "coco17"}
 
 

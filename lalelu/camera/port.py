@@ -9,6 +9,7 @@ ADAPTERS: Final[dict[str, str]] = {
     "sim": "lalelu.camera.simulated.camera:SimulatedCamera",
     "video": "lalelu.camera.video:VideoCamera",
     "take": "lalelu.camera.take:TakeCamera",
+    "v4l2": "lalelu.camera.v4l2.camera:V4L2Camera",
     "opencv": "lalelu.camera.opencv:OpenCVCamera",
 }
 

@@ -45,6 +45,11 @@ class TakeCamera:
         """What is wrong with the take, one sentence each, such as an end that is cut off; valid after `open()`."""
         return () if self._take is None else self._take.problems
 
+    @property
+    def readout_ms(self) -> float:
+        """The recording camera's rolling shutter, 0 where it has none or none is known; valid after `open()`."""
+        return 0.0 if self._take is None else self._take.header.readout_ms or 0.0
+
     def estimator(self) -> "RecordedPoses":
         """Return the estimator that goes with this camera; valid after `open()`."""
         assert self._take is not None, "open() comes first"

@@ -1,26 +1,20 @@
 """`lalelu devices`: what is connected, and what to write into the configuration for it. Looks at devices."""
 
 import argparse
-import fcntl
 import json
-import os
 import re
-import struct
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from lalelu.camera.v4l2.device import ask_capability
+from lalelu.camera.v4l2.system import Linux, SystemCalls
 from lalelu.voice.outputs.rtmidi import APIS, Api, available_api, ports, why_unavailable
 
 CLASSES: Final = Path("/sys/class/video4linux")
 DEVICES: Final = Path("/dev")
-
-_VIDIOC_QUERYCAP: Final = 0x80685600  # linux/videodev2.h: struct v4l2_capability of 104 bytes
-_CAPABILITY: Final = struct.Struct("16s32s32sIII12x")
-_VIDEO_CAPTURE: Final = 0x1 | 0x1000  # V4L2_CAP_VIDEO_CAPTURE, ..._MPLANE
-_DEVICE_CAPS: Final = 0x80000000  # device_caps tells what this very node can do
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +24,7 @@ class CameraNode:
     device: str  # /dev/video0
     name: str
     config: str  # for camera.uri
-    problem: str | None  # why it cannot be opened
+    problem: str | None  # why it cannot be opened or read
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +66,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def cameras(classes: Path = CLASSES, devices: Path = DEVICES) -> tuple[CameraNode, ...]:
+def cameras(
+    classes: Path = CLASSES, devices: Path = DEVICES, calls: SystemCalls | None = None
+) -> tuple[CameraNode, ...]:
     """Return the camera nodes by number; nodes that only carry metadata are left out."""
+    calls = calls or Linux()
     nodes = []
     for entry in sorted(classes.glob("video*"), key=lambda path: _number(path.name)):
         device = devices / entry.name
-        problem = None
         try:
-            if not _captures(device):
+            takes_pictures, problem = _look_at(device, calls)
+            if not takes_pictures:
                 continue
         except OSError as exc:
             problem = f"cannot be opened: {exc.strerror}"
@@ -89,7 +86,7 @@ def cameras(classes: Path = CLASSES, devices: Path = DEVICES) -> tuple[CameraNod
             CameraNode(
                 device=str(device),
                 name=(entry / "name").read_text(encoding="utf-8", errors="replace").strip(),
-                config=f"opencv:{_number(entry.name)}",
+                config=f"v4l2:{device}",
                 problem=problem,
             )
         )
@@ -116,21 +113,27 @@ def _number(name: str) -> int:
     return int(name.removeprefix("video"))
 
 
-def _captures(device: Path) -> bool:
-    handle = os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+def _look_at(device: Path, calls: SystemCalls) -> tuple[bool, str | None]:
+    """Return whether a node takes pictures, and why v4l2: cannot read them."""
+    handle = calls.open(str(device))
     try:
-        answer = fcntl.ioctl(handle, _VIDIOC_QUERYCAP, bytes(_CAPABILITY.size))
+        able = ask_capability(calls, handle)
     finally:
-        os.close(handle)
-    *_, all_caps, node_caps = _CAPABILITY.unpack(answer)
-    return bool((node_caps if all_caps & _DEVICE_CAPS else all_caps) & _VIDEO_CAPTURE)
+        calls.close(handle)
+    if able.captures and able.streams:
+        return True, None
+    reason = "in several planes" if able.captures_planes else "not through memory"
+    return (
+        able.captures or able.captures_planes,
+        f"gives pictures {reason}; write opencv:{_number(device.name)}",
+    )
 
 
 def _lines(found: tuple[CameraNode, ...], apis: tuple[MidiApi, ...], own: Api | None) -> list[str]:
     lines = ["Cameras (camera.uri):"]
     for camera in found:
         note = f"  [{camera.problem}]" if camera.problem else ""
-        lines.append(f"  {camera.config:<12}{camera.name} ({camera.device}){note}")
+        lines.append(f"  {camera.config:<20}{camera.name}{note}")
     if not found:
         lines.append("  none found; sim: plays a simulated drummer")
     lines.append("MIDI outputs (midi.outputs):")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from lalelu.config.schema import KitConfig
@@ -22,6 +23,7 @@ APART: Final = 0.3  # and only so far from each other they are two again
 MOST_PLAYERS: Final = 8  # remembered at a time; the one unseen for longest is forgotten
 
 _Point = tuple[float, float]
+_RowDelay = Callable[[float, float], float]  # (x, y) in image heights -> ns after the frame's time
 
 
 class Detector:
@@ -29,6 +31,8 @@ class Detector:
 
     `skeleton` names the poses' keypoints. `explain` is told of every candidate stroke, hit or not, as soon as its
     fate is sure: not quite in the order of their times. It changes no hit, and costs nothing when it is None.
+    `row_delay_ns` (a rolling shutter) tells how long after `captured_ns` a point of the upright picture was exposed,
+    from its place in image heights: a stroke's time is that of the row on which it ended.
     Raises UsageError when the kit needs a limb that the skeleton does not have.
     """
 
@@ -39,8 +43,10 @@ class Detector:
         skeleton: tuple[str, ...],
         left_handed: bool = False,
         explain: Callable[[Verdict], None] | None = None,
+        row_delay_ns: _RowDelay | None = None,
     ) -> None:
         self._kit = kit
+        self._row_delay_ns = row_delay_ns
         self._explain = explain
         self._zones = Zones(kit.pads, left_handed=left_handed)
         for name in (*self._zones.limbs, "left_shoulder", "right_shoulder"):
@@ -80,7 +86,7 @@ class Detector:
     def _welcome(self, number: int) -> "_Player":
         if len(self._players) >= MOST_PLAYERS:
             del self._players[min(self._players, key=lambda known: self._players[known].last_ns or 0)]
-        player = _Player(self._kit, self._zones.limbs, self._index)
+        player = _Player(self._kit, self._zones.limbs, self._index, self._row_delay_ns)
         if self._explain is not None:
             player.watch(number, self._zones, self._explain)
         self._players[number] = player
@@ -125,7 +131,10 @@ class _Limb:
 class _Player:
     """One player's body and limbs."""
 
-    def __init__(self, kit: KitConfig, limbs: Sequence[str], index: dict[str, int]) -> None:
+    def __init__(
+        self, kit: KitConfig, limbs: Sequence[str], index: dict[str, int], row_delay_ns: _RowDelay | None
+    ) -> None:
+        self._row_delay_ns = row_delay_ns
         self.last_ns: int | None = None
         self._strike = kit.strike
         self._min_score = kit.strike.min_score
@@ -170,6 +179,8 @@ class _Player:
             if point is not None and self._follow(limb, now_ns, *point):
                 limb.borrowed = limb.borrowed and limb.beside_other(APART)
                 stroke = limb.finder.step(now_ns, *point, limb.motion)
+                if stroke is not None and self._row_delay_ns is not None:
+                    stroke = self._on_its_row(stroke, self._row_delay_ns)
                 echo = stroke is not None and self._is_echo(limb, stroke)
                 if stroke is not None and not echo:
                     limb.last_hit_ns = stroke.struck_ns
@@ -205,6 +216,12 @@ class _Player:
     def _point(self, index: int, xy: list[list[float]], score: list[float]) -> _Point | None:
         known = self._known(index, xy, score)
         return None if known is None else self._body.locate(*known)
+
+    def _on_its_row(self, stroke: Stroke, row_delay_ns: _RowDelay) -> Stroke:
+        """Return the stroke at the time at which the row that shows its end was exposed."""
+        body = self._body
+        x, y = body.place_x + body.side * body.size * stroke.x, body.place_y - body.size * stroke.y
+        return replace(stroke, struck_ns=stroke.struck_ns + round(row_delay_ns(x, y)))
 
     def _undo_swaps(self, points: dict[str, _Point | None]) -> None:
         """Give both wrists their own keypoints back where the network exchanged them in crossing.

@@ -1,10 +1,13 @@
-"""How the camera's picture lies: rotation and mirroring as one affine map. Pure."""
+"""How the camera's picture lies: rotation and mirroring as one affine map, and which row saw what. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+RowDelay: TypeAlias = Callable[[float, float], float]  # x, y in image heights -> ns after the middle row
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,26 @@ class Orientation:
         }[self.rotate]
         product: NDArray[np.float64] = np.array(turn) @ mirror
         return product
+
+    def row_share(self, x: float, y: float, aspect: float) -> float:
+        """Return on which of the camera's own rows a point lies: 0 the first row's edge, 1 the last's.
+
+        `x`, `y` in image heights of the upright picture, which is `aspect` wide; beyond its edges it goes on evenly.
+        """
+        if self.mirror:
+            x = aspect - x
+        return {0: y, 90: 1.0 - x / aspect, 180: 1.0 - y, 270: x / aspect}[self.rotate]
+
+
+def rolling_shutter(readout_ms: float, orientation: Orientation, aspect: float) -> RowDelay | None:
+    """Return how many ns after the middle row a point was exposed, as a function of `row_share`'s x and y.
+
+    `readout_ms` is the time from the first row's readout to the last's; None where it is 0: no row is late.
+    """
+    if readout_ms == 0.0:
+        return None
+
+    def delay_ns(x: float, y: float) -> float:
+        return (orientation.row_share(x, y, aspect) - 0.5) * readout_ms * 1e6
+
+    return delay_ns

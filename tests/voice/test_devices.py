@@ -49,10 +49,16 @@ def test_no_camera_is_none_and_one_that_cannot_be_asked_says_why(tmp_path: Path)
     (tmp_path / "video10").write_bytes(b"")  # a file, no device
     assert devices.cameras(tmp_path / "class", tmp_path) == (
         devices.CameraNode(
-            f"{tmp_path}/video2", "First", "opencv:2", "cannot be opened: No such file or directory"
+            f"{tmp_path}/video2",
+            "First",
+            f"v4l2:{tmp_path}/video2",
+            "cannot be opened: No such file or directory",
         ),
         devices.CameraNode(
-            f"{tmp_path}/video10", "Second", "opencv:10", "cannot be opened: Inappropriate ioctl for device"
+            f"{tmp_path}/video10",
+            "Second",
+            f"v4l2:{tmp_path}/video10",
+            "cannot be opened: Inappropriate ioctl for device",
         ),
     )
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from lalelu.camera.port import ADAPTERS
-from lalelu.camera.simulated.camera import SimulatedCamera, SimulatedCameraOptions, runtime_directory
+from lalelu.camera.simulated.camera import SimulatedCamera, SimulatedCameraOptions
 from lalelu.errors import EndOfStreamError, LostError, MissingError, UsageError
 from lalelu.registry import from_uri
+from lalelu.session import runtime_directory
 from lalelu.types import Frame
 
 SMALL = "size=320x240&slots=16"
@@ -264,4 +265,4 @@ def test_the_ring_lies_in_the_services_folder_then_the_users_then_shared_memory(
         "/run/a"
     )
     assert runtime_directory({"XDG_RUNTIME_DIR": "/x"}) == Path("/x/lalelu")
-    assert runtime_directory({}) == Path("/dev/shm")
+    assert runtime_directory({}) == Path(f"/dev/shm/lalelu-{os.getuid()}")

@@ -30,7 +30,6 @@ class PackageFile:
 
 # The names of outputs that a converted single-pose model has besides its own.
 HEATMAPS: Final = "heatmaps"
-PEAKS: Final = "peaks"  # found in the heatmaps, see heads.py
 
 
 @dataclass(frozen=True, slots=True)

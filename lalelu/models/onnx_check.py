@@ -7,6 +7,8 @@ from onnx import helper
 
 from lalelu.errors import UsageError
 from lalelu.models.catalogue import Model
+from lalelu.models.heads import IS_PEAK
+from lalelu.models.picture import BGR
 
 
 def check(data: bytes, row: Model, name: str) -> None:
@@ -18,10 +20,11 @@ def check(data: bytes, row: Model, name: str) -> None:
         raise UsageError(f"{name} is not a whole ONNX model ({_first_line(exc)}); get it again") from exc
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
-    # lalelu's own conversions, brought from another machine, have the heads too
-    outputs = [value for value in model.graph.output if value.name not in row.heads]
+    # lalelu's own conversions, brought from another machine, have the heads too, and take the camera's picture
+    outputs = [value for value in model.graph.output if value.name not in {*row.heads, IS_PEAK}]
+    takes = np.uint8 if [value.name for value in inputs] == [BGR] else np.int32
     for kind, values, shape, dtype in (
-        ("input", inputs, row.input_shape, np.dtype(np.int32)),
+        ("input", inputs, row.input_shape, np.dtype(takes)),
         ("output", outputs, row.output_shape, np.dtype(np.float32)),
     ):
         found = [f"{_type(value)} {_shape(value)}" for value in values]

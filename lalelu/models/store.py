@@ -22,6 +22,7 @@ CONVERTER: Final = (
     "kernels.py",
     "onnx_export.py",
     "onnx_ops.py",
+    "picture.py",
     "simplify.py",
     "tfjs.py",
 )
@@ -38,7 +39,8 @@ class Import:
 def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
     """Return the ONNX file of a model, fetching and converting it where needed.
 
-    Input `input`: int32 (1, S, S, 3) RGB; first output `output_0`: float32, as in the catalogue; then its heads.
+    Input (1, S, S, 3): `bgr`, uint8, of a model with heads, else `input`, int32 RGB. First output `output_0`:
+    float32, as in the catalogue; then its heads.
     A damaged file is made again (which is said). Raises UsageError for an unknown name, MissingError when no
     source gives its files.
     """

@@ -1,13 +1,18 @@
 """The player's torso in one pose: where it is and how large. Pure."""
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.skeleton import COCO17
+
+# A pose in plain floats, while it is worked on: after an inference the caches are cold, and each of NumPy's calls
+# costs as much as many of Python's.
+Places: TypeAlias = Sequence[float]  # x, y, x, y, ... of 17 keypoints
+Scores: TypeAlias = Sequence[float]  # of 17 keypoints, 0..1
 
 LEFT_SHOULDER: Final = COCO17.index("left_shoulder")
 RIGHT_SHOULDER: Final = COCO17.index("right_shoulder")
@@ -21,8 +26,7 @@ HIP_SCORE: Final = 0.3  # hips scored lower are hidden (a seated player behind a
 TORSO_LENGTH: Final = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class Torso:
+class Torso(NamedTuple):
     """Mid-shoulder and size of a person, in image heights."""
 
     x: float
@@ -33,12 +37,17 @@ class Torso:
 
 def torso_of(xy: NDArray[np.float32], score: NDArray[np.float32]) -> Torso:
     """Measure the torso of a COCO pose: `xy` (17, 2) image heights, `score` (17,) 0..1."""
-    places, scores = xy.tolist(), score.tolist()
-    (lx, ly), (rx, ry) = places[LEFT_SHOULDER], places[RIGHT_SHOULDER]
+    return torso_at(xy.reshape(-1).tolist(), score.tolist())
+
+
+def torso_at(places: Places, scores: Scores) -> Torso:
+    """Measure the torso of a COCO pose in image heights."""
+    lx, ly = places[2 * LEFT_SHOULDER], places[2 * LEFT_SHOULDER + 1]
+    rx, ry = places[2 * RIGHT_SHOULDER], places[2 * RIGHT_SHOULDER + 1]
     x, y = 0.5 * (lx + rx), 0.5 * (ly + ry)
     size = math.hypot(lx - rx, ly - ry)
-    if min(scores[LEFT_HIP], scores[RIGHT_HIP]) >= HIP_SCORE:
-        (hlx, hly), (hrx, hry) = places[LEFT_HIP], places[RIGHT_HIP]
-        length = math.hypot(0.5 * (hlx + hrx) - x, 0.5 * (hly + hry) - y)
-        size = max(size, length / TORSO_LENGTH)
+    if scores[LEFT_HIP] >= HIP_SCORE and scores[RIGHT_HIP] >= HIP_SCORE:
+        hips_x = 0.5 * (places[2 * LEFT_HIP] + places[2 * RIGHT_HIP])
+        hips_y = 0.5 * (places[2 * LEFT_HIP + 1] + places[2 * RIGHT_HIP + 1])
+        size = max(size, math.hypot(hips_x - x, hips_y - y) / TORSO_LENGTH)
     return Torso(x, y, size, min(scores[LEFT_SHOULDER], scores[RIGHT_SHOULDER]))

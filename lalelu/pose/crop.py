@@ -6,13 +6,9 @@ torso and keeps the wrists in, because the hands play.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lalelu.pose.body import Torso
+from lalelu.pose.body import Places, Scores, Torso
 from lalelu.skeleton import COCO17
 
 # Lengths in shoulder widths.
@@ -32,8 +28,7 @@ REACH_SCORE: Final = 0.2  # the score above which MoveNet's reference use believ
 _REACHING: Final = [COCO17.index(name) for name in ("left_elbow", "right_elbow", "left_wrist", "right_wrist")]
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
+class Crop(NamedTuple):
     """A square in the upright picture, in image heights. It may reach beyond the picture."""
 
     x: float  # centre
@@ -71,52 +66,42 @@ class CropFollower:
         """Begin anew with the next player."""
         self._crop = None
 
-    def follow(
-        self,
-        captured_ns: int,
-        torso: Torso,
-        xy: NDArray[np.float32],
-        score: NDArray[np.float32],
-        aspect: float,
-    ) -> Crop:
+    def follow(self, captured_ns: int, torso: Torso, places: Places, scores: Scores, aspect: float) -> Crop:
         """Return the square for the next frame, from the player's torso and pose captured at `captured_ns`.
 
-        `xy` (17, 2) image heights, `score` (17,) 0..1, `aspect` the picture's width / height. The square is
-        never larger than the whole picture's.
+        `places` and `scores` of 17 keypoints, image heights; `aspect` the picture's width / height. The square
+        is never larger than the whole picture's; where nothing moved it is the same object as before.
         """
-        if self._crop is None:
+        old = self._crop
+        if old is None:
             self._x, self._y, self._size = torso.x, torso.y, torso.size
             self._reach = 0.0
-            elapsed_s = 0.0
         else:
             elapsed_s = max(captured_ns - self._at_ns, 0) * 1e-9
             share = 1.0 - math.exp(-elapsed_s / FOLLOW_TAU_S)
             self._x += share * (torso.x - self._x)
             self._y += share * (torso.y - self._y)
             self._size += share * (torso.size - self._size)
+            self._reach *= math.exp(-elapsed_s / REACH_TAU_S)
         self._at_ns = captured_ns
-        x, y = self._x, self._y + CENTRE_DROP * self._size
-        self._reach = max(self._reach * math.exp(-elapsed_s / REACH_TAU_S), self._farthest(x, y, xy, score))
-        wanted = max(BASE_SIDE * self._size, 2.0 * (self._reach + WRIST_MARGIN * self._size))
-        side = min(wanted, MAX_SIDE * self._size, whole(aspect).side)
-        old = self._crop
-        if old is None:
-            self._crop = Crop(x, y, side)
-        else:
-            side = min(max(old.side, side / (1.0 + SIZE_LEASH)), side * (1.0 + SIZE_LEASH))
-            slack = LEASH * side
-            self._crop = Crop(_drag(old.x, x, slack), _drag(old.y, y, slack), side)
-        return self._crop
-
-    @staticmethod
-    def _farthest(x: float, y: float, xy: NDArray[np.float32], score: NDArray[np.float32]) -> float:
-        farthest = 0.0
-        places, scores = xy.tolist(), score.tolist()
+        size = self._size
+        x, y = self._x, self._y + CENTRE_DROP * size
+        reach = self._reach
         for limb in _REACHING:
             if scores[limb] >= REACH_SCORE:
-                px, py = places[limb]
-                farthest = max(farthest, abs(px - x), abs(py - y))
-        return farthest
+                reach = max(reach, abs(places[2 * limb] - x), abs(places[2 * limb + 1] - y))
+        self._reach = reach
+        wanted = max(BASE_SIDE * size, 2.0 * (reach + WRIST_MARGIN * size))
+        side = min(wanted, MAX_SIDE * size, max(aspect, 1.0))
+        if old is None:
+            self._crop = Crop(x, y, side)
+            return self._crop
+        side = min(max(old.side, side / (1.0 + SIZE_LEASH)), side * (1.0 + SIZE_LEASH))
+        slack = LEASH * side
+        new = Crop(_drag(old.x, x, slack), _drag(old.y, y, slack), side)
+        if new != old:
+            self._crop = old = new
+        return old
 
 
 def _drag(held: float, target: float, slack: float) -> float:

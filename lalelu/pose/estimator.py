@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.config.schema import PlayerSection
-from lalelu.pose.body import torso_of
+from lalelu.pose.body import torso_at
 from lalelu.pose.crop import Crop, CropFollower, around, whole
 from lalelu.pose.hands import HandTracker, Heads, heads_of, shows_heads
 from lalelu.pose.lock import PlayerLock
@@ -45,7 +45,7 @@ class MoveNetEstimator:
         self._follows = crop_mode == "follow"
         self._hands_mode = hands
         self._hands: HandTracker | None = None
-        self._heads: tuple[int, ...] = ()  # where the tracker's heads are among the outputs
+        self._heads_at: tuple[int, ...] = ()  # where the tracker's heads are among the outputs
         self._orientation = Orientation(rotate, mirror)
         self._region = player.region
         self._lock = PlayerLock(player)
@@ -53,7 +53,12 @@ class MoveNetEstimator:
         self._crop: Crop | None = None  # for the next frame; none: look for a player
         self._sampler: Sampler
         self._input: NDArray[Any]
+        self._picture: NDArray[Any]  # the one in `_input`
+        self._shape: tuple[int, ...] = ()  # of the camera's pictures
+        self._aspect = 1.0  # of the upright picture
         self._outputs: Sequence[NDArray[Any]]
+        self._shown: Sequence[NDArray[Any]] | None = None  # the outputs that `_heads` looks at
+        self._heads: Heads
         self._keypoints = 0  # which of the outputs holds the network's own choice
         self._prepared: tuple[int, int, Crop, float]  # seq, captured_ns, square, aspect of the frame in hand
 
@@ -68,10 +73,11 @@ class MoveNetEstimator:
         names = [spec.name for spec in facts.outputs]
         self._keypoints = names.index("output_0") if "output_0" in names else 0
         if self._hands_mode == "track" or (self._hands_mode == "auto" and shows_heads(names)):
-            self._heads = heads_of(names)
+            self._heads_at = heads_of(names)
             self._hands = HandTracker()
-        self._sampler = Sampler(side, self._orientation)
+        self._sampler = Sampler(side, self._orientation, bgr=self._decoder.takes_bgr(facts))
         self._input = np.zeros(facts.inputs[0].shape, facts.inputs[0].dtype)
+        self._picture = self._input[0]
         return facts
 
     def close(self) -> None:
@@ -90,12 +96,12 @@ class MoveNetEstimator:
 
     def prepare(self, frame: Frame) -> None:
         """Fill the network's picture from the frame."""
-        height, width = frame.image.shape[:2]
-        upright_width, upright_height = self._orientation.upright_size(width, height)
-        aspect = upright_width / upright_height
-        crop = self._crop or self._search_crop(aspect)
-        crop = self._sampler.sample(frame.image, crop, self._input[0])
-        self._prepared = (frame.seq, frame.captured_ns, crop, aspect)
+        image = frame.image
+        if image.shape != self._shape:
+            self._take_shape(image.shape)
+        crop = self._crop or self._search_crop(self._aspect)
+        crop = self._sampler.sample(image, crop, self._picture)
+        self._prepared = (frame.seq, frame.captured_ns, crop, self._aspect)
 
     def infer(self) -> None:
         """Run the network on what `prepare` made."""
@@ -107,22 +113,34 @@ class MoveNetEstimator:
         A player already known is not seen when only somebody else is, or nobody.
         """
         seq, captured_ns, crop, aspect = self._prepared
-        xy, score = self._decoder.decode(self._outputs[self._keypoints], crop)
-        torso = torso_of(xy, score)
+        places, scores = self._decoder.decode(self._outputs[self._keypoints], crop)
+        torso = torso_at(places, scores)
         seen = self._lock.see(captured_ns, torso)
-        if not self._lock.locked:
-            self._crop = None
-            self._follower.forget()
-            if self._hands is not None:
-                self._hands.forget()
         if not seen:
+            if not self._lock.locked:
+                self._look_anew()
             return ()
         if self._hands is not None:
-            heads = Heads(*(self._outputs[index][0] for index in self._heads))
-            self._hands.follow(captured_ns, heads, crop, torso.size, xy, score)
+            if self._outputs is not self._shown:  # most runtimes write to the same arrays each time
+                self._heads = Heads.of([self._outputs[index][0] for index in self._heads_at])
+                self._shown = self._outputs
+            self._hands.follow(captured_ns, self._heads, crop, torso.size, places, scores)
         if self._follows:
-            self._crop = self._follower.follow(captured_ns, torso, xy, score, aspect)
-        return (Pose(seq, captured_ns, 0, xy, score),)
+            self._crop = self._follower.follow(captured_ns, torso, places, scores, aspect)
+        xy = np.array(places, np.float32).reshape(-1, 2)
+        return (Pose(seq, captured_ns, 0, xy, np.array(scores, np.float32)),)
+
+    def _look_anew(self) -> None:
+        self._crop = None
+        self._follower.forget()
+        if self._hands is not None:
+            self._hands.forget()
+
+    def _take_shape(self, shape: tuple[int, ...]) -> None:
+        height, width = shape[:2]
+        upright_width, upright_height = self._orientation.upright_size(width, height)
+        self._aspect = upright_width / upright_height
+        self._shape = shape
 
     def _search_crop(self, aspect: float) -> Crop:
         if self._region is None or not self._follows:

@@ -9,7 +9,7 @@ together, since two hands are rarely in one place. The place is then refined by 
 
 import math
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from lalelu.errors import UsageError
 from lalelu.pose.crop import Crop
 from lalelu.skeleton import COCO17
 
-WRISTS: Final = (COCO17.index("left_wrist"), COCO17.index("right_wrist"))
+LEFT: Final = COCO17.index("left_wrist")
+RIGHT: Final = COCO17.index("right_wrist")
 # Tuned on rendered drummers of six looks, distances and angles, arms crossing: strokes found 89.6 -> 97 %,
 # timing SD 8 -> 5 ms; the numbers marked * may change by half with less than 1 % of strokes lost.
 REACH: Final = 0.11  # body units*: a peak this far from where the wrist was counts half
@@ -26,47 +27,60 @@ HAND_SPEED: Final = 5.0  # body units/s: how far a hand may have gone since, add
 ELSEWHERE: Final = 0.12  # a far peak still counts this much: a lost hand is found again, or was never held
 TOGETHER: Final = 0.12  # body units*: nearer peaks are one hand ...
 ONE_HAND: Final = 0.05  # ... and both wrists there count this much
-LEAST: Final = 0.08  # of the heatmap: lower peaks are noise, and kits believe nothing below 0.15
 MOST_PEAKS: Final = 3  # of one wrist
+
+_Wrists: TypeAlias = tuple[tuple[float, float], tuple[float, float]]  # x, y of both, image heights
+# weight, x, y (image heights), place: its number among the heatmaps' (row, column, side)
+_Peak: TypeAlias = tuple[float, float, float, int]
 
 
 class Heads(NamedTuple):
-    """MoveNet's tensors before it chooses, without their batch axis; N = 48 or 64 cells a side."""
+    """MoveNet's tensors before it chooses, as numbers one after the other; N = 48 or 64 cells a side.
 
-    heatmaps: NDArray[np.float32]  # (N, N, 2), left and right wrist, 0..1
-    weighted: NDArray[np.float32]  # (N, N, 2): heatmaps over the distance from the expected place
-    offsets: NDArray[np.float32]  # (N, N, 4): y, x of each wrist from the cell's corner, cells
-    peaks: NDArray[np.float32]  # (N, N, 2): the heatmaps at their local maxima, 0 elsewhere
+    Cells lie row by row. Plain numbers, because a few dozen are read per frame, and each of NumPy's calls
+    costs as much as many of them.
+    """
+
+    cells: int  # N
+    heatmaps: Sequence[float]  # float32 (N, N, 2), left and right wrist, 0..1
+    weighted: Sequence[float]  # float32 (N, N, 2): heatmaps over the distance from the expected place
+    offsets: Sequence[float]  # float32 (N, N, 4): y, x of each wrist from the cell's corner, cells
+    is_peak: NDArray[np.bool_]  # (N, N, 2): local maxima of the heatmaps that are high enough
+
+    @classmethod
+    def of(cls, arrays: Sequence[NDArray[Any]]) -> Self:
+        """Return a look at the network's arrays, in the order of HEADS; it shows whatever is written to them."""
+        heatmaps, weighted, offsets, is_peak = arrays
+        return cls(len(is_peak), _numbers(heatmaps), _numbers(weighted), _numbers(offsets), is_peak)
 
 
-class _Peak(NamedTuple):
-    weight: float
-    x: float  # image heights
-    y: float
-    row: int
-    column: int
+def _numbers(array: NDArray[Any]) -> Sequence[float]:
+    return memoryview(array.reshape(-1))  # type: ignore[arg-type]  # of floats, though typed as bytes
+
+
+HEADS: Final = Heads._fields[1:]  # by the names that the network gives them
 
 
 def shows_heads(names: Sequence[str]) -> bool:
     """Whether a network with these outputs shows what a HandTracker needs."""
-    return set(Heads._fields) <= set(names)
+    return set(HEADS) <= set(names)
 
 
 def heads_of(names: Sequence[str]) -> tuple[int, ...]:
     """Return where the heads are among a network's outputs. Raises UsageError when they are not."""
     if not shows_heads(names):
         raise UsageError(
-            f"pose.hands is track, which needs the network's {', '.join(Heads._fields)}; this model gives "
+            f"pose.hands is track, which needs the network's {', '.join(HEADS)}; this model gives "
             f"{', '.join(names)} only: choose pose.hands: auto or network, or the catalogue's model"
         )
-    return tuple(names.index(name) for name in Heads._fields)
+    return tuple(names.index(name) for name in HEADS)
 
 
 class HandTracker:
     """Both wrists of one player, from frame to frame."""
 
     def __init__(self) -> None:
-        self._last: list[tuple[float, float]] | None = None  # of both wrists, image heights
+        self._last: _Wrists | None = None
         self._at_ns = 0
 
     def forget(self) -> None:
@@ -79,76 +93,81 @@ class HandTracker:
         heads: Heads,
         crop: Crop,
         unit: float,
-        xy: NDArray[np.float32],
-        score: NDArray[np.float32],
+        places: list[float],
+        scores: list[float],
     ) -> None:
-        """Put the wrists of the frame captured at `captured_ns` into `xy` (17, 2) and `score` (17,), in place.
+        """Put the wrists of the frame captured at `captured_ns` into `places` (x, y, x, y, ...) and `scores`.
 
         `unit` is the player's shoulder width; lengths are image heights. A wrist without any peak stays as the
         network says.
         """
-        last = self._last
         unit = max(unit, 1e-6)  # a player seen exactly from the side
         reach = unit * (REACH + HAND_SPEED * (captured_ns - self._at_ns) * 1e-9)
-        peaks = _peaks(heads, crop, last, reach)
+        lefts, rights = _peaks(heads, crop, self._last, reach)
         self._at_ns = captured_ns
-        if not (peaks[0] and peaks[1]):
+        if not (lefts and rights):
             self._last = None
             return
-        chosen = max(
-            ((left, right) for left in peaks[0] for right in peaks[1]),
-            key=lambda pair: _together(pair[0], pair[1], TOGETHER * unit),
-        )
-        self._last = [(peak.x, peak.y) for peak in chosen]
-        for side, (wrist, peak) in enumerate(zip(WRISTS, chosen, strict=True)):
-            xy[wrist] = _vote(heads, side, crop, peak)
-            score[wrist] = min(heads.heatmaps.item(peak.row, peak.column, side), 1.0)
+        left, right = _chosen(lefts, rights, TOGETHER * unit)
+        self._last = left[1:3], right[1:3]
+        for wrist, peak in ((LEFT, left), (RIGHT, right)):
+            place = peak[3]
+            places[2 * wrist : 2 * wrist + 2] = _vote(heads, crop, place)
+            scores[wrist] = min(heads.heatmaps[place], 1.0)
 
 
-def _peaks(
-    heads: Heads, crop: Crop, last: list[tuple[float, float]] | None, reach: float
-) -> tuple[list[_Peak], list[_Peak]]:
+def _peaks(heads: Heads, crop: Crop, last: _Wrists | None, reach: float) -> tuple[list[_Peak], list[_Peak]]:
     """Return the best peaks of the left and of the right wrist, the heaviest first."""
-    count = len(heads.peaks)
-    scale = crop.side / count
+    cells, _, weights, offsets, is_peak = heads
+    scale = crop.side / cells
     left, top = crop.x - 0.5 * crop.side, crop.y - 0.5 * crop.side
     peaks: tuple[list[_Peak], list[_Peak]] = ([], [])
-    for place in np.flatnonzero(heads.peaks > LEAST).tolist():
-        cell, side = divmod(place, 2)
-        row, column = divmod(cell, count)
-        x = left + (column + heads.offsets.item(row, column, 2 * side + 1)) * scale
-        y = top + (row + heads.offsets.item(row, column, 2 * side)) * scale
-        weight = heads.weighted.item(row, column, side)
+    marks = is_peak.tobytes()
+    place = marks.find(1)
+    while place >= 0:
+        cell, side = place >> 1, place & 1
+        x = left + (cell % cells + offsets[2 * place + 1]) * scale
+        y = top + (cell // cells + offsets[2 * place]) * scale
+        weight = weights[place]
         if last is not None:
-            far = math.hypot(x - last[side][0], y - last[side][1]) / reach
+            last_x, last_y = last[side]
+            far = math.hypot(x - last_x, y - last_y) / reach
             weight *= max(1.0 / (1.0 + far * far), ELSEWHERE)
         if math.isfinite(weight + x + y):
-            peaks[side].append(_Peak(weight, x, y, row, column))
+            peaks[side].append((weight, x, y, place))
+        place = marks.find(1, place + 1)
     for found in peaks:
         found.sort(reverse=True)
         del found[MOST_PEAKS:]
     return peaks
 
 
-def _together(left: _Peak, right: _Peak, near: float) -> float:
-    """Return how much two peaks count as the two wrists."""
-    weight = left.weight * right.weight
-    return weight * ONE_HAND if math.hypot(left.x - right.x, left.y - right.y) < near else weight
+def _chosen(lefts: list[_Peak], rights: list[_Peak], near: float) -> tuple[_Peak, _Peak]:
+    """Return the pair that counts most as the two wrists; the heavier peaks among equals."""
+    best = -1.0
+    chosen = lefts[0], rights[0]
+    for left in lefts:
+        for right in rights:
+            weight = left[0] * right[0]
+            if math.hypot(left[1] - right[1], left[2] - right[2]) < near:
+                weight *= ONE_HAND
+            if weight > best:
+                best, chosen = weight, (left, right)
+    return chosen
 
 
-def _vote(heads: Heads, side: int, crop: Crop, peak: _Peak) -> tuple[float, float]:
-    """Return the place (x, y, image heights) on which the cells around a peak agree, each by its height."""
-    cells = len(heads.heatmaps)
+def _vote(heads: Heads, crop: Crop, place: int) -> tuple[float, float]:
+    """Return where (x, y, image heights) the cells around a peak agree that it is, each by its height."""
+    cells, heatmaps, _, offsets, _ = heads
+    row, column = divmod(place >> 1, cells)
     total = sum_x = sum_y = 0.0
-    rows = range(max(peak.row - 1, 0), min(peak.row + 2, cells))
-    columns = slice(max(peak.column - 1, 0), min(peak.column + 2, cells))
-    for row in rows:
-        heights = heads.heatmaps[row, columns, side].tolist()
-        aside = heads.offsets[row, columns, 2 * side : 2 * side + 2].tolist()
-        for column, (height, (dy, dx)) in enumerate(zip(heights, aside, strict=True), columns.start):
+    for i in range(max(row - 1, 0), min(row + 2, cells)):
+        for j in range(max(column - 1, 0), min(column + 2, cells)):
+            at = 2 * (i * cells + j) + (place & 1)
+            height = heatmaps[at]
             total += height
-            sum_x += height * (column + dx)
-            sum_y += height * (row + dy)
+            sum_x += height * (j + offsets[2 * at + 1])
+            sum_y += height * (i + offsets[2 * at])
     scale = crop.side / cells
     return (
         crop.x - 0.5 * crop.side + sum_x / total * scale,

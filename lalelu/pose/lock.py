@@ -29,6 +29,7 @@ class PlayerLock:
 
     def __init__(self, player: PlayerSection) -> None:
         self._player = player
+        self._lost_ns = player.lost_ms * 1_000_000
         self._last: Torso | None = None
         self._size = 0.0
         self._seen_ns = 0
@@ -40,15 +41,16 @@ class PlayerLock:
 
     def see(self, captured_ns: int, torso: Torso) -> bool:
         """Return whether `torso`, captured at `captured_ns`, is the player's."""
-        if self._last is not None and captured_ns - self._seen_ns > self._player.lost_ms * 1_000_000:
-            self._last = None
-        if self._last is None:
+        last = self._last
+        if last is not None and captured_ns - self._seen_ns > self._lost_ns:
+            last = self._last = None
+        if last is None:
             if not self._may_start(torso):
                 return False
             self._size = torso.size
         else:
             elapsed_s = max(captured_ns - self._seen_ns, 0) * 1e-9
-            if not self._continues(self._last, torso, elapsed_s):
+            if not self._continues(last, torso, elapsed_s):
                 return False
             share = 1.0 - math.exp(-elapsed_s / SIZE_TAU_S)
             self._size += share * (torso.size - self._size)

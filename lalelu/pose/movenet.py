@@ -3,10 +3,10 @@
 from math import isfinite
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import UsageError
+from lalelu.models.picture import BGR
 from lalelu.pose.crop import Crop
 from lalelu.pose.port import RuntimeFacts
 from lalelu.skeleton import COCO17
@@ -15,7 +15,7 @@ SINGLE_OUTPUT: Final = (1, 1, len(COCO17), 3)
 
 
 class MoveNetSinglePose:
-    """MoveNet Lightning and Thunder: one RGB square in 0..255, out come y, x, score of 17 keypoints.
+    """MoveNet Lightning and Thunder: one colour square in 0..255, out come y, x, score of 17 keypoints.
 
     Source: the model card of MoveNet.SinglePose (Google, 2021).
     """
@@ -34,20 +34,32 @@ class MoveNetSinglePose:
             )
         return side
 
-    def decode(self, output: NDArray[Any], crop: Crop) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Turn the network's output for `crop` into `xy` (17, 2) image heights and `score` (17,) 0..1.
+    def takes_bgr(self, facts: RuntimeFacts) -> bool:
+        """Whether the network wants blue before red, as cameras give it; else it wants red before blue."""
+        return facts.inputs[0].name == BGR
+
+    def decode(self, output: NDArray[Any], crop: Crop) -> tuple[list[float], list[float]]:
+        """Turn the network's output for `crop` into places (x, y, x, y, ..., image heights) and scores (0..1).
 
         Always finite: a keypoint that the network left undefined lies at the square's centre with score 0.
         """
-        # Plain floats: after an inference the caches are cold, and each NumPy call costs more than 17 rows do.
-        left, top = crop.x - 0.5 * crop.side, crop.y - 0.5 * crop.side
-        places: list[tuple[float, float]] = []
-        scores: list[float] = []
-        for y, x, score in output.reshape(len(COCO17), 3).tolist():
-            if isfinite(x + y + score):
-                places.append((left + x * crop.side, top + y * crop.side))
-                scores.append(min(max(score, 0.0), 1.0))
-            else:
-                places.append((crop.x, crop.y))
-                scores.append(0.0)
-        return np.array(places, np.float32), np.array(scores, np.float32)
+        numbers = output.reshape(-1).tolist()
+        scores = numbers[2::3]
+        if not (isfinite(sum(numbers)) and min(scores) >= 0.0 and max(scores) <= 1.0):
+            _mend(numbers)
+            scores = numbers[2::3]
+        side = crop.side
+        left, top = crop.x - 0.5 * side, crop.y - 0.5 * side
+        places = [0.0] * (2 * len(scores))
+        places[::2] = [left + x * side for x in numbers[1::3]]
+        places[1::2] = [top + y * side for y in numbers[::3]]
+        return places, scores
+
+
+def _mend(numbers: list[float]) -> None:
+    """Move keypoints (y, x, score after one another) that are not finite to the centre, and bound the scores."""
+    for at in range(0, len(numbers), 3):
+        y, x, score = numbers[at : at + 3]
+        numbers[at + 2] = min(max(score, 0.0), 1.0)
+        if not isfinite(x + y + score):
+            numbers[at : at + 3] = 0.5, 0.5, 0.0

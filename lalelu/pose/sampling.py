@@ -1,10 +1,10 @@
-"""Cut a square out of the camera's picture for the network: scaled, turned, in RGB. Pure.
+"""Cut a square out of the camera's picture for the network: scaled, turned, in its order of colours. Pure.
 
 The square is laid on whole camera pixels, and the caller is told where: then `cv2.resize` does what an affine
 warp would, in half the time, and no keypoint is shifted.
 """
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,46 +19,75 @@ SKIPPING_RATIO: Final = 2.0
 COLOUR_DIMENSIONS: Final = 3
 _TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
-
 _Row: TypeAlias = tuple[float, float, float]
 
 
-class Sampler:
-    """Fills the network's picture; buffers are made when the camera's size or the square's changes."""
+class _Placed(NamedTuple):
+    """Where a square lies on the camera's picture, halved as often as `halvings` says; px of that picture."""
 
-    def __init__(self, side: int, orientation: Orientation) -> None:
+    halvings: int
+    left: int
+    top: int
+    size: int
+    taken: Crop  # the same square in the upright picture
+
+
+class Sampler:
+    """Fills the network's picture; buffers are made when the camera's size or the square's changes.
+
+    `bgr`: the network takes the colours as cameras give them; else red before green before blue.
+    """
+
+    def __init__(self, side: int, orientation: Orientation, *, bgr: bool = False) -> None:
         self._side = side
         self._orientation = orientation
+        self._bgr = bgr
         self._turn = _TURNS.get(orientation.rotate)
         self._rgb = np.zeros((side, side, 3), np.uint8)
         self._shape: tuple[int, ...] = ()
         self._to_camera = self._to_upright = _rows(np.eye(3))
         self._upright_height = 1
+        self._is_plain = False
         self._halves: list[NDArray[np.uint8]] = []
         self._sampled = self._turned = self._square = np.zeros((0, 0), np.uint8)
         self._filled: tuple[int, int, int, int] = (0, 0, 0, 0)  # left, top, right, bottom in `_square`
+        self._asked: Crop | None = None  # last time; it mostly stands still, and then so does `_placed`
+        self._placed: _Placed
 
     def sample(self, image: NDArray[np.uint8], crop: Crop, out: NDArray[Any]) -> Crop:
-        """Write `crop` of the camera's `image`, (H, W, 3) BGR or (H, W) grey, to `out` (side, side, 3) RGB.
+        """Write `crop` of the camera's `image`, (H, W, 3) BGR or (H, W) grey, to `out` (side, side, 3).
 
-        Values 0..255 in the dtype of `out`; black outside the picture. Returns the square really sampled:
-        the nearest on whole pixels.
+        Values 0..255 in the dtype of `out`, which is contiguous; black outside the picture. Returns the square
+        really sampled: the nearest on whole pixels.
         """
         if image.shape != self._shape:
             self._take_size(image.shape)
-        side = crop.side * self._upright_height
-        x, y = _at(self._to_camera, crop.x * self._upright_height, crop.y * self._upright_height)
+        if crop != self._asked:
+            self._placed = self._place(crop)
+            self._asked = crop
+        halvings, left, top, size, taken = self._placed
+        if halvings:
+            image = self._halved(image, halvings)
+        square = self._cut(image, left, top, size)
+        if self._is_plain and out.dtype == np.uint8:
+            cv2.resize(square, (self._side, self._side), dst=out, interpolation=cv2.INTER_LINEAR)
+        else:
+            cv2.resize(square, (self._side, self._side), dst=self._sampled, interpolation=cv2.INTER_LINEAR)
+            self._write(out)
+        return taken
+
+    def _place(self, crop: Crop) -> _Placed:
+        height = self._upright_height
+        side = crop.side * height
+        x, y = _at(self._to_camera, crop.x * height, crop.y * height)
         halvings = 0
         while side / (self._side << halvings) >= SKIPPING_RATIO:
             halvings += 1
         unit = 1 << halvings
         size = max(round(side / unit), 1)
         left, top = round(x / unit - 0.5 * size), round(y / unit - 0.5 * size)
-        square = self._cut(self._halved(image, halvings), left, top, size)
-        cv2.resize(square, (self._side, self._side), dst=self._sampled, interpolation=cv2.INTER_LINEAR)
-        self._write(out)
         x, y = _at(self._to_upright, (left + 0.5 * size) * unit, (top + 0.5 * size) * unit)
-        return Crop(x / self._upright_height, y / self._upright_height, size * unit / self._upright_height)
+        return _Placed(halvings, left, top, size, Crop(x / height, y / height, size * unit / height))
 
     def _take_size(self, shape: tuple[int, ...]) -> None:
         height, width = shape[:2]
@@ -66,6 +95,9 @@ class Sampler:
         to_camera = self._orientation.to_camera(width, height)
         self._to_camera, self._to_upright = _rows(to_camera), _rows(np.linalg.inv(to_camera))
         _, self._upright_height = self._orientation.upright_size(width, height)
+        turned = self._turn is not None or self._orientation.mirror
+        self._is_plain = self._bgr and not turned and len(shape) == COLOUR_DIMENSIONS
+        self._asked = None
         self._halves = []
         self._sampled = np.zeros((self._side, self._side, *shape[2:]), np.uint8)
         self._turned = np.zeros_like(self._sampled)
@@ -88,11 +120,11 @@ class Sampler:
     def _cut(self, image: NDArray[np.uint8], left: int, top: int, size: int) -> NDArray[np.uint8]:
         """Return the square, with black where it reaches beyond the picture."""
         height, width = image.shape[:2]
+        if left >= 0 and top >= 0 and left + size <= width and top + size <= height:
+            return image[top : top + size, left : left + size]
         # where the picture lies in the square; empty when the player left far to one side
         x0, y0 = min(max(-left, 0), size), min(max(-top, 0), size)
         x1, y1 = max(min(width - left, size), x0), max(min(height - top, size), y0)
-        if (x0, y0, x1, y1) == (0, 0, size, size):
-            return image[top : top + size, left : left + size]
         if self._square.shape[0] != size:
             self._square = np.zeros((size, size, *image.shape[2:]), np.uint8)
         elif self._filled != (x0, y0, x1, y1):
@@ -107,9 +139,11 @@ class Sampler:
             picture = cv2.rotate(picture, self._turn, dst=self._turned)  # type: ignore[assignment]  # stays uint8
         if self._orientation.mirror:
             picture = cv2.flip(picture, 1, dst=picture)  # type: ignore[assignment]  # stays uint8
-        to_rgb = cv2.COLOR_BGR2RGB if picture.ndim == COLOUR_DIMENSIONS else cv2.COLOR_GRAY2RGB
-        cv2.cvtColor(picture, to_rgb, dst=self._rgb)
-        np.copyto(out, self._rgb)
+        if picture.ndim != COLOUR_DIMENSIONS:
+            picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR, dst=self._rgb)  # type: ignore[assignment]  # stays uint8
+        elif not self._bgr:
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=self._rgb)  # type: ignore[assignment]  # stays uint8
+        np.copyto(out, picture)
 
 
 def _rows(matrix: NDArray[np.floating[Any]]) -> tuple[_Row, _Row]:

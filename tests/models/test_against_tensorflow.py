@@ -48,12 +48,18 @@ def saved_model(folder: Path) -> Any:
     return lambda x: function(input=x)["output_0"].numpy()
 
 
+def as_wanted(x: Any, name: str) -> Any:
+    """The RGB picture `x` as a network's input of this name takes it."""
+    return np.ascontiguousarray(x[..., ::-1]).astype(np.uint8) if name == "bgr" else x
+
+
 def openvino(path: Path) -> Any:
     import openvino as ov
 
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    request = ov.Core().compile_model(str(path), "CPU", settings).create_infer_request()
-    return lambda x: request.infer([x])[0].copy()
+    model = ov.Core().compile_model(str(path), "CPU", settings)
+    request = model.create_infer_request()
+    return lambda x: request.infer([as_wanted(x, model.input(0).get_any_name())])[0].copy()
 
 
 def onnxruntime(path: Path, expect: Any) -> Any:
@@ -64,7 +70,8 @@ def onnxruntime(path: Path, expect: Any) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda x: session.run(None, {session.get_inputs()[0].name: x})[0]
+    name = session.get_inputs()[0].name
+    return lambda x: session.run(None, {name: as_wanted(x, name)})[0]
 
 
 @pytest.fixture(scope="module")

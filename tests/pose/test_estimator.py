@@ -7,11 +7,14 @@ from lalelu.errors import LostError, UsageError
 from lalelu.pose.crop import whole
 from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
+from lalelu.pose.port import TensorSpec
 from lalelu.pose.runtimes.scripted import ScriptedRuntime
 from lalelu.types import Frame
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
 ASPECT = 640 / 480
+RGB = TensorSpec("input", (1, 192, 192, 3), np.dtype(np.int32))
+BGR = TensorSpec("bgr", (1, 192, 192, 3), np.dtype(np.uint8))
 
 
 def frame(seq, image=IMAGE):
@@ -19,7 +22,7 @@ def frame(seq, image=IMAGE):
 
 
 def estimator(script, **options):
-    runtime = ScriptedRuntime([[output] for output in script])
+    runtime = ScriptedRuntime([[output] for output in script], inputs=(options.pop("takes", RGB),))
     settings = {"crop_mode": "whole", "rotate": 0, "mirror": False, "player": PlayerSection(), **options}
     made = MoveNetEstimator(runtime, MoveNetSinglePose(), **settings)
     made.open()
@@ -74,9 +77,10 @@ def test_nobody_in_view_gives_no_pose_and_the_whole_picture():
     assert made.crop == whole(ASPECT)
 
 
+@pytest.mark.parametrize(("takes", "blue"), [(RGB, [0, 0, 255]), (BGR, [255, 0, 0])])
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-def test_network_is_shown_an_upright_unmirrored_picture_in_rgb(rotate, mirror):
+def test_network_is_shown_an_upright_unmirrored_picture_in_its_order_of_colours(rotate, mirror, takes, blue):
     upright = np.zeros((480, 640, 3), np.uint8)
     upright[40:200, 40:200, 0] = 255  # a blue patch at the top left, BGR
     image = upright[:, ::-1] if mirror else upright
@@ -84,13 +88,13 @@ def test_network_is_shown_an_upright_unmirrored_picture_in_rgb(rotate, mirror):
         np.rot90(image, k=rotate // 90)
     )  # counter-clockwise: the camera hangs turned
     made, runtime = estimator(
-        [movenet_output(person(0.6, 0.3, 0.1), whole(ASPECT))], rotate=rotate, mirror=mirror
+        [movenet_output(person(0.6, 0.3, 0.1), whole(ASPECT))], rotate=rotate, mirror=mirror, takes=takes
     )
     step(made, 0, image)
     (shown,) = runtime.last_inputs
-    assert shown.dtype == np.int32
+    assert shown.dtype == takes.dtype
     row, column = 24 + int(120 * 0.3), int(120 * 0.3)  # letterbox: 24 black rows above; patch centre at 0.25
-    assert shown[0, row, column].tolist() == [0, 0, 255]
+    assert shown[0, row, column].tolist() == blue
     assert shown[0, row, -column].tolist() == [0, 0, 0]
     assert shown[0, -row, column].tolist() == [0, 0, 0]
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from lalelu.errors import UsageError
+from lalelu.models.heads import LEAST
 from lalelu.pose.crop import Crop
 from lalelu.pose.hands import HandTracker, Heads, heads_of
 from lalelu.skeleton import COCO17
@@ -34,19 +35,19 @@ class Scene:
         return self
 
     def heads(self):
-        return Heads(self.heatmaps, self.heatmaps * self.expected, self.offsets, self.peaks())
+        return Heads.of([self.heatmaps, self.heatmaps * self.expected, self.offsets, self.is_peak()])
 
-    def peaks(self):
-        """As the network's graph finds them: the heatmaps at their local maxima over 3 x 3 cells."""
+    def is_peak(self):
+        """As the network's graph finds them: the local maxima of the heatmaps over 3 x 3 cells, if high enough."""
         framed = np.pad(self.heatmaps, ((1, 1), (1, 1), (0, 0)), constant_values=-1)
         around = np.max([framed[i : i + CELLS, j : j + CELLS] for i in range(3) for j in range(3)], axis=0)
-        return np.where(self.heatmaps >= around, self.heatmaps, np.float32(0))
+        return (self.heatmaps >= around) & (self.heatmaps >= LEAST)
 
 
 def follow(tracker, index, scene):
-    xy, score = np.full((17, 2), 0.5, np.float32), np.full(17, 0.3, np.float32)
-    tracker.follow(index * FRAME_NS, scene.heads(), CROP, UNIT, xy, score)
-    return xy, score
+    places, scores = [0.5] * 34, [0.3] * 17
+    tracker.follow(index * FRAME_NS, scene.heads(), CROP, UNIT, places, scores)
+    return np.array(places).reshape(17, 2), np.array(scores)
 
 
 def test_a_wrist_is_placed_where_the_cells_around_its_peak_point():
@@ -60,7 +61,7 @@ def test_only_the_wrists_are_touched():
     xy, score = follow(HandTracker(), 0, Scene().peak(LEFT, 0.7, 0.4, 0.8).peak(RIGHT, 0.3, 0.4, 0.6))
     others = [k for k in range(17) if k not in (LEFT, RIGHT)]
     assert (xy[others] == 0.5).all()
-    assert (score[others] == np.float32(0.3)).all()
+    assert (score[others] == 0.3).all()
 
 
 def test_a_wrist_does_not_jump_to_the_other_one_where_its_own_peak_is_weaker():
@@ -110,10 +111,56 @@ def test_after_a_pause_a_hand_may_have_gone_further():
 def test_without_a_peak_the_wrists_stay_as_the_network_says(height):
     xy, score = follow(HandTracker(), 0, Scene().peak(LEFT, 0.7, 0.4, height).peak(RIGHT, 0.3, 0.4, 0.8))
     assert (xy == 0.5).all()
-    assert (score == np.float32(0.3)).all()
+    assert (score == 0.3).all()
 
 
 def test_a_model_without_heads_is_refused_with_the_remedy():
-    assert heads_of(["output_0", "offsets", "heatmaps", "weighted", "peaks"]) == (2, 3, 1, 4)
-    with pytest.raises(UsageError, match=r"pose\.hands: auto"):
-        heads_of(["output_0"])
+    assert heads_of(["output_0", "offsets", "heatmaps", "weighted", "is_peak"]) == (2, 3, 1, 4)
+    for lacking in (["output_0"], ["output_0", "offsets", "heatmaps", "weighted", "peaks"]):
+        with pytest.raises(UsageError, match=r"pose\.hands: auto"):
+            heads_of(lacking)
+
+
+def voted(scene, wrist, row, column):
+    """The reference: the mean of where the 3 x 3 cells point, weighted by their heights."""
+    side = (LEFT, RIGHT).index(wrist)
+    rows, columns = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
+    heights = scene.heatmaps[rows, columns, side].astype(np.float64)
+    i, j = np.mgrid[0:CELLS, 0:CELLS][:, rows, columns]
+    dy, dx = np.moveaxis(scene.offsets[rows, columns, 2 * side : 2 * side + 2].astype(np.float64), -1, 0)
+    cell = CROP.side / CELLS
+    x, y = (np.sum(heights * along) / heights.sum() * cell for along in (j + dx, i + dy))
+    return CROP.x - CROP.side / 2 + x, CROP.y - CROP.side / 2 + y
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_vote_is_the_mean_of_the_cells_around_also_at_the_edges(seed):
+    random = np.random.default_rng(seed)
+    scene = Scene()
+    scene.heatmaps[:] = random.uniform(0, 0.5, scene.heatmaps.shape)
+    scene.offsets[:] = random.normal(0, 1, scene.offsets.shape)
+    edges = [(0, 0), (47, 47), (0, 20), (31, 47)]
+    left, right = edges[seed], tuple(random.integers(3, 44, 2))
+    scene.heatmaps[(*left, 0)] = scene.heatmaps[(*right, 1)] = 0.9
+    scene.expected[:] = 0.1
+    scene.expected[(*left, 0)] = scene.expected[(*right, 1)] = 1.0
+    xy, score = follow(HandTracker(), 0, scene)
+    assert xy[LEFT] == pytest.approx(voted(scene, LEFT, *left), abs=1e-9)
+    assert xy[RIGHT] == pytest.approx(voted(scene, RIGHT, *right), abs=1e-9)
+    assert score[[LEFT, RIGHT]] == pytest.approx((0.9, 0.9))
+
+
+def test_the_heads_show_what_is_written_to_the_networks_arrays_later():
+    scene = Scene()
+    arrays = [np.zeros((CELLS, CELLS, n), np.float32) for n in (2, 2, 4)] + [
+        np.zeros((CELLS, CELLS, 2), bool)
+    ]
+    heads = Heads.of(arrays)
+    scene.peak(LEFT, 0.713, 0.401, 0.8).peak(RIGHT, 0.287, 0.395, 0.6)
+    for array, said in zip(
+        arrays, (scene.heatmaps, scene.heatmaps, scene.offsets, scene.is_peak()), strict=True
+    ):
+        array[:] = said
+    places, scores = [0.5] * 34, [0.3] * 17
+    HandTracker().follow(0, heads, CROP, UNIT, places, scores)
+    assert places[2 * LEFT : 2 * LEFT + 2] == pytest.approx((0.713, 0.401), abs=1e-5)

@@ -98,7 +98,7 @@ def test_search_square_holds_the_region_and_is_never_larger_than_the_picture():
 
 
 def follow(follower, n, xy):
-    return follower.follow(n * FRAME_NS, torso_of(xy, SURE), xy, SURE, ASPECT)
+    return follower.follow(n * FRAME_NS, torso_of(xy, SURE), xy.reshape(-1).tolist(), SURE.tolist(), ASPECT)
 
 
 def test_distant_player_fills_the_square():

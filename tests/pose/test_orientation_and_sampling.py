@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lalelu.pose.crop import Crop, whole
-from lalelu.pose.orientation import Orientation
+from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.sampling import Sampler
 
 TURN_BACK = {0: None, 90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
@@ -32,6 +32,28 @@ def test_upright_point_is_found_in_the_camera_picture(rotate, mirror):
     assert orientation.upright_size(width, height) == (60, 40)
     x, y, _ = orientation.to_camera(width, height) @ (21.5, 7.5, 1.0)
     assert camera[int(y), int(x)] == 255
+
+
+@pytest.mark.parametrize(("rotate", "mirror"), EVERY_WAY)
+def test_a_point_lies_on_the_row_where_the_camera_shows_it(rotate, mirror):
+    orientation = Orientation(rotate, mirror)
+    upright_width, upright_height = 60, 40
+    width, height = orientation.upright_size(upright_width, upright_height)
+    for x, y in [(21.5, 7.5), (0.0, 0.0), (60.0, 40.0), (-12.0, 55.0)]:
+        _, row, _ = orientation.to_camera(width, height) @ (x, y, 1.0)
+        share = orientation.row_share(x / upright_height, y / upright_height, upright_width / upright_height)
+        assert share == pytest.approx(row / height)
+
+
+@pytest.mark.parametrize(("rotate", "late"), [(0, (0.2, 0.9)), (180, (0.2, 0.1)), (270, (1.2, 0.5))])
+def test_a_rolling_shutter_shows_its_last_row_half_a_readout_after_the_middle_one(rotate, late):
+    delay_ns = rolling_shutter(10.0, Orientation(rotate), 4 / 3)
+    assert delay_ns(2 / 3, 0.5) == pytest.approx(0.0)
+    assert delay_ns(*late) == pytest.approx(4e6)
+
+
+def test_all_rows_at_once_need_no_correction():
+    assert rolling_shutter(0.0, Orientation(90), 4 / 3) is None
 
 
 @pytest.mark.parametrize(("rotate", "mirror"), EVERY_WAY)
@@ -85,3 +107,24 @@ def test_fine_stripes_average_to_grey_instead_of_flickering():
     for shift in (0, 1, 2):
         Sampler(192, Orientation()).sample(stripes, Crop(0.6 + shift / 480, 0.5, 0.9), out)
         assert out.min() == out.max() == 100
+
+
+@pytest.mark.parametrize(("rotate", "mirror"), EVERY_WAY)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_a_network_that_takes_blue_first_is_shown_the_same_picture_the_other_way_round(
+    rotate, mirror, dtype, colours
+):
+    image = np.random.default_rng(1).integers(0, 256, (120, 160, *colours), np.uint8)
+    rgb, bgr = np.zeros((96, 96, 3), dtype), np.zeros((96, 96, 3), dtype)
+    for crop in (Crop(0.6, 0.5, 0.9), Crop(0.2, 0.4, 0.7), Crop(0.2, 0.4, 0.7)):
+        taken = Sampler(96, Orientation(rotate, mirror)).sample(image, crop, rgb)
+        assert Sampler(96, Orientation(rotate, mirror), bgr=True).sample(image, crop, bgr) == taken
+        np.testing.assert_array_equal(bgr, rgb[..., ::-1])
+
+
+def test_a_square_that_stands_still_shows_each_new_picture_and_another_size_of_picture():
+    sampler, out = Sampler(64, Orientation(), bgr=True), np.zeros((64, 64, 3), np.uint8)
+    for height, level in ((100, 50), (100, 80), (200, 110), (100, 140)):
+        sampler.sample(np.full((height, height, 3), level, np.uint8), Crop(0.5, 0.5, 0.6), out)
+        assert out.min() == out.max() == level

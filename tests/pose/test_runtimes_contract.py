@@ -34,14 +34,17 @@ runtime = load("runtime", RUNTIMES, name)(Path(path), precision=precision, threa
 facts = runtime.open()
 array = np.load(picture)
 first = [output.copy() for output in runtime.infer(array)]
+marks = next(a for a, spec in zip(runtime.infer(array), facts.outputs) if spec.name == "is_peak").copy()
 array[:] = 0  # the same array with other contents must be read anew
 other = [output.copy() for output in runtime.infer(array)]
 array[:] = np.load(picture)
 again = runtime.infer(array)
 said = {
     "threads": facts.threads, "precision": facts.precision, "name": facts.name,
-    "input": [list(facts.inputs[0].shape), str(facts.inputs[0].dtype)], "shape": list(first[0].shape),
+    "input": [facts.inputs[0].name, list(facts.inputs[0].shape), str(facts.inputs[0].dtype)],
+    "shape": list(first[0].shape),
     "outputs": [spec.name for spec in facts.outputs],
+    "peaks": marks.tobytes().count(1), "marks": sorted(set(marks.tobytes())),
     "same": bool(np.array_equal(first[0], again[0])), "differs": bool(not np.array_equal(first[0], other[0])),
     "keypoints": first[0].reshape(-1).tolist(), "load_ms": facts.load_ms, "first_ms": facts.first_ms,
 }
@@ -60,7 +63,7 @@ def model(expect, kind):
 
 def photo(shared_dir) -> np.ndarray:
     image = cv2.imread(str(shared_dir / "poses/coco/000000000790.jpg"))
-    return cv2.cvtColor(cv2.resize(image, (192, 192)), cv2.COLOR_BGR2RGB)[None].astype(np.int32)
+    return cv2.resize(image, (192, 192))[None]
 
 
 def run_child(expect, tmp_path, name, precision, picture, threads=1):
@@ -97,10 +100,12 @@ def test_runtime_does_what_it_was_asked_and_agrees_with_the_others(
     picture = photo(shared_dir)
     said = run_child(expect, tmp_path, name, precision, picture)
     assert (said["name"], said["precision"], said["threads"]) == (name, precision, 1)
-    assert said["input"] == [[1, 192, 192, 3], "int32"]
+    assert said["input"] == ["bgr", [1, 192, 192, 3], "uint8"]
     assert said["shape"] == [1, 1, 17, 3]
     assert said["outputs"][0] == "output_0"
-    assert sorted(said["outputs"][1:]) == ["heatmaps", "offsets", "peaks", "weighted"]
+    assert sorted(said["outputs"][1:]) == ["heatmaps", "is_peak", "offsets", "weighted"]
+    assert said["marks"] == [0, 1]  # bytes that `bytes.find` finds
+    assert 1 <= said["peaks"] < 40
     assert said["same"]
     assert said["differs"]
     assert said["load_ms"] > 0
@@ -165,14 +170,14 @@ def test_wrong_input_and_early_use_are_refused_in_words(expect, runtime_class):
         expect(vendor, "it is not installed")
     runtime = runtime_class(model(expect, "onnx"), precision="auto", threads=1)
     with pytest.raises(UsageError, match="not open"):
-        runtime.infer(np.zeros((1, 192, 192, 3), np.int32))
+        runtime.infer(np.zeros((1, 192, 192, 3), np.uint8))
     runtime.open()
-    for wrong in [np.zeros((1, 192, 192, 3), np.float32), np.zeros((1, 256, 256, 3), np.int32)]:
+    for wrong in [np.zeros((1, 192, 192, 3), np.float32), np.zeros((1, 256, 256, 3), np.uint8)]:
         with pytest.raises(UsageError, match="it takes"):
             runtime.infer(wrong)
     runtime.close()
     with pytest.raises(UsageError, match="not open"):
-        runtime.infer(np.zeros((1, 192, 192, 3), np.int32))
+        runtime.infer(np.zeros((1, 192, 192, 3), np.uint8))
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "tensorflow"])
@@ -185,7 +190,7 @@ def test_bf16_is_refused_where_the_runtime_has_none(tmp_path, name):
 @pytest.mark.model
 def test_compiled_model_is_kept_and_a_damaged_one_is_made_again(expect, tmp_path):
     path = model(expect, "onnx")
-    picture = np.full((1, 192, 192, 3), 90, np.int32)
+    picture = np.full((1, 192, 192, 3), 90, np.uint8)
     results = []
     for damage in (False, False, True):
         if damage:
@@ -199,7 +204,7 @@ def test_compiled_model_is_kept_and_a_damaged_one_is_made_again(expect, tmp_path
             "heatmaps",
             "weighted",
             "offsets",
-            "peaks",
+            "is_peak",
         ]
         results.append(runtime.infer(picture)[0].copy())
         runtime.close()

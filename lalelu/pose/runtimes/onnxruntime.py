@@ -20,7 +20,12 @@ from lalelu.pose.runtimes.model_file import (
 )
 
 PROVIDER: Final = "CPUExecutionProvider"
-_DTYPES: Final = {"tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+_DTYPES: Final = {
+    "tensor(int32)": np.int32,
+    "tensor(float)": np.float32,
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+}
 _FATAL_ONLY: Final = 4  # ONNX Runtime's log level: its errors come to us as exceptions
 
 

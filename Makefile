@@ -22,10 +22,10 @@ TEST_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(TEST_EXTRAS))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test lint types clean
+.PHONY: help demo test lint types clean install-service uninstall-service install-user-service uninstall-user-service
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 32
 
 demo: $(DEMO_STAMP) ## film a simulated drummer, play what the network sees; leaves its files in demo/
 	@$(BIN)/lalelu demo --out demo
@@ -42,6 +42,19 @@ lint: $(TEST_STAMP) ## ruff: rules and format
 
 types: $(TEST_STAMP) ## mypy, strict
 	$(BIN)/mypy
+
+# Make hands PREFIX=, DESTDIR= and the other variables of systemd/service.sh on by itself.
+install-service: ## lalelu as a service of this machine (root; PREFIX=/opt/lalelu, DESTDIR= for packages)
+	@sh systemd/service.sh install system
+
+uninstall-service: ## remove what install-service put there; configuration and ledgers stay
+	@sh systemd/service.sh uninstall system
+
+install-user-service: ## lalelu as a service of your desktop session
+	@sh systemd/service.sh install user
+
+uninstall-user-service: ## remove what install-user-service put there
+	@sh systemd/service.sh uninstall user
 
 clean: ## remove the environment, caches and the demo's files
 	rm -rf $(VENV) demo dist .build .mypy_cache .ruff_cache .pytest_cache .hypothesis

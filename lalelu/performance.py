@@ -1,23 +1,35 @@
-"""What was played, as records and notes for files: from the detector's hits and the kit. Pure."""
+"""What was played, as records and notes for files: from hits or a ledger's notes, and the kit. Pure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lalelu.config.schema import KitConfig
 from lalelu.hits import HitRecord
 from lalelu.types import Hit
 from lalelu.voice.voice import velocity_of
 
+UNTOLD_LIMB: Final = "unknown"  # a record needs a limb's name; this one agrees with no limb of the truth
+_ONE_HIT: Final = ["seq", "captured_ns", "struck_ns", "player", "limb", "pad"]  # what a chord's notes share
 
-def note_time_ns(hit: Hit, pipeline_ns: int) -> int:
-    """Return when the hit's note goes out: when it is due and known, whichever is later.
 
-    It is known `pipeline_ns` (the machine's assumed share) after the deciding frame's capture.
-    """
-    return max(hit.struck_ns, hit.captured_ns + pipeline_ns)
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """What lies between a stroke and its note where nothing is late by accident."""
+
+    delay_ns: int = 0  # asked for, from the end of the stroke
+    pipeline_ns: int = 0  # the machine's assumed share, from the deciding frame's capture
+
+    def note_ns(self, hit: Hit) -> int:
+        """Return when the hit's note goes out: when it is due and known, whichever is later."""
+        return max(hit.struck_ns + self.delay_ns, hit.captured_ns + self.pipeline_ns)
 
 
 def hit_records(
-    hits: Iterable[Hit], kit: KitConfig, *, origin_ns: int, pipeline_ns: int = 0
+    hits: Iterable[Hit], kit: KitConfig, *, origin_ns: int, delays: Delays = Delays()
 ) -> list[HitRecord]:
     """Return one record per hit, by time; times count from `origin_ns` (the first frame's `captured_ns`).
 
@@ -36,9 +48,37 @@ def hit_records(
                 note=pad.notes[0],
                 channel=pad.channel or kit.channel,
                 decided_s=(hit.captured_ns - origin_ns) * 1e-9,
-                note_s=(note_time_ns(hit, pipeline_ns) - origin_ns) * 1e-9,
+                note_s=(delays.note_ns(hit) - origin_ns) * 1e-9,
             )
         )
+    return sorted(records, key=lambda record: record.time_s)
+
+
+def hit_records_from_notes(
+    notes: NDArray[np.void], kit: KitConfig, *, skeleton: Sequence[str], origin_ns: int
+) -> list[HitRecord]:
+    """Return one record per hit that sounded, by time, from a ledger's notes (M,) in the order of sending.
+
+    A chord is recorded by the first note of it that was sent. `kit` and `skeleton` are those that were
+    played with; a limb that is not told, or not in the skeleton, is UNTOLD_LIMB, such a pad None.
+    """
+    limbs = dict(enumerate(skeleton, 1))
+    pads = dict(enumerate(kit.pads, 1))
+    _, first = np.unique(notes[_ONE_HIT], return_index=True)
+    records = [
+        HitRecord(
+            time_s=(int(row["struck_ns"]) - origin_ns) * 1e-9,
+            limb=limbs.get(int(row["limb"]), UNTOLD_LIMB),
+            pad=pads.get(int(row["pad"])),
+            player=int(row["player"]),
+            velocity=int(row["velocity"]),
+            note=int(row["note"]),
+            channel=int(row["channel"]),
+            decided_s=(int(row["captured_ns"]) - origin_ns) * 1e-9,
+            note_s=(int(row["sent_ns"]) - origin_ns) * 1e-9,
+        )
+        for row in notes[np.sort(first)]
+    ]
     return sorted(records, key=lambda record: record.time_s)
 
 

@@ -148,7 +148,7 @@ def errors_histogram(errors_ms: Sequence[float], window_ms: float = 50.0) -> His
 
 
 def stages_svg(summary: LatencySummary) -> str:
-    """Return one bar from capture to note, made of the stages' medians; it stretches to any width."""
+    """Return one bar from capture to handing over, made of the stages' medians; it stretches to any width."""
     medians = stage_medians(summary)
     total = sum(median for _, median, _ in medians)
     if not total > 0:

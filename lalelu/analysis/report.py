@@ -191,7 +191,7 @@ def _stages(summary: LatencySummary) -> str:
     )
     return _card(
         "Where the time goes",
-        f"Median of every stage, from exposure to note.{total}",
+        f"Median of every stage, from exposure until the voice has the hit.{total}",
         f'{stages_svg(summary)}<div class="legend">{legend}</div>',
     )
 

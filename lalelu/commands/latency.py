@@ -3,7 +3,9 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lalelu.analysis.latency import (
     STAGES,
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             print(problem, file=sys.stderr)
         if args.json:
             continue
-        print(path)
+        print("\n".join([str(path), *header_lines(ledger.header)]))
         if summary.frames == 0:
             print("This ledger has no frames: nothing was played, or nothing was recorded.")
         else:
@@ -73,3 +75,33 @@ def run(args: argparse.Namespace) -> int:
     if failures:
         raise CheckFailedError("; ".join(failures))
     return 0
+
+
+def header_lines(header: Mapping[str, Any]) -> list[str]:
+    """Return what a ledger's header says of real time and of lost rows, for people; what it lacks is left out.
+
+    A header may come from a damaged file: what has another shape is left out too.
+    """
+    requests = header.get("requests")
+    asked = [each for each in requests if isinstance(each, dict)] if isinstance(requests, list) else []
+    lines = []
+    granted = [_request(each) for each in asked if each.get("granted") is True]
+    if granted:
+        lines.append(f"real time granted: {', '.join(granted)}")
+    lines += [
+        f"real time refused: {_request(each)} ({each.get('detail', 'no reason is recorded')})"
+        for each in asked
+        if each.get("granted") is False
+    ]
+    overruns = header.get("overruns")
+    if isinstance(overruns, dict):
+        lost = [f"{name} {count}" for name, count in overruns.items() if count]
+        lines.append(f"rows lost before the disk: {', '.join(lost) or 'none'}")
+    elif isinstance(overruns, int):
+        lines.append(f"rows lost before the disk: {overruns or 'none'}")
+    return lines
+
+
+def _request(request: Mapping[str, Any]) -> str:
+    process = f"{request['process']}: " if "process" in request else ""
+    return f"{process}{request.get('request', 'a request without a name')}"

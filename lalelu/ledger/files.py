@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def new_header(
         "camera": dict(camera),
         "model": model,
         "runtime": dict(runtime),
-        "first_captured_ns": None,  # the recorder fills it in
+        "first_captured_ns": None,  # the desk fills it in
     }
 
 
@@ -59,6 +60,11 @@ def host_facts() -> dict[str, Any]:
         "kernel_version": platform.version(),
         "kernel_command_line": " ".join(_first_lines("/proc/cmdline")),
     }
+
+
+def name_at(started: datetime) -> str:
+    """Return the name of a ledger in a folder of ledgers: by the local time at which it begins."""
+    return f"{started:%Y%m%d-%H%M%S}.ledger"
 
 
 def create_ledger(directory: Path, header: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ class Ledger:
     header: dict[str, Any]  # empty when it could not be read
     frames: NDArray[np.void]  # (N,), FRAME_DTYPE
     notes: NDArray[np.void]  # (M,), NOTE_DTYPE
+    samples: NDArray[np.void]  # (S,), SAMPLE_DTYPE; none in a ledger from before there were samples
     events: tuple[LedgerEvent, ...]
     problems: tuple[str, ...]  # what was damaged or missing, one sentence each
 
@@ -54,11 +55,19 @@ def read_ledger(path: Path) -> Ledger:
             f"{path / HEADER}: {VERSION_KEY} is {version!r}; this lalelu reads version {LEDGER_VERSION}: "
             f"read it with the lalelu that wrote it"
         )
-    rows = {name: _read_records(path / name, dtype, problems) for name, dtype in RECORDS.items()}
+    counts = header.get("counts")
+    counted = isinstance(counts, dict) and "samples" in counts
+    rows = {
+        name: np.empty(0, dtype)
+        if name == "samples" and not counted and not (path / name).exists()
+        else _read_records(path / name, dtype, problems)
+        for name, dtype in RECORDS.items()
+    }
     if VERSION_KEY not in header and not any(len(array) for array in rows.values()):
         raise UsageError(f"{path} holds nothing that can be read as a ledger ({problems[0]}); {_RULE}")
     if header and header.get("closed") is not True:
         problems.append(f"{path / HEADER}: the recording was not closed; its last rows may be missing")
+    problems += _lost(path, header.get("overruns"))
     backwards = _backwards(rows["frames"])
     if backwards:
         problems.append(f"{path / 'frames'}: {backwards} rows have stamps that run backwards")
@@ -66,7 +75,9 @@ def read_ledger(path: Path) -> Ledger:
         LedgerEvent(int(at_ns), kind.decode("ascii", "replace"), text.decode("utf-8", "replace"))
         for at_ns, kind, text in rows["events"].tolist()
     )
-    return Ledger(path, header, rows["frames"], rows["notes"], events, tuple(problems))
+    return Ledger(
+        path, header, rows["frames"], rows["notes"], rows["samples"], events, problems=tuple(problems)
+    )
 
 
 def _read_header(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -97,6 +108,16 @@ def _read_records(path: Path, dtype: np.dtype[np.void], problems: list[str]) -> 
             f"{path} ends inside a record ({rest} of {dtype.itemsize} bytes); that last one is left out"
         )
     return np.frombuffer(data, dtype, count=whole)
+
+
+def _lost(path: Path, overruns: object) -> list[str]:
+    """Say which rows were overwritten in memory before the disk took them; one number in older headers."""
+    lost = overruns if isinstance(overruns, dict) else {"the recording": overruns}
+    return [
+        f"{path / HEADER}: {count} rows of {name} were lost before they reached the disk"
+        for name, count in lost.items()
+        if isinstance(count, int) and count > 0
+    ]
 
 
 def _backwards(frames: NDArray[np.void]) -> int:

@@ -1,7 +1,7 @@
 """The ledger's fixed-size records: one layout for what is written (struct) and what is read (numpy).
 
 All numbers are little-endian; stamps are CLOCK_MONOTONIC nanoseconds. A directory is a ledger: `header.json`
-and the files `frames`, `notes` and `events`, each nothing but records one after the other.
+and the files `frames`, `notes`, `events` and `samples`, each nothing but records one after the other.
 """
 
 import struct
@@ -23,7 +23,7 @@ FRAME_DTYPE: Final = np.dtype(
         ("inferred_ns", "<i8"),  # the network is done
         ("posed_ns", "<i8"),  # keypoints are known
         ("detected_ns", "<i8"),  # hits are known
-        ("sent_ns", "<i8"),  # the frame's notes, if any, are handed over
+        ("sent_ns", "<i8"),  # the frame's hits, if any, are handed to the voice
         ("skipped", "<i4"),  # frames that nobody took since the row before
         ("hits", "<i2"),
         ("players", "u1"),
@@ -37,43 +37,51 @@ NOTE_DTYPE: Final = np.dtype(
         ("captured_ns", "<i8"),  # of that frame
         ("struck_ns", "<i8"),  # the end of the stroke
         ("due_ns", "<i8"),
-        ("woken_ns", "<i8"),  # the voice woke for it; 0 where it is sent by the engine itself
+        ("woken_ns", "<i8"),  # the voice woke for it
         ("sent_ns", "<i8"),  # the port has taken the message
         ("player", "u1"),
         ("channel", "u1"),  # 1..16
         ("note", "u1"),
         ("velocity", "u1"),
-        ("late", "u1"),  # 1: its time had passed when it was handed over
-        ("pad", "V3"),  # unused bytes, so that rows stay aligned
+        ("late", "u1"),  # 1: sent more than 1 ms after it was due
+        ("limb", "u1"),  # which limb played it: 1 + its index in the skeleton; 0 = not told
+        ("pad", "u1"),  # which pad: 1 + its place in the header's kit; 0 = not told
+        ("unused", "V1"),
     ]
 )
 
 EVENT_DTYPE: Final = np.dtype([("at_ns", "<i8"), ("kind", "S24"), ("text", "S96")])
 
+SAMPLE_DTYPE: Final = np.dtype(
+    [
+        ("at_ns", "<i8"),
+        ("interrupts", "<i8"),  # of the engine's core since boot; this and all below: -1 = not told here
+        ("softirqs", "<i8"),  # of the engine's core since boot
+        ("stolen_ms", "<i8"),  # time that the hypervisor took from the engine's core, since boot
+        ("pressure_us", "<i8"),  # time in which some task waited for a processor, since boot
+        ("engine_switches", "<i8"),  # of the hot thread: times it was taken off its core against its will
+        ("frequency_khz", "<i4"),  # of the engine's core
+        ("temperature_mc", "<i4"),  # thousandths of a degree Celsius, the hottest sensor
+        ("engine_kib", "<i4"),  # resident memory
+        ("voice_kib", "<i4"),
+        ("desk_kib", "<i4"),
+        ("runnable", "<i4"),  # tasks that run or wait for a processor, on the whole machine
+    ]
+)
+
 RECORDS: Final[dict[str, np.dtype[np.void]]] = {
     "frames": FRAME_DTYPE,
     "notes": NOTE_DTYPE,
     "events": EVENT_DTYPE,
+    "samples": SAMPLE_DTYPE,
 }
 
 VIA: Final[tuple[str, ...]] = ("net", "flow")
 
-# On the way to the recorder each record follows one byte that names its kind.
-FRAME_KIND: Final = b"F"
-NOTE_KIND: Final = b"N"
-EVENT_KIND: Final = b"E"
-POSE_KIND: Final = b"P"
-
-FRAME_WIRE: Final = struct.Struct("<c9qihBB")
-NOTE_WIRE: Final = struct.Struct("<c6q5B3x")
-EVENT_WIRE: Final = struct.Struct("<cq24s96s")
-# kind, seq, captured_ns, player, via, K; then K * 2 float32 of xy and K float32 of score
-POSE_WIRE_HEAD: Final = struct.Struct("<cqqBBH")
-
-
-def pose_wire_size(keypoints: int) -> int:
-    """Return the bytes of one pose on its way to the recorder, its kind byte included."""
-    return POSE_WIRE_HEAD.size + keypoints * 3 * 4
+# How the same rows are packed by those who write them.
+FRAME: Final = struct.Struct("<9qihBB")
+NOTE: Final = struct.Struct("<6q7Bx")
+EVENT: Final = struct.Struct("<q24s96s")
 
 
 def fixed_text(text: str, size: int) -> bytes:

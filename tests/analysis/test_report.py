@@ -57,7 +57,10 @@ def a_summary(frames: int):
     rows["hits"][::5] = 1
     for step, name in enumerate(STAMPS):
         rows[name] = np.arange(frames) * 10_000_000 + step * 1_000_000
-    return summarize(rows, np.zeros(0, NOTE_DTYPE))
+    hit = rows[rows["hits"] > 0]
+    notes = np.zeros(len(hit), NOTE_DTYPE)
+    notes["seq"], notes["captured_ns"], notes["sent_ns"] = hit["seq"], hit["captured_ns"], hit["sent_ns"]
+    return summarize(rows, notes)
 
 
 def some_data(**changes) -> ReportData:

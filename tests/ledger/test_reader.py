@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -7,16 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lalelu.errors import UsageError
-from lalelu.ledger.files import config_digest, create_ledger, new_header
+from lalelu.ledger.files import config_digest, create_ledger, name_at, new_header
 from lalelu.ledger.reader import Ledger, read_ledger
 from lalelu.ledger.schema import (
+    EVENT,
     EVENT_DTYPE,
-    EVENT_WIRE,
+    FRAME,
     FRAME_DTYPE,
-    FRAME_WIRE,
+    NOTE,
     NOTE_DTYPE,
-    NOTE_WIRE,
     RECORDS,
+    SAMPLE_DTYPE,
     fixed_text,
 )
 
@@ -43,12 +45,14 @@ def a_ledger(directory: Path, frames: int = 3) -> Path:
 
 
 def test_rows_have_the_sizes_of_the_contract_and_packers_agree_with_dtypes():
-    assert (FRAME_DTYPE.itemsize, NOTE_DTYPE.itemsize, EVENT_DTYPE.itemsize) == (80, 56, 128)
-    assert (FRAME_WIRE.size, NOTE_WIRE.size, EVENT_WIRE.size) == (81, 57, 129)
-    frame = np.frombuffer(FRAME_WIRE.pack(b"F", *range(1, 14))[1:], FRAME_DTYPE)[0]
+    sizes = [dtype.itemsize for dtype in (FRAME_DTYPE, NOTE_DTYPE, EVENT_DTYPE, SAMPLE_DTYPE)]
+    assert sizes == [80, 56, 128, 72]
+    assert [FRAME.size, NOTE.size, EVENT.size] == sizes[:3]
+    frame = np.frombuffer(FRAME.pack(*range(1, 14)), FRAME_DTYPE)[0]
     assert frame.tolist() == tuple(range(1, 14))
-    note = np.frombuffer(NOTE_WIRE.pack(b"N", *range(1, 12))[1:], NOTE_DTYPE)[0]
-    assert note.tolist()[:11] == tuple(range(1, 12))
+    note = np.frombuffer(NOTE.pack(*range(1, 14)), NOTE_DTYPE)[0]
+    assert note.tolist()[:13] == tuple(range(1, 14))
+    assert [note[name] for name in ("woken_ns", "late", "limb", "pad")] == [5, 11, 12, 13]
 
 
 def test_a_whole_ledger_is_read_without_problems(tmp_path):
@@ -69,6 +73,47 @@ def test_a_truncated_last_row_is_left_out_and_said(tmp_path):
     ledger = read_ledger(directory)
     assert ledger.frames["seq"].tolist() == [0, 1]
     assert [p for p in ledger.problems if "79 of 80 bytes" in p]
+
+
+def test_samples_are_read_and_an_older_ledger_that_has_none_is_whole(tmp_path):
+    directory = a_ledger(tmp_path / "run.ledger")
+    rows = np.zeros(2, SAMPLE_DTYPE)
+    rows["stolen_ms"] = 7, -1
+    (directory / "samples").write_bytes(rows.tobytes())
+    ledger = read_ledger(directory)
+    assert ledger.samples["stolen_ms"].tolist() == [7, -1]
+    (directory / "samples").unlink()
+    ledger = read_ledger(directory)
+    assert (len(ledger.samples), ledger.problems) == (0, ())
+    header = {**a_header(), "closed": True, "counts": {"samples": 2}}
+    (directory / "header.json").write_text(json.dumps(header))
+    assert (
+        "samples cannot be read (No such file or directory); taken as empty"
+        in read_ledger(directory).problems[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("overruns", "told"),
+    [
+        ({"frames": 0, "notes": 3, "events.lead": 1}, ["3 rows of notes", "1 rows of events.lead"]),
+        (7, ["7 rows of the recording"]),
+        (0, []),
+        ({"frames": "many"}, []),
+        ("many", []),
+    ],
+)
+def test_lost_rows_are_told(tmp_path, overruns, told):
+    directory = a_ledger(tmp_path / "run.ledger")
+    header = {**a_header(), "closed": True, "overruns": overruns}
+    (directory / "header.json").write_text(json.dumps(header))
+    assert read_ledger(directory).problems == tuple(
+        f"{directory / 'header.json'}: {what} were lost before they reached the disk" for what in told
+    )
+
+
+def test_ledgers_are_named_after_their_beginning():
+    assert name_at(datetime(2026, 11, 22, 19, 5, 7, tzinfo=UTC)) == "20261122-190507.ledger"
 
 
 def test_a_missing_header_is_said_and_the_rows_are_still_read(tmp_path):

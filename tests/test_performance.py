@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lalelu.config.schema import KitConfig
+from lalelu.hits import HitRecord, read_hits, write_hits
+from lalelu.ledger.schema import NOTE_DTYPE
+from lalelu.performance import UNTOLD_LIMB, Delays, hit_records, hit_records_from_notes, sounding_notes
+from lalelu.skeleton import COCO17
+from lalelu.types import Hit
+
+START = 3 * 10**15  # 35 days of uptime in ns: nothing may be lost in a float
+MS = 1_000_000
+LEFT, RIGHT = COCO17.index("left_wrist"), COCO17.index("right_wrist")
+
+
+def kit() -> KitConfig:
+    box = {"box": (-1.0, -1.0, 1.0, 0.0)}
+    pads = {"snare": {"zone": box, "note": 38}, "chord": {"zone": box, "note": (60, 64, 67), "channel": 1}}
+    return KitConfig.model_validate({"name": "two pads", "pads": pads})
+
+
+def note(**values: int) -> np.ndarray:
+    row = np.zeros(1, NOTE_DTYPE)
+    usual = {"seq": 7, "limb": 1 + RIGHT, "pad": 1, "note": 38, "channel": 10, "velocity": 96}
+    stamps = {"captured_ns": 30 * MS, "struck_ns": 10 * MS, "due_ns": 10 * MS, "sent_ns": 36 * MS}
+    for name, value in {**usual, **stamps, **values}.items():
+        row[name] = value + START if name.endswith("_ns") else value
+    return row
+
+
+def records_of(*notes: np.ndarray, skeleton=COCO17) -> list[HitRecord]:
+    rows = np.concatenate([np.zeros(0, NOTE_DTYPE), *notes])
+    return hit_records_from_notes(rows, kit(), skeleton=skeleton, origin_ns=START)
+
+
+def chord(**values: int) -> list[np.ndarray]:
+    return [
+        note(pad=2, channel=1, note=key, sent_ns=(36 + i) * MS, **values)
+        for i, key in enumerate((60, 64, 67))
+    ]
+
+
+def test_a_note_tells_who_struck_what_when_it_was_known_and_when_it_sounded():
+    assert records_of(note(player=1)) == [
+        HitRecord(
+            time_s=pytest.approx(0.010, abs=1e-9),
+            limb="right_wrist",
+            pad="snare",
+            player=1,
+            velocity=96,
+            note=38,
+            channel=10,
+            decided_s=pytest.approx(0.030, abs=1e-9),
+            note_s=pytest.approx(0.036, abs=1e-9),
+        )
+    ]
+
+
+def test_a_chord_is_one_hit_told_by_the_note_that_left_first():
+    records = records_of(*chord())
+    assert [(hit.pad, hit.note, hit.channel, hit.note_s) for hit in records] == [
+        ("chord", 60, 1, pytest.approx(0.036))
+    ]
+
+
+def test_a_chord_stays_one_hit_when_another_hits_notes_leave_between_its_own():
+    first, *rest = chord()
+    assert [hit.pad for hit in records_of(first, note(), *rest)] == ["chord", "snare"]
+
+
+@pytest.mark.parametrize("other", [{"player": 1}, {"limb": 1 + LEFT}, {"struck_ns": 11 * MS}, {"seq": 8}])
+def test_the_same_note_of_another_player_limb_stroke_or_frame_is_another_hit(other):
+    assert len(records_of(note(), note(**other))) == 2
+
+
+def test_hits_are_sorted_by_the_time_of_their_strokes():
+    late, early = note(struck_ns=20 * MS), note(struck_ns=5 * MS, sent_ns=50 * MS, limb=1 + LEFT)
+    assert [hit.limb for hit in records_of(late, early)] == ["left_wrist", "right_wrist"]
+
+
+def test_a_limb_and_a_pad_that_are_not_told_stay_unknown():
+    assert [(hit.limb, hit.pad) for hit in records_of(note(limb=0, pad=0))] == [(UNTOLD_LIMB, None)]
+
+
+def test_a_limb_or_a_pad_beyond_the_last_is_unknown_too():
+    assert [(hit.limb, hit.pad) for hit in records_of(note(limb=18, pad=3))] == [(UNTOLD_LIMB, None)]
+
+
+def test_limbs_are_those_of_the_skeleton_that_was_played_with():
+    assert [hit.limb for hit in records_of(note(limb=2), skeleton=("foot", "hand"))] == ["hand"]
+
+
+def test_no_notes_are_no_hits():
+    assert records_of() == []
+
+
+def test_hits_from_notes_can_be_written_and_read_back(tmp_path):
+    records = records_of(*chord(), note(limb=0, pad=0, struck_ns=40 * MS))
+    write_hits(tmp_path / "hits.jsonl", records)
+    assert [(hit.limb, hit.pad, hit.note) for hit in read_hits(tmp_path / "hits.jsonl")] == [
+        ("right_wrist", "chord", 60),
+        (UNTOLD_LIMB, None, 38),
+    ]
+
+
+def test_the_ledgers_notes_and_the_detectors_hits_tell_the_same_performance():
+    hits = [
+        Hit(7, START + 30 * MS, START + 10 * MS, 0, "right_wrist", "chord", 96 / 127),
+        Hit(9, START + 50 * MS, START + 31 * MS, 0, "left_wrist", "snare", 60 / 127),
+    ]
+    snare = note(seq=9, captured_ns=50 * MS, struck_ns=31 * MS, sent_ns=56 * MS, limb=1 + LEFT, velocity=60)
+    told = hit_records(hits, kit(), origin_ns=START, delays=Delays(pipeline_ns=6 * MS))
+    assert records_of(*chord(), snare) == told
+    assert sounding_notes(told, kit()) == [
+        (pytest.approx(0.036), 60, 96),
+        (pytest.approx(0.036), 64, 96),
+        (pytest.approx(0.036), 67, 96),
+        (pytest.approx(0.056), 38, 60),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("delays", "note_s"),
+    [
+        (Delays(), 0.030),  # known only after it was due
+        (Delays(pipeline_ns=6 * MS), 0.036),
+        (Delays(delay_ns=60 * MS, pipeline_ns=6 * MS), 0.070),
+        (Delays(delay_ns=-5 * MS), 0.030),
+    ],
+)
+def test_a_hits_note_goes_out_when_it_is_due_and_known(delays, note_s):
+    hit = Hit(7, START + 30 * MS, START + 10 * MS, 0, "right_wrist", "snare", 0.5)
+    [record] = hit_records([hit], kit(), origin_ns=START, delays=delays)
+    assert record.note_s == pytest.approx(note_s)
+
+
+@given(st.binary(max_size=56 * 12))
+def test_damaged_rows_lose_no_hit_and_make_no_more_than_there_are_notes(data):
+    rows = np.frombuffer(data[: len(data) // 56 * 56], NOTE_DTYPE)
+    records = hit_records_from_notes(rows, kit(), skeleton=COCO17, origin_ns=START)
+    keys = {tuple(row) for row in rows[["seq", "captured_ns", "struck_ns", "player", "limb", "pad"]].tolist()}
+    assert len(records) == len(keys)
+    assert [hit.time_s for hit in records] == sorted(hit.time_s for hit in records)

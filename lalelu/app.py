@@ -1,285 +1,336 @@
-"""The composition root: configuration to adapters to one playing instrument. Opens everything it wires."""
+"""The composition root: one configuration, three processes. Starts processes, watches them, ends them in order.
 
+The leading process, this one, is ordinary and mostly asleep. It starts the engine, the voice and the desk (see
+ARCHITECTURE), tells people and the service manager what they say on their boards, starts a dead voice or desk again,
+and ends with the engine.
+"""
+
+import os
+import select
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from types import FrameType
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
-
-from lalelu import engine, realtime
-from lalelu.camera import port as camera_port
-from lalelu.camera.port import Camera, CameraFacts
-from lalelu.camera.take import TakeCamera
+from lalelu import realtime
+from lalelu.bulletin import Bulletin, lines_after
+from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
 from lalelu.config.loader import Loaded
-from lalelu.desk.recorder import Recorder
-from lalelu.errors import EndOfStreamError, LostError, MissingError, PortLostError
-from lalelu.gesture.detector import Detector
-from lalelu.ledger.files import new_header
-from lalelu.pose.build import build_estimator
-from lalelu.pose.orientation import Orientation
-from lalelu.pose.port import PoseEstimator, RuntimeFacts
-from lalelu.realtime import Grant
-from lalelu.registry import from_uri
-from lalelu.types import Frame, Hit
-from lalelu.voice import port as voice_port
-from lalelu.voice.voice import Voice
+from lalelu.errors import CheckFailedError, LaleluError, LostError, MissingError, UsageError
+from lalelu.ledger.files import create_ledger, new_header
+from lalelu.notify import notify, watchdog_period_s
+from lalelu.session import ROLES, Plan, Recording, Session, create_session
+from lalelu.skeleton import COCO17
+from lalelu.wire import EventRing
 
-RETRY_S = 1.0  # between two attempts to find a lost camera again
-GRACE_S = 0.3  # a signal that the loop has not noticed by then interrupts whatever it waits for
-REHEARSAL_FRAMES = 30  # loops on an empty picture before the first real one: caches, branch tables, clocks
+LOOK_MS: Final = 50  # between two looks at the boards; an ended process is noticed at once
+STOP_S: Final = 5.0  # an engine that has not ended by then is killed; the voice ends its notes all the same
+VOICE_S: Final = 15.0  # for the voice to end, of which notes may sound on for 10 s
+DESK_S: Final = 60.0  # for the desk to end; packing an hour's take takes some ten seconds
+RESTART_S: Final = 0.2  # before a dead process is started again, doubled each time ...
+LEAVING_S: Final = 1.0  # patience with a process that has ended in order before it is started again
+SLOWEST_RESTART_S: Final = 5.0  # ... up to this, and back when it has lived for twice as long
+WAITING_S: Final = 2.0  # between two words to the service manager while a camera is waited for
+# not imported here: the leader stays small
+_MODULES: Final = {
+    "engine": "lalelu.instrument",
+    "voice": "lalelu.voice.process",
+    "desk": "lalelu.desk.process",
+}
+_ERRORS: Final[dict[int, type[LaleluError]]] = {2: UsageError, 3: MissingError, 4: LostError}
+_PACKAGES: Final = (
+    "openvino",
+    "onnxruntime",
+    "tensorflow",
+    "opencv-python-headless",
+    "mido",
+    "python-rtmidi",
+)
 
 
-class _InterruptedError(BaseException):
-    """Raised by the alarm that follows an unnoticed stop signal; never leaves this module."""
+@dataclass(slots=True)
+class _Child:
+    """One process of the instrument."""
+
+    role: str
+    board: BoardReader
+    process: subprocess.Popen[bytes] | None = None
+    descriptor: int = -1  # a pidfd: readable once the process has ended
+    said: int = 0  # lines of its board that were told
+    started_s: float = 0.0
+    restarts: int = 0
+    pause_s: float = RESTART_S
+    due_s: float | None = None  # when it is to be started again
+
+    @property
+    def state(self) -> str:
+        """What its board says."""
+        return str(self.board.value().get("state", ""))
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it has said why it cannot go on; one that played before may find its devices again."""
+        value = self.board.value()
+        again = self.restarts > 0 and value.get("exit_code") == MissingError.exit_code
+        return self.ended and value.get("state") == "failed" and not again
+
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run."""
+        return self.process is None or self.process.poll() is not None
 
 
-class Stop:
-    """SIGINT, SIGTERM, SIGHUP or the end of the asked time: the loop ends after the frame in hand."""
+@dataclass(slots=True)
+class _Signals:
+    """How often the end was asked for: once = in good order, twice = at once."""
 
-    def __init__(self) -> None:
-        self.requested = False
+    count: int = 0
+    descriptor: int = -1  # readable once a signal has come
 
     @contextmanager
-    def on_signals(self) -> Iterator[Self]:
-        """Listen to the signals and the timer inside the block (main thread only)."""
+    def heard(self) -> Iterator[None]:
+        def hear(_number: int, _frame: object) -> None:
+            self.count += 1
 
-        def stop_soon(_signum: int, _frame: FrameType | None) -> None:
-            self.requested = True
-            signal.setitimer(signal.ITIMER_REAL, GRACE_S)
-
-        def on_alarm(signum: int, frame: FrameType | None) -> None:
-            if self.requested:
-                raise _InterruptedError
-            stop_soon(signum, frame)
-
-        handlers = {signal.SIGINT: stop_soon, signal.SIGTERM: stop_soon, signal.SIGALRM: on_alarm}
+        numbers = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to play on
-            handlers[signal.SIGHUP] = stop_soon
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+            numbers.append(signal.SIGHUP)
+        self.descriptor, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        told = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        before = {number: signal.signal(number, hear) for number in numbers}
         try:
-            yield self
-        except _InterruptedError:
-            pass  # the stop was asked for; what waited has been left
+            yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    @staticmethod
-    def heard() -> None:
-        """Say that the loop has ended, so that nothing after it is interrupted."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def after(self, seconds: float) -> None:
-        """Stop when `seconds` have passed; valid inside `on_signals`."""
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.set_wakeup_fd(told)
+            os.close(self.descriptor)
+            os.close(writing)
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """Where a performance is kept; None = not at all."""
+def play(
+    loaded: Loaded,
+    recording: Recording,
+    say: Callable[[str], None],
+    *,
+    seconds: float | None = None,
+    once: bool = False,
+) -> bool:
+    """Play until a signal, the end of `seconds` or of a finite camera; whether it came to playing at all.
 
-    ledger: Path | None = None
-    take: Path | None = None
-
-
-class Instrument:
-    """Camera, network, detector, voice and recorder as the configuration wires them.
-
-    A context manager: opens in order, and on any way out ends every sounding note first, then closes the rest.
-    `say` gets one line for people about everything opened.
+    `say` gets each line for people. Raises MissingError, UsageError or LostError for what the engine or the voice
+    lacks or has lost, CheckFailedError when the engine has died.
     """
+    signals = _Signals()
+    with signals.heard(), ExitStack() as opened:
+        core = realtime.choose_core(loaded.config.realtime.core)
+        plan = Plan(loaded.config, loaded.kit, recording, core, seconds, once)
+        if recording.ledger is not None:
+            header = new_header(loaded.effective, camera={}, model="", runtime={}, packages=_PACKAGES)
+            create_ledger(recording.ledger, header)
+        session, lock = create_session(plan, os.environ, keypoints=len(COCO17))
+        opened.callback(lock.close)
+        opened.callback(session.remove)
+        cores = realtime.allowed_cores()
+        if cores:
+            opened.callback(os.sched_setaffinity, 0, cores)
+        realtime.leave_core(core)
+        leader = _Leader(session, plan, say, signals)
+        opened.callback(leader.end)
+        leader.start()
+        return leader.lead()
 
-    def __init__(
-        self,
-        loaded: Loaded,
-        recording: Recording,
-        *,
-        say: Callable[[str], None],
-        on_hit: Callable[[Hit], None] = lambda _hit: None,
-    ) -> None:
-        config = loaded.config
-        self._loaded = loaded
-        self._recording = recording
+
+class _Leader:
+    def __init__(self, session: Session, plan: Plan, say: Callable[[str], None], signals: _Signals) -> None:
+        self._session = session
+        self._plan = plan
         self._say = say
-        self._on_hit = on_hit
-        self.camera: Camera = from_uri("camera", camera_port.ADAPTERS, config.camera.uri)
-        self._voice = Voice(
-            [from_uri("MIDI output", voice_port.ADAPTERS, uri) for uri in config.midi.outputs],
-            loaded.kit,
-            now_ns=now_ns,
+        self._signals = signals
+        self._board = Bulletin(session / "lead")
+        self._events = EventRing(session, "lead")
+        self._frames = RingReader(session / "frames")
+        self._bell = os.eventfd(0)
+        self._children = {role: _Child(role, BoardReader(session / role)) for role in ROLES}
+        self._engine, self._voice, self._desk = (self._children[role] for role in ROLES)
+        self._told_stop_s: float | None = None
+        self._told_kill = False
+        self._played = False
+        self._beat = (-1, -1)  # the engine's rows and states when the watchdog was last fed
+        self._feed_s = watchdog_period_s()
+        self._fed_s = 0.0
+        self._poller = select.poll()
+        self._poller.register(signals.descriptor, select.POLLIN)
+
+    def start(self) -> None:
+        """Start the processes."""
+        for child in self._children.values():
+            if child.role != "desk" or self._plan.recording.ledger or self._plan.recording.take:
+                self._start(child)
+
+    def lead(self) -> bool:
+        """Watch over the processes until the engine has ended; whether it has played. Raises its error."""
+        while not self._engine.ended:
+            for descriptor, _ in self._poller.poll(LOOK_MS):
+                if descriptor == self._signals.descriptor:
+                    os.read(descriptor, 64)
+                else:
+                    self._poller.unregister(descriptor)  # an ended process is readable for ever
+            self._tell()
+            self._heed_signals()
+            self._pulse()
+            self._mend(self._voice)
+            self._mend(self._desk)
+        self._finish()
+        failed = next((child for child in (self._voice, self._engine) if child.given_up), None)
+        if failed is not None:
+            value = failed.board.value()
+            error = _ERRORS.get(int(value["exit_code"]), CheckFailedError)
+            raise error(value["error"])
+        status = self._engine.process.returncode if self._engine.process else 0
+        expected = {0} if self._told_stop_s is None else {0, -signal.SIGTERM}
+        if status not in expected and not self._told_kill:
+            raise CheckFailedError(
+                f"the engine has {_ending(status)}; its notes were ended: start lalelu again"
+            )
+        return self._played
+
+    def end(self) -> None:
+        """End what still runs."""
+        for child in self._children.values():
+            if child.process is not None and not child.ended:
+                child.process.kill()
+                child.process.wait()
+            if child.process is not None and child.process.stdin is not None:
+                child.process.stdin.close()
+            if child.descriptor >= 0:
+                os.close(child.descriptor)
+                child.descriptor = -1
+        os.close(self._bell)
+
+    def _start(self, child: _Child) -> None:
+        if child.descriptor >= 0:
+            os.close(child.descriptor)
+        arguments, passed, stdin = self._order(child.role)
+        # a session of its own: Ctrl-C reaches this process only, which ends the others in order
+        child.process = subprocess.Popen(
+            arguments, stdin=stdin, stdout=subprocess.DEVNULL, pass_fds=passed, start_new_session=True
         )
-        self._cores = realtime.allowed_cores()
-        self._core = realtime.choose_core(config.realtime.core)
-        self._closing = ExitStack()
-        self.grants: Sequence[Grant] = ()
+        child.descriptor = os.pidfd_open(child.process.pid)
+        child.started_s, child.due_s, child.said = time.monotonic(), None, 0
+        self._poller.register(child.descriptor, select.POLLIN)
+        pids = {role: c.process.pid for role, c in self._children.items() if c.process is not None}
+        self._board.tell(**pids, restarts={role: c.restarts for role, c in self._children.items()})
 
-    def __enter__(self) -> Self:
-        with ExitStack() as opened:
-            opened.callback(realtime.end, self._cores)
-            realtime.leave_core(self._core)
-            opened.callback(self.camera.close)
-            self.facts = self.camera.open()
-            self._say(
-                f"camera: {self.facts.source}, {self.facts.width}x{self.facts.height} at {self.facts.fps:.4g} fps"
-            )
-            estimator, runtime = self._open_estimator(opened)
-            detector = Detector(
-                self._loaded.kit, skeleton=estimator.skeleton, left_handed=self._loaded.config.left_handed
-            )
-            load = rehearse(estimator, self.facts)
-            opened.callback(self._voice.close)
-            for line in self._voice.open():
-                self._say(f"MIDI: {line}")
-            self._recorder = self._open_recorder(opened, estimator, runtime)
-            opened.callback(self._voice.silence)
-            self._estimator, self._detector, self._load = estimator, detector, load
-            self._closing = opened.pop_all()
-        return self
+    def _order(self, role: str) -> tuple[list[str], tuple[int, ...], int]:
+        passed: tuple[int, ...] = ()
+        if role == "engine":
+            passed = (self._bell,)
+        elif role == "voice":
+            passed = (self._bell, self._engine.descriptor)
+        command = [sys.executable, "-m", _MODULES[role], str(self._session.folder), *map(str, passed)]
+        return command, passed, subprocess.PIPE if role == "desk" else subprocess.DEVNULL
 
-    def __exit__(self, *exc: object) -> None:
-        self._closing.close()
+    def _tell(self) -> None:
+        for child in self._children.values():
+            value = child.board.value()
+            for line in lines_after(value, child.said):
+                self._say(line)
+            child.said = int(value.get("said", 0))
+        if self._engine.state == "warm" and self._voice.state == "ready" and not self._played:
+            self._board.tell(go=True)
+        if self._engine.state == "playing" and not self._played:
+            self._played = True
+            self._board.tell(state="playing", since_ns=now_ns())
+            self._say("playing")
+            notify(READY=1, STATUS="playing")
 
-    def play(self, stop: Stop, *, once: bool) -> None:
-        """Play until `stop` is requested or a finite source ends; the calling thread becomes the hot one.
+    def _heed_signals(self) -> None:
+        if (
+            (self._signals.count or self._voice.given_up)
+            and self._told_stop_s is None
+            and self._engine.process is not None
+        ):
+            self._told_stop_s = time.monotonic()
+            notify(STOPPING=1, STATUS="ending")
+            self._engine.process.terminate()
+        asked_again = self._signals.count > 1
+        late = self._told_stop_s is not None and time.monotonic() > self._told_stop_s + STOP_S
+        if (asked_again or late) and self._engine.process is not None and not self._told_kill:
+            self._told_kill = True
+            self._say("the engine does not end; it is killed" if late else "ended at once")
+            self._engine.process.kill()
 
-        A camera that is lost is waited for, unless `once`: then LostError is raised. Notes are ended either way.
-        """
-        try:
-            self._play(stop, once=once)
-        finally:
-            stop.heard()
-            realtime.end(self._cores)  # before the closing, which may take its time
-
-    def _play(self, stop: Stop, *, once: bool) -> None:
-        self.grants = realtime.enter(self._loaded.config.realtime, self._core, self._load)
-        for grant in self.grants:
-            self._say(f"real time {grant}")
-        self._recorder.amend({"requests": [asdict(grant) for grant in self.grants]})
-        while not stop.requested:
-            try:
-                engine.play(
-                    self.camera,
-                    self._estimator,
-                    self._detector,
-                    self._voice,
-                    self._recorder,
-                    stop,
-                    self._on_hit,
-                )
-            except EndOfStreamError as exc:
-                self._recorder.event("end", str(exc))
-                return
-            except PortLostError as exc:
-                self._note_loss(exc)
-                if once or self._voice.silent:
-                    raise
-            except LostError as exc:
-                self._note_loss(exc)
-                with suppress(LostError):  # the loss of the camera is what is told
-                    self._voice.silence()
-                if once and not stop.requested:  # Ctrl-C reaches a simulated camera's process too
-                    raise
-                self._find_camera(stop)
-
-    def _note_loss(self, loss: LostError) -> None:
-        self._recorder.event("lost", str(loss))
-        self._say(str(loss))
-
-    def _find_camera(self, stop: Stop) -> None:
-        while not stop.requested:
-            self.camera.close()
-            try:
-                self.camera.open()
-            except (MissingError, LostError):
-                time.sleep(RETRY_S)
-                continue
-            self._recorder.event("found", "camera opened again")
-            self._say("camera: found again")
+    def _pulse(self) -> None:
+        """Feed the service's watchdog, but only while the engine's loop, or its search for a camera, goes on."""
+        now_s = time.monotonic()
+        if now_s < self._fed_s + (self._feed_s or WAITING_S):
             return
+        beat = (self._frames.head, self._engine.board.changes)
+        if beat != self._beat:
+            self._beat, self._fed_s = beat, now_s
+            if self._feed_s is not None:
+                notify(WATCHDOG=1)
+            if self._engine.state == "waiting":
+                problem = str(self._engine.board.value().get("problem", ""))
+                notify(STATUS=f"waiting: {problem}", EXTEND_TIMEOUT_USEC=round(5 * WAITING_S * 1e6))
 
-    def _open_estimator(self, opened: ExitStack) -> tuple[PoseEstimator, RuntimeFacts | None]:
-        if isinstance(self.camera, TakeCamera):
-            for problem in self.camera.problems:
-                self._say(problem)
-            self._say("poses: as recorded in the take, no network")
-            return self.camera.estimator(), None
-        estimator = build_estimator(self._loaded.config)
-        opened.callback(estimator.close)
-        facts = estimator.open()
-        self._say(
-            f"poses: {self._loaded.config.pose.model} on {facts.name} {facts.version}, "
-            f"{facts.device} {facts.precision}, threads: {facts.threads}; first inference {facts.first_ms:.0f} ms; "
-            f"hands {'tracked' if estimator.tracks_hands else 'as the network says'}"
-        )
-        return estimator, facts
+    def _mend(self, child: _Child) -> None:
+        """Start a process again that has died; not one that has said why it cannot go on."""
+        if child.process is None or not child.ended or child.given_up or self._told_stop_s is not None:
+            return
+        now_s = time.monotonic()
+        if child.due_s is None:
+            if child.state == "ended":  # told to by somebody who tells us, too; or the engine has gone
+                child.due_s = now_s + LEAVING_S
+                return
+            how = str(child.board.value().get("error") or _ending(child.process.returncode))
+            self._events.write(f"{child.role} died", how)
+            self._say(f"the {child.role} has {how}; it is started again")
+            lived_s = now_s - child.started_s
+            child.pause_s = (
+                RESTART_S if lived_s > 2 * child.pause_s else min(2 * child.pause_s, SLOWEST_RESTART_S)
+            )
+            child.due_s = now_s + child.pause_s
+            if child.process.stdin is not None:
+                child.process.stdin.close()
+        if now_s >= child.due_s:
+            child.restarts += 1
+            self._start(child)
 
-    def _open_recorder(
-        self, opened: ExitStack, estimator: PoseEstimator, runtime: RuntimeFacts | None
-    ) -> Recorder:
-        recorder = Recorder(
-            self._recording.ledger,
-            self._recording.take,
-            self._header(runtime),
-            skeleton=estimator.skeleton,
-            take_header=self._take_header(),
-        )
-        opened.callback(self._close_recorder, recorder)
-        recorder.open()
-        return recorder
+    def _finish(self) -> None:
+        """Wait for the voice, then for the desk."""
+        self._wait(self._voice, VOICE_S)
+        self._tell()
+        self._board.tell(state="ended")
+        if self._desk.process is not None:
+            if self._desk.ended and self._desk.state != "ended":  # what is in the rings is not on disk yet
+                self._start(self._desk)
+            if self._desk.process.stdin is not None:
+                self._desk.process.stdin.close()
+            self._wait(self._desk, DESK_S)
+            self._tell()
+            if self._desk.process.returncode != 0:
+                self._say("the desk did not finish; the end of the recording may be missing")
 
-    def _close_recorder(self, recorder: Recorder) -> None:
-        recorder.close()
-        if recorder.problem:
-            self._say(recorder.problem)
-
-    def _take_header(self) -> dict[str, Any]:
-        facts, config = self.facts, self._loaded.config
-        header: dict[str, Any] = {"source": facts.source, "fps": facts.fps}
-        if isinstance(self.camera, TakeCamera):
-            return {**header, "width": facts.width, "height": facts.height}
-        # keypoints are in the upright picture
-        width, height = Orientation(config.camera.rotate).upright_size(facts.width, facts.height)
-        return {**header, "width": width, "height": height, "model": config.pose.model}
-
-    def _header(self, runtime: RuntimeFacts | None) -> dict[str, Any]:
-        return new_header(
-            self._loaded.effective,
-            camera=asdict(self.facts),
-            model="recorded" if runtime is None else self._loaded.config.pose.model,
-            runtime={} if runtime is None else {key: str(value) for key, value in asdict(runtime).items()},
-            packages=(
-                "openvino",
-                "onnxruntime",
-                "tensorflow",
-                "opencv-python-headless",
-                "mido",
-                "python-rtmidi",
-            ),
-        )
+    def _wait(self, child: _Child, seconds: float) -> None:
+        if child.process is None:
+            return
+        try:
+            child.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._say(f"the {child.role} does not end; it is killed")
+            child.process.kill()
+            child.process.wait()
 
 
-def rehearse(estimator: PoseEstimator, facts: CameraFacts) -> float:
-    """Run the estimator on an empty picture and return the share of a frame period that it takes (median)."""
-    image = np.zeros((facts.height, facts.width, 3), dtype=np.uint8)
-    times = []
-    for seq in range(-REHEARSAL_FRAMES, 0):
-        frame = Frame(seq, 0, 0, 0, image)
-        began_ns = time.thread_time_ns()  # what others take from us now, FIFO would not let them take
-        estimator.prepare(frame)
-        estimator.infer()
-        estimator.poses()
-        times.append(time.thread_time_ns() - began_ns)
-    return float(np.median(times)) * 1e-9 * facts.fps
-
-
-def say(line: str) -> None:
-    """Print one line for people (stderr)."""
-    print(line, file=sys.stderr, flush=True)
+def _ending(status: int) -> str:
+    """Say how a process ended."""
+    if status < 0:
+        return f"been killed by {signal.Signals(-status).name}"
+    return f"ended with status {status}"

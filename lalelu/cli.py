@@ -18,7 +18,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "model": ("lalelu.commands.model", "list, fetch and import pose networks"),
     "bench": ("lalelu.commands.bench", "measure inference on this machine"),
     "latency": ("lalelu.commands.latency", "say where the time of every frame and note went"),
+    "status": ("lalelu.commands.status", "say what the instruments that run here are doing"),
     "devices": ("lalelu.commands.devices", "list cameras and MIDI ports"),
+    "doctor": ("lalelu.commands.doctor", "look at this machine as a real-time instrument"),
     "check": ("lalelu.commands.check", "validate configuration files and kits"),
     "schema": ("lalelu.commands.schema", "print the JSON schema of the configuration or of a kit"),
 }

@@ -1,15 +1,18 @@
 """The loop: newest frame, pose, events, notes, one row. The only place that marks diagnostic time."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from lalelu.camera.port import Camera
 from lalelu.clock import now_ns
-from lalelu.desk.recorder import Recorder
+from lalelu.errors import LostError
 from lalelu.gesture.detector import Detector
 from lalelu.pose.port import PoseEstimator
 from lalelu.types import Hit
-from lalelu.voice.voice import Voice
+from lalelu.wire import EngineRings
+
+
+class NetworkLostError(LostError):
+    """The network's device fails; looking for the camera would not help."""
 
 
 class Stop(Protocol):
@@ -19,17 +22,11 @@ class Stop(Protocol):
 
 
 def play(
-    camera: Camera,
-    estimator: PoseEstimator,
-    detector: Detector,
-    voice: Voice,
-    recorder: Recorder,
-    stop: Stop,
-    on_hit: Callable[[Hit], None],
+    camera: Camera, estimator: PoseEstimator, detector: Detector, rings: EngineRings, stop: Stop
 ) -> None:
-    """Play until `stop.requested`; every frame leaves a row, every note another.
+    """Play until `stop.requested`; every frame leaves a row.
 
-    Raises LostError (the camera has gone), PortLostError (a MIDI output has) and EndOfStreamError (a finite
+    Raises LostError (the camera has gone), NetworkLostError (the network's device) and EndOfStreamError (a finite
     source has ended); notes that sound then are the caller's to end.
     """
     while not stop.requested:
@@ -37,16 +34,22 @@ def play(
         decoded_ns = now_ns()
         estimator.prepare(frame)
         prepared_ns = now_ns()
-        estimator.infer()
+        try:
+            estimator.infer()
+        except LostError as exc:
+            raise NetworkLostError(str(exc)) from exc
         inferred_ns = now_ns()
         poses = estimator.poses()
         posed_ns = now_ns()
         hits = [event for pose in poses for event in detector.step(pose) if isinstance(event, Hit)]
         detected_ns = now_ns()
-        notes = [note for hit in hits for note in voice.play(hit)]
+        if hits:
+            rings.play(hits)
         sent_ns = now_ns()
 
-        recorder.frame(
+        for pose in poses:
+            rings.pose(pose)
+        rings.frame(
             frame.seq,
             frame.captured_ns,
             frame.arrived_ns,
@@ -60,10 +63,3 @@ def play(
             len(hits),
             len(poses),
         )
-        for pose in poses:
-            recorder.pose(pose)
-        for note in notes:
-            recorder.note(note)
-        for hit in hits:
-            on_hit(hit)
-        voice.tick()  # last: it raises what was lost, and the rows are kept by then

@@ -19,6 +19,9 @@ PURE = (
     "pose/movenet.py",
     "pose/crop.py",
     "pose/lock.py",
+    "pose/orientation.py",
+    "camera/v4l2/options.py",
+    "camera/v4l2/stamps.py",
     "voice/message.py",
     "voice/scheduler.py",
     "config/positions.py",
@@ -73,6 +76,7 @@ VENDORS = {
         "models/onnx_export.py": "writes model files",
         "models/onnx_check.py": "reads a user's model file",
     },
+    "videodev2": {"camera/v4l2/": "the kernel's structures"},
     "yaml": {"config/positions.py": "reads configuration"},
     "cv2": {
         "camera/": "decodes, filters and renders pictures",

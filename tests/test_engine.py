@@ -1,27 +1,39 @@
-"""The loop, on fakes that ship: what it plays, and what every frame leaves behind."""
+"""The loop, on fakes that ship: what it hands to the voice, and what every frame leaves in the rings."""
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from system.stage import KIT, START_NS, TRANSFER_NS, StageCamera, network, poses
+from system.stage import (
+    SHOULDERS,
+    START_NS,
+    TRANSFER_NS,
+    StageCamera,
+    network,
+    orders_of,
+    poses,
+    poses_of,
+    rows_of,
+    session_of,
+    stage_plan,
+)
 
 from lalelu import engine
 from lalelu.camera.take import RecordedPoses
-from lalelu.config.loader import load_kit
-from lalelu.desk.recorder import Recorder
-from lalelu.errors import EndOfStreamError, LostError, PortLostError
+from lalelu.channel import RingReader
+from lalelu.engine import NetworkLostError
+from lalelu.errors import EndOfStreamError, LostError
 from lalelu.gesture.detector import Detector
-from lalelu.ledger.files import new_header
-from lalelu.ledger.reader import read_ledger
+from lalelu.session import PLAY
 from lalelu.skeleton import COCO17
-from lalelu.take import Take, TakeFrame, TakeHeader, read_take
+from lalelu.take import Take, TakeFrame, TakeHeader
 from lalelu.types import Hit
-from lalelu.voice.outputs.memory import MemoryOutput
-from lalelu.voice.voice import Voice
+from lalelu.wire import EngineRings
 
 FRAMES = 150
 FILM = poses(FRAMES / 100, START_NS)
+STAGES = ("arrived_ns", "decoded_ns", "prepared_ns", "inferred_ns", "posed_ns", "detected_ns", "sent_ns")
 
 
 @dataclass
@@ -29,178 +41,224 @@ class Stop:
     requested: bool = False
 
 
+class WatchedRings(EngineRings):
+    """Rings that note how many hits and poses were in them when each frame's row was written."""
+
+    def __init__(self, session, *arguments, **options):
+        super().__init__(session, *arguments, **options)
+        self._others = [RingReader(session / ring) for ring in ("hits", "poses")]
+        self.before_rows = []
+
+    def frame(self, seq, *numbers):
+        self.before_rows.append((seq, *(ring.head for ring in self._others)))
+        super().frame(seq, *numbers)
+
+
 @dataclass
 class Show:
-    """One performance of FILM: its parts before it, its traces after it."""
+    """One performance of FILM: its parts before it; what it left is in the session."""
 
+    session: object
+    bell: int
+    plan: object
     camera: StageCamera
     estimator: object
-    detector: Detector
-    outputs: list[MemoryOutput]
-    voice: Voice
-    recorder: Recorder
-    folder: object
-    stop: Stop = field(default_factory=Stop)
-    hits: list[Hit] = field(default_factory=list)
+    rings: WatchedRings
+    stop: object = field(default_factory=Stop)
 
-    def play(self, *, until, on_hit=None):
+    def play(self, *, until=EndOfStreamError):
         """Play until the error `until` is raised, None = until the loop returns."""
-        parts = (self.camera, self.estimator, self.detector, self.voice, self.recorder, self.stop)
-        self.recorder.open()
-        try:
-            if until is None:
-                engine.play(*parts, on_hit or self.hits.append)
-            else:
-                with pytest.raises(until) as caught:
-                    engine.play(*parts, on_hit or self.hits.append)
-                assert caught.type is until
-        finally:
-            self.recorder.close()
-        assert (self.recorder.problem, self.recorder.overruns) == ("", 0)
-        self.ledger = read_ledger(self.folder / "ledger")
-        self.take = read_take(self.folder / "show.take")
-        assert self.ledger.problems == ()
+        parts = (self.camera, self.estimator, self.detector(), self.rings, self.stop)
+        if until is None:
+            engine.play(*parts)
+        else:
+            with pytest.raises(until) as caught:
+                engine.play(*parts)
+            assert caught.type is until
+
+    def detector(self):
+        return Detector(self.plan.kit, skeleton=COCO17)
+
+    def offline(self):
+        """The hits of a detector that sees FILM without the loop."""
+        detector = self.detector()
+        return [event for pose in FILM for event in detector.step(pose) if isinstance(event, Hit)]
+
+    @property
+    def frames(self):
+        return rows_of(self.session)
+
+    @property
+    def orders(self):
+        return orders_of(self.session)
 
 
-def recorded():
-    """The estimator that plays FILM."""
-    frames = tuple(TakeFrame(pose.seq, pose.captured_ns, (pose,)) for pose in FILM)
+def recorded(film=FILM):
+    """The estimator that plays `film`."""
+    frames = tuple(TakeFrame(pose.seq, pose.captured_ns, (pose,)) for pose in film)
     return RecordedPoses(Take(TakeHeader("a film", 100.0, 64, 48), frames))
+
+
+def both_hands(pose):
+    """The pose, its right hand doing what its left one does."""
+    left, right = (COCO17.index(f"{side}_wrist") for side in ("left", "right"))
+    xy = pose.xy.copy()
+    xy[right] = (2 * SHOULDERS[0] - xy[left][0], xy[left][1])
+    return replace(pose, xy=xy)
 
 
 @pytest.fixture
 def show(tmp_path):
-    (tmp_path / "stage.yaml").write_text(KIT.format(note_ms=80))
-    kit = load_kit("stage.yaml", tmp_path)
-    camera = StageCamera()
-    outputs = [MemoryOutput(), MemoryOutput()]
-    voice = Voice(outputs, kit, now_ns=lambda: camera.now_ns)
-    recorder = Recorder(
-        tmp_path / "ledger",
-        tmp_path / "show.take",
-        new_header({}, camera={}, model="recorded", runtime={}),
-        skeleton=COCO17,
-        take_header={"source": "a stage", "fps": 100.0, "width": 64, "height": 48},
-    )
-    camera.open()
-    voice.open()
-    return Show(camera, recorded(), Detector(kit, skeleton=COCO17), outputs, voice, recorder, tmp_path)
+    plan = stage_plan(tmp_path)
+    with session_of(plan, tmp_path) as (session, bell):
+        rings = WatchedRings(session, bell, pads=plan.kit.pads, skeleton=COCO17, keeps_poses=True)
+        camera = StageCamera()
+        camera.open()
+        yield Show(session, bell, plan, camera, recorded(), rings)
 
 
-def offline(show):
-    """The hits of a detector that sees FILM without the loop."""
-    detector = Detector(load_kit("stage.yaml", show.folder), skeleton=COCO17)
-    return [event for pose in FILM for event in detector.step(pose) if isinstance(event, Hit)]
-
-
-def test_the_loop_plays_what_the_detector_finds_offline(show):
-    show.play(until=EndOfStreamError)
-    assert show.hits == offline(show)
-    assert len(show.hits) == 8
+def test_the_voice_gets_what_the_detector_finds_offline(show):
+    show.play()
+    expected = [
+        (
+            *(hit.seq, hit.captured_ns, hit.struck_ns, hit.strength, PLAY, hit.player),
+            *(1 + COCO17.index(hit.limb), 1 + ["left", "right"].index(hit.pad)),
+        )
+        for hit in show.offline()
+    ]
+    assert show.orders == expected
+    assert len(expected) == 8
+    assert {pad for *_, pad in expected} == {1, 2}
 
 
 def test_every_frame_leaves_one_row_with_its_identity(show):
-    show.play(until=EndOfStreamError)
-    rows = show.ledger.frames
+    show.play()
+    rows = show.frames
     assert rows["seq"].tolist() == list(range(FRAMES))
     assert rows["captured_ns"].tolist() == [pose.captured_ns for pose in FILM]
     assert rows["arrived_ns"].tolist() == [pose.captured_ns + TRANSFER_NS for pose in FILM]
     assert rows["skipped"].tolist() == [seq % 2 for seq in range(FRAMES)]
     assert rows["players"].tolist() == [1] * FRAMES
-    struck = [hit.seq for hit in show.hits]
+    struck = [hit.seq for hit in show.offline()]
     assert rows["hits"].tolist() == [struck.count(seq) for seq in range(FRAMES)]
 
 
 def test_the_stages_of_a_frame_follow_one_another(show):
-    show.play(until=EndOfStreamError)
-    stages = ("arrived_ns", "decoded_ns", "prepared_ns", "inferred_ns", "posed_ns", "detected_ns", "sent_ns")
-    stamps = np.stack([show.ledger.frames[name] for name in stages])
+    show.play()
+    stamps = np.stack([show.frames[name] for name in STAGES])
     assert (np.diff(stamps, axis=0) >= 0).all()
+    assert (stamps > 0).all()
 
 
-def test_every_note_leaves_one_row_with_its_hits_identity(show):
-    show.play(until=EndOfStreamError)
-    chord = {"left": [(10, 38)], "right": [(3, 45), (3, 48)]}
-    expected = [(hit.seq, hit.struck_ns, *note) for hit in show.hits for note in chord[hit.pad]]
-    rows = show.ledger.notes
-    got = [(int(r["seq"]), int(r["struck_ns"]), int(r["channel"]), int(r["note"])) for r in rows]
-    assert got == expected
-    assert rows["captured_ns"].tolist() == [START_NS + 10_000_000 * seq for seq, *_ in expected]
-    assert rows["sent_ns"].tolist() == [int(row["captured_ns"]) + TRANSFER_NS for row in rows]
+def test_the_bell_rings_once_for_every_frame_with_hits(show):
+    show.estimator = recorded([both_hands(pose) for pose in FILM])
+    show.play()
+    hits = show.frames["hits"]
+    assert (int(hits.max()), len(show.orders)) == (2, int(hits.sum()))
+    assert os.eventfd_read(show.bell) == np.count_nonzero(hits) >= 4
 
 
-def test_all_outputs_get_the_same_and_each_note_ends_in_time(show):
-    show.play(until=EndOfStreamError)
-    first, second = (output.sent for output in show.outputs)
-    assert first == second
-    started = {}
-    for at_ns, (status, note, velocity) in first:
-        if status & 0xF0 == 0x90 and velocity:
-            started[status & 0x0F, note] = at_ns
-        else:
-            assert at_ns - started.pop((status & 0x0F, note)) == 80_000_000
-    last_ns = START_NS + (FRAMES - 1) * 10_000_000
-    assert all(at_ns > last_ns - 80_000_000 for at_ns in started.values())
+def test_the_bell_is_silent_where_nothing_is_struck(show):
+    show.estimator = RecordedPoses(Take(TakeHeader("nobody", 100.0, 64, 48), ()))
+    show.play()
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(show.bell)
 
 
-def test_the_take_holds_the_poses_that_were_played(show):
-    show.play(until=EndOfStreamError)
-    for frame, pose in zip(show.take.frames, FILM, strict=True):
-        (kept,) = frame.poses
-        assert (frame.seq, frame.captured_ns, kept.player, kept.via) == (pose.seq, pose.captured_ns, 0, "net")
-        np.testing.assert_allclose(kept.xy, pose.xy, atol=1e-5)
-        np.testing.assert_allclose(kept.score, pose.score, atol=1e-5)
+def test_the_poses_that_were_played_are_kept_exactly(show):
+    show.play()
+    for kept, pose in zip(poses_of(show.session), FILM, strict=True):
+        assert (kept.seq, kept.captured_ns, kept.player, kept.via) == (pose.seq, pose.captured_ns, 0, "net")
+        np.testing.assert_array_equal(kept.xy, pose.xy)
+        np.testing.assert_array_equal(kept.score, pose.score)
+
+
+def test_a_frames_hits_and_poses_are_there_before_its_row(show):
+    show.play()
+    struck = [hit.seq for hit in show.offline()]
+    expected = [(seq, sum(hit <= seq for hit in struck), seq + 1) for seq in range(FRAMES)]
+    assert show.rings.before_rows == expected
+
+
+def test_no_poses_are_kept_where_no_take_is_recorded(tmp_path):
+    plan = stage_plan(tmp_path, take=False)
+    with session_of(plan, tmp_path) as (session, bell):
+        rings = EngineRings(session, bell, pads=plan.kit.pads, skeleton=COCO17, keeps_poses=False)
+        camera = StageCamera()
+        camera.open()
+        with pytest.raises(EndOfStreamError):
+            engine.play(camera, recorded(), Detector(plan.kit, skeleton=COCO17), rings, Stop())
+        assert len(rows_of(session)) == FRAMES
+        assert not (session / "poses").exists()
 
 
 def test_a_network_on_a_runtime_plays_as_its_poses_do(show):
     show.estimator, _ = network(FILM)
     show.estimator.open()
-    show.play(until=EndOfStreamError)
-    assert [(hit.seq, hit.limb, hit.pad) for hit in show.hits] == [
-        (hit.seq, hit.limb, hit.pad) for hit in offline(show)
-    ]
-    for hit, expected in zip(show.hits, offline(show), strict=True):
-        assert hit.struck_ns == pytest.approx(expected.struck_ns, abs=100_000)
+    show.play()
+    for order, hit in zip(show.orders, show.offline(), strict=True):
+        assert (order[0], order[6]) == (hit.seq, 1 + COCO17.index(hit.limb))
+        assert order[2] == pytest.approx(hit.struck_ns, abs=100_000)
 
 
 def test_frames_without_a_player_leave_rows_too(show):
     show.estimator = RecordedPoses(Take(TakeHeader("nobody", 100.0, 64, 48), ()))
-    show.play(until=EndOfStreamError)
-    assert show.ledger.frames["players"].tolist() == [0] * FRAMES
-    assert [frame.poses for frame in show.take.frames] == [()] * FRAMES
-    assert show.hits == []
+    show.play()
+    assert show.frames["players"].tolist() == [0] * FRAMES
+    assert (poses_of(show.session), show.orders) == ([], [])
 
 
 def test_a_stop_ends_the_loop_after_the_frame_in_hand(show):
-    def stop_at_the_first(hit):
-        show.hits.append(hit)
-        show.stop.requested = True
+    hits = RingReader(show.session / "hits")
 
-    show.play(until=None, on_hit=stop_at_the_first)
-    (hit,) = show.hits
-    assert int(show.ledger.frames["seq"][-1]) == hit.seq
-    assert show.ledger.notes["seq"].tolist() == [hit.seq]
+    class StopAtTheFirstHit:
+        @property
+        def requested(self):
+            return hits.head > 0
+
+    show.stop = StopAtTheFirstHit()
+    show.play(until=None)
+    first = show.offline()[0]
+    assert {order[0] for order in show.orders} == {first.seq}
+    assert int(show.frames["seq"][-1]) == first.seq
+    assert poses_of(show.session)[-1].seq == first.seq
 
 
 def test_a_lost_camera_leaves_the_rows_before_it(show):
     show.camera = StageCamera(StageCamera.Options(unplug_after=60))
     show.camera.open()
     show.play(until=LostError)
-    assert show.ledger.frames["seq"].tolist() == list(range(60))
+    assert show.frames["seq"].tolist() == list(range(60))
 
 
-def test_a_network_that_fails_is_lost_and_leaves_the_rows_before_it(show):
+def test_a_lost_network_is_told_from_a_lost_camera_and_leaves_the_rows_before_it(show):
     show.estimator, runtime = network(FILM)
     show.estimator.open()
     runtime.fail_after(40)
-    show.play(until=LostError)
-    assert show.ledger.frames["seq"].tolist() == list(range(40))
+    show.play(until=NetworkLostError)
+    assert show.frames["seq"].tolist() == list(range(40))
 
 
-def test_a_lost_port_is_told_from_a_lost_camera_when_its_frame_is_kept(show):
-    show.outputs[0].fail_after(0)
-    show.play(until=PortLostError)
-    first = offline(show)[0]
-    assert int(show.ledger.frames["seq"][-1]) == first.seq
-    assert show.ledger.notes["seq"].tolist() == [first.seq]
-    assert [message[1] for _, message in show.outputs[1].sent] == [38]
+@pytest.mark.parametrize(
+    ("number", "value"), [("seq", 1 << 63), ("captured_ns", -(1 << 63) - 1), ("skipped", 1 << 31)]
+)
+def test_a_frame_whose_numbers_fit_no_row_is_counted_and_the_next_are_written(show, number, value):
+    class OddCamera(StageCamera):
+        def read(self):
+            frame = super().read()
+            return replace(frame, **{number: value}) if frame.seq == 5 else frame
+
+    show.camera = OddCamera()
+    show.camera.open()
+    show.estimator = RecordedPoses(Take(TakeHeader("nobody", 100.0, 64, 48), ()))
+    show.play()
+    assert show.frames["seq"].tolist() == [seq for seq in range(FRAMES) if seq != 5]
+    assert show.rings.unwritten == 1
+
+
+def test_a_player_whose_number_fits_no_row_is_counted_and_the_frames_are_written(show):
+    show.estimator = recorded([replace(pose, player=256) for pose in FILM])
+    show.play()
+    assert show.frames["seq"].tolist() == list(range(FRAMES))
+    assert (poses_of(show.session), show.orders) == ([], [])
+    assert show.rings.unwritten == FRAMES + len(show.offline())

@@ -1,30 +1,35 @@
 """`lalelu demo`: the whole instrument on a simulated drummer, and what came of it, in files and figures."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
+from lalelu import app
 from lalelu.analysis.latency import histogram_text, summarize, table
 from lalelu.analysis.plots import HitMark, Trace
 from lalelu.analysis.report import ReportData, render_report
 from lalelu.analysis.scoring import match, score
-from lalelu.app import Instrument, Recording, Stop, say
+from lalelu.camera import port as camera_port
 from lalelu.camera.simulated.camera import SimulatedCamera
 from lalelu.commands.run import check_target, positive
 from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.console import say
 from lalelu.errors import UsageError
 from lalelu.hits import HitRecord
 from lalelu.ledger.reader import Ledger, read_ledger
-from lalelu.performance import hit_records, sounding_notes
+from lalelu.performance import hit_records_from_notes, sounding_notes
 from lalelu.picture import draw, encode_png
 from lalelu.pose.body import torso_of
+from lalelu.realtime import Grant
+from lalelu.registry import from_uri
+from lalelu.session import Recording
 from lalelu.skeleton import COCO17
 from lalelu.take import Take, read_take
-from lalelu.types import Hit
 from lalelu.voice.drumsounds import render
 from lalelu.voice.outputs.rtmidi import available_api
 from lalelu.voice.wav import write_wav
@@ -67,41 +72,39 @@ def run(args: argparse.Namespace) -> int:
     loaded = with_overrides(
         load_config(None, builtin=True), camera=f"sim:?groove=rock&seconds={args.seconds:g}", midi=outputs
     )
-    recording = Recording(out / "demo.ledger", out / "demo.take.gz")
-    hits: list[Hit] = []
-    stop = Stop()
-    instrument = Instrument(loaded, recording, say=say, on_hit=hits.append)
-    camera = instrument.camera
+    camera = from_uri("camera", camera_port.ADAPTERS, loaded.config.camera.uri)
     assert isinstance(camera, SimulatedCamera), "the address above says sim:"
-    began = False
-    with stop.on_signals(), instrument:
-        say(f"playing for {args.seconds:g} s")
-        began = True
-        instrument.play(stop, once=True)
+    say(f"playing for {args.seconds:g} s")
+    began = app.play(loaded, Recording(out / "demo.ledger", out / "demo.take.gz"), say, once=True)
     ledger = read_ledger(out / "demo.ledger") if began else None  # else an earlier demo's may lie there
     if ledger is None or not len(ledger.frames):
         say("stopped before the first frame; nothing to report")
         return 0
     first = ledger.frames[0]
     first_ns = int(first["captured_ns"]) - round(int(first["seq"]) * camera.period_ns)
+    last_ns = int(ledger.frames[-1]["captured_ns"])
     played = Played(
-        hit_records(hits, loaded.kit, origin_ns=first_ns),
+        hit_records_from_notes(ledger.notes, loaded.kit, skeleton=COCO17, origin_ns=first_ns),
         [
             HitRecord(hit.time_ns * 1e-9, hit.limb, hit.pad, hit.player, hit.velocity)
-            for hit in camera.truth()
+            for hit in camera.truth(last_ns - first_ns)
         ],
         ledger,
         read_take(out / "demo.take.gz"),
         first_ns,
     )
     notes = sounding_notes(played.found, loaded.kit)
-    seconds = (
-        int(ledger.frames[-1]["captured_ns"]) - first_ns + camera.period_ns
-    ) * 1e-9  # a stop ends it sooner
+    seconds = (last_ns - first_ns + camera.period_ns) * 1e-9  # a stop ends it sooner
     write_wav(out / "demo.wav", render(notes, seconds + TAIL_S, SAMPLE_RATE), SAMPLE_RATE)
-    (out / "report.html").write_text(report(played, loaded, camera, instrument), encoding="utf-8")
-    tell(played, out, late_frames=camera.late_frames)
+    (out / "report.html").write_text(report(played, loaded, camera), encoding="utf-8")
+    tell(played, out, late_frames=late_frames(ledger, camera))
     return 0
+
+
+def late_frames(ledger: Ledger, camera: SimulatedCamera) -> int:
+    """Count the frames that the simulated camera itself had not ready when they were due."""
+    lag_ns = ledger.frames["arrived_ns"] - ledger.frames["captured_ns"]
+    return int(np.count_nonzero(lag_ns > camera.lag_ns + 1_000_000))
 
 
 def make_folder(out: Path) -> None:
@@ -137,7 +140,7 @@ def tell(played: Played, out: Path, *, late_frames: int) -> None:
     )
 
 
-def report(played: Played, loaded: Loaded, camera: SimulatedCamera, instrument: Instrument) -> str:
+def report(played: Played, loaded: Loaded, camera: SimulatedCamera) -> str:
     """Return the page about one demo."""
     pairs = match(played.found, played.truth, window_s=WINDOW_MS * 1e-3, by="limb")
     true_of = dict(pairs)
@@ -157,13 +160,20 @@ def report(played: Played, loaded: Loaded, camera: SimulatedCamera, instrument: 
             extra=tuple(mark(hit) for i, hit in enumerate(played.found) if i not in true_of),
             latency=summarize(played.ledger.frames, played.ledger.notes),
             facts=(
-                ("camera", instrument.facts.source),
-                *(("real time", str(grant)) for grant in instrument.grants),
+                ("camera", str(header["camera"].get("source", ""))),
+                *(("real time", granted(request)) for request in header["requests"]),
                 *facts,
             ),
             pads=tuple(loaded.kit.pads),
         )
     )
+
+
+def granted(request: Mapping[str, Any]) -> str:
+    """Return a line about one request to the machine, the process that made it first."""
+    told = dict(request)
+    process = told.pop("process", "")
+    return f"{process}: {Grant(**told)}" if process else str(Grant(**told))
 
 
 def mark(hit: HitRecord, error_ms: float | None = None) -> HitMark:

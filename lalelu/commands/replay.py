@@ -10,25 +10,25 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lalelu.app import say
 from lalelu.camera.film import Film
 from lalelu.commands.run import add_config_option, check_target
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.config.schema import KitConfig
+from lalelu.console import say
 from lalelu.errors import UsageError
 from lalelu.gesture.detector import Detector
 from lalelu.gesture.verdict import Verdict
 from lalelu.hits import write_hits
 from lalelu.models.catalogue import MODELS
-from lalelu.performance import hit_records, note_time_ns
+from lalelu.performance import Delays, hit_records
 from lalelu.pose.build import build_estimator
-from lalelu.pose.orientation import Orientation
+from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.port import PoseEstimator
 from lalelu.skeleton import SKELETONS
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
 from lalelu.types import Frame, Hit
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
-from lalelu.voice.voice import Voice
+from lalelu.voice.voice import Strike, Voice
 
 Source: TypeAlias = tuple[TakeHeader, Iterator[TakeFrame]]  # recorded, or recorded while we watch
 
@@ -82,10 +82,16 @@ def run(args: argparse.Namespace) -> int:
         header, frames = open_source(args.source, loaded, stack)
         take = stack.enter_context(TakeWriter(args.take, header)) if args.take is not None else None
         verdicts: list[Verdict] = []
+        section = loaded.config.camera
         detector = Detector(
             loaded.kit,
             skeleton=SKELETONS[header.skeleton],
             left_handed=loaded.config.left_handed,
+            row_delay_ns=rolling_shutter(
+                header.readout_ms or 0.0,
+                Orientation(section.rotate, section.mirror),
+                header.width / header.height,
+            ),
             explain=verdicts.append if args.explain is not None else None,
         )
         hits: list[Hit] = []
@@ -103,14 +109,14 @@ def run(args: argparse.Namespace) -> int:
         except UsageError as exc:  # damaged from here on: what was found before is kept, then it is told
             problem = exc
         detector.finish()
-    pipeline_ns = round(args.pipeline_ms * 1e6)
-    records = hit_records(hits, loaded.kit, origin_ns=first_ns or 0, pipeline_ns=pipeline_ns)
+    delays = Delays(round(loaded.config.timing.delay_ms * 1e6), round(args.pipeline_ms * 1e6))
+    records = hit_records(hits, loaded.kit, origin_ns=first_ns or 0, delays=delays)
     if args.hits is not None:
         write_hits(args.hits, records)
     if args.explain is not None:
         write_verdicts(args.explain, verdicts, origin_ns=first_ns or 0)
     if args.midi is not None:
-        write_midi(args.midi, hits, loaded.kit, origin_ns=first_ns or 0, pipeline_ns=pipeline_ns)
+        write_midi(args.midi, hits, loaded.kit, origin_ns=first_ns or 0, delays=delays)
     seconds = ((last_ns or 0) - (first_ns or 0)) * 1e-9
     took = time.monotonic() - began
     say(f"{args.source.name}: {count} frames, {seconds:.1f} s, {len(records)} hits; took {took:.1f} s")
@@ -150,22 +156,24 @@ def _verdict_line(verdict: Verdict, origin_ns: int) -> dict[str, Any]:
     }
 
 
-def write_midi(path: Path, hits: list[Hit], kit: KitConfig, *, origin_ns: int, pipeline_ns: int) -> None:
+def write_midi(path: Path, hits: list[Hit], kit: KitConfig, *, origin_ns: int, delays: Delays) -> None:
     """Write the notes as the voice would send them, at the times that `hit_records` gives them."""
     path.unlink(missing_ok=True)  # where nothing sounds, the output would leave an earlier replay's notes
     output = FileOutput(FileOutputOptions(target=str(path), origin_ns=origin_ns))
-    now = origin_ns
-    voice = Voice([output], kit, now_ns=lambda: now)
+    now_ns = origin_ns
+    voice = Voice([output], kit, now_ns=lambda: now_ns)
     voice.open()
-    for note_ns, hit in sorted(((note_time_ns(hit, pipeline_ns), hit) for hit in hits), key=itemgetter(0)):
+    pads = {name: number for number, name in enumerate(kit.pads, 1)}
+    for note_ns, hit in sorted(((delays.note_ns(hit), hit) for hit in hits), key=itemgetter(0)):
         while (due_ns := voice.next_due_ns) is not None and due_ns <= note_ns:
-            now = due_ns
-            voice.tick()
-        now = note_ns
-        voice.play(hit)
+            now_ns = due_ns
+            voice.advance(now_ns)
+        now_ns = note_ns
+        voice.add(Strike(hit.seq, hit.captured_ns, note_ns, hit.strength, hit.player, 0, pads[hit.pad]))
+        voice.advance(now_ns)
     while (due_ns := voice.next_due_ns) is not None:
-        now = due_ns
-        voice.tick()
+        now_ns = due_ns
+        voice.advance(now_ns)
     voice.close()
 
 
@@ -196,6 +204,7 @@ def open_source(path: Path, loaded: Loaded, stack: ExitStack) -> Source:
         height=height,
         skeleton="coco17",
         model=loaded.config.pose.model,
+        readout_ms=loaded.config.camera.readout_ms or None,
     )
     return header, _watch(film, estimator)
 

@@ -5,10 +5,12 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from lalelu.app import Instrument, Recording, Stop, say
+from lalelu import app
 from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.console import say
 from lalelu.errors import UsageError
 from lalelu.ledger.schema import HEADER
+from lalelu.session import Recording
 
 MAX_SECONDS = 1e8  # three years; the timer that ends a run takes no more than a clock can hold
 
@@ -95,11 +97,6 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"{args.log} holds a ledger already, and a recording replaces nothing; name a new one"
         )
-    stop = Stop()
-    recording = Recording(ledger_dir(args.log, loaded), args.take)
-    with stop.on_signals(), Instrument(loaded, recording, say=say) as instrument:
-        say("playing")
-        if args.seconds is not None:
-            stop.after(args.seconds)
-        instrument.play(stop, once=args.once)
+    recording = Recording(ledger_dir(args.log, loaded), args.take, rotates=args.log is None)
+    app.play(loaded, recording, say, seconds=args.seconds, once=args.once)
     return 0

@@ -84,9 +84,12 @@ class Section(BaseModel):
 class CameraSection(Section):
     """Where frames come from and how the picture lies."""
 
-    uri: CameraAddress = "opencv:0"
+    uri: CameraAddress = "v4l2:/dev/video0"
     rotate: Literal[0, 90, 180, 270] = 0  # degrees clockwise that make the player upright
     mirror: bool = False  # the camera delivers a mirror picture
+    # from the first row's readout to the last's (rolling shutter); 0 = all rows at once, or not known
+    readout_ms: Annotated[float, Field(ge=0.0, le=50.0)] = 0.0
+    wait: bool = False  # wait for a camera that is not there yet (the service's setting)
 
 
 class PoseSection(Section):
@@ -124,11 +127,20 @@ class MidiSection(Section):
     outputs: Annotated[tuple[MidiAddress, ...], Field(min_length=1, max_length=16)] = ("virtual:lalelu",)
 
 
+class TimingSection(Section):
+    """When notes sound: always `delay_ms` after the end of the stroke, or at once where that has passed."""
+
+    # below 0 to make up for a slow synth; above the time that recognition takes, every note keeps it exactly
+    delay_ms: Annotated[float, Field(ge=-200.0, le=500.0)] = 0.0
+
+
 class RealtimeSection(Section):
     """What is asked of the machine; every request is reported as granted or refused."""
 
     core: Literal["auto", "none"] | Annotated[int, Field(ge=0, le=1023)] = "auto"
     priority: Annotated[int, Field(ge=0, le=95)] = 70  # SCHED_FIFO; 0 = ordinary scheduling
+    lock_memory: bool = True  # what has been touched is never swapped out or dropped
+    cpu_latency: bool = True  # hold /dev/cpu_dma_latency: no processor falls into a deep sleep while it plays
     required: bool = False  # a refused request is fatal
 
     @model_validator(mode="after")
@@ -144,6 +156,10 @@ class LedgerSection(Section):
     """The latency rows."""
 
     dir: str | None = None  # a new folder per run is made in here; null = no ledger
+    rotate_hours: Annotated[int, Field(ge=1, le=720)] = 24  # a new folder is begun after so long
+    keep_mb: Annotated[int, Field(ge=10, le=10_000_000)] = (
+        4000  # the oldest finished folders go when all take more
+    )
 
 
 class Config(Section):
@@ -157,6 +173,7 @@ class Config(Section):
     )
     left_handed: bool = False  # the kit mirrored: pads change sides, and so do limbs
     midi: MidiSection = MidiSection()
+    timing: TimingSection = TimingSection()
     realtime: RealtimeSection = RealtimeSection()
     ledger: LedgerSection = LedgerSection()
 

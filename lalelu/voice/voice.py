@@ -1,4 +1,4 @@
-"""Play hits on MIDI outputs, end every note in time, and say when each was sent. Sends to devices."""
+"""Sound hits on MIDI outputs when they are due, end every note, and say when each was sent. Sends to devices."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -7,27 +7,50 @@ from typing import Final
 
 from lalelu.config.schema import KitConfig
 from lalelu.errors import LaleluError, LostError, PortLostError
-from lalelu.types import Hit
+from lalelu.voice.message import note_off
 from lalelu.voice.port import MidiOutput
-from lalelu.voice.scheduler import Scheduler
+from lalelu.voice.scheduler import Scheduler, Sounding
+from lalelu.voice.sounding import SoundingTable
 
 LATE_NS: Final = 1_000_000  # 1 ms: the variation a player tolerates (Wessel & Wright 2002)
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One hit as it reaches the voice; `limb` and `pad` are numbers, as in a note's row (NOTE_DTYPE)."""
+
+    seq: int
+    captured_ns: int
+    struck_ns: int
+    strength: float  # 0..1
+    player: int
+    limb: int
+    pad: int
 
 
 @dataclass(frozen=True, slots=True)
 class NoteSent:
     """One note-on that went out; stamps are CLOCK_MONOTONIC nanoseconds."""
 
-    seq: int  # the frame at which the detector knew
-    captured_ns: int  # of that frame
-    struck_ns: int
+    strike: Strike
     due_ns: int  # when it should sound
+    woken_ns: int  # when the voice woke for it
     sent_ns: int  # when the last output had taken it
-    player: int
     channel: int  # 1..16
     note: int  # 0..127
     velocity: int  # 1..127
-    late: bool  # sent more than 1 ms after it was due
+
+    @property
+    def late(self) -> bool:
+        """Whether it was sent more than 1 ms after it was due."""
+        return self.sent_ns > self.due_ns + LATE_NS
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    strike: Strike
+    channel: int
+    note: int
 
 
 def velocity_of(strength: float) -> int:
@@ -36,29 +59,45 @@ def velocity_of(strength: float) -> int:
 
 
 class Voice:
-    """The kit's sound: every hit to every output, and no note left hanging.
+    """The kit's sound: every hit to every output at `struck_ns + delay_ns`, and no note left hanging.
 
-    A lost output is named once, by LostError from `tick()`, when all others have been served; they play on.
+    A lost output is named once, by PortLostError from `check()`; the others play on. `table` keeps what sounds for
+    a voice that comes after this one.
     """
 
-    def __init__(self, outputs: Sequence[MidiOutput], kit: KitConfig, *, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        outputs: Sequence[MidiOutput],
+        kit: KitConfig,
+        *,
+        now_ns: Callable[[], int],
+        delay_ns: int = 0,
+        table: SoundingTable | None = None,
+    ) -> None:
         self._outputs = tuple(outputs)
         self._now_ns = now_ns
-        self._scheduler = Scheduler(kit.note_ms * 1_000_000)
+        self._delay_ns = delay_ns
+        self._table = table or SoundingTable(None)
+        self._scheduler: Scheduler[_Waiting] = Scheduler(kit.note_ms * 1_000_000)
         # dict.fromkeys: a note that stands twice in a chord is one note
-        self._pads = {
-            name: tuple(dict.fromkeys((pad.channel or kit.channel, note) for note in pad.notes))
-            for name, pad in kit.pads.items()
-        }
+        self._pads = [
+            tuple(dict.fromkeys((pad.channel or kit.channel, note) for note in pad.notes))
+            for pad in kit.pads.values()
+        ]
         self._live: list[MidiOutput] = []  # open and not lost
         self._opened: list[MidiOutput] = []  # to be closed, lost or not
         self._lost: list[LostError] = []  # not yet raised
-        self.unknown_pads = 0  # hits on pads that this kit does not have, not played
+        self._left: Sequence[Sounding] = ()  # what an earlier voice had begun
 
     @property
     def next_due_ns(self) -> int | None:
-        """When the next note-off falls due; None while nothing sounds."""
+        """When the next note or note-off falls due; None while nothing waits or sounds."""
         return self._scheduler.next_due_ns
+
+    @property
+    def sounding(self) -> tuple[Sounding, ...]:
+        """The notes that sound now, as (channel, note)."""
+        return self._scheduler.sounding
 
     @property
     def silent(self) -> bool:
@@ -67,11 +106,11 @@ class Voice:
 
     @property
     def refused(self) -> int:
-        """Notes not played because too many sounded at once."""
+        """Notes not played because too many waited or sounded."""
         return self._scheduler.refused
 
     def open(self) -> list[str]:
-        """Open every output and return one line about each.
+        """Open every output, end what an earlier voice has left sounding, and return one line about each output.
 
         When one cannot be opened, those opened before are closed again and its error is raised.
         """
@@ -83,64 +122,60 @@ class Voice:
             undo.pop_all()
         self._opened = list(self._outputs)
         self._live = list(self._outputs)
+        self._left = self._table.left()
+        self.end_left()
         return lines
 
-    def play(self, hit: Hit) -> tuple[NoteSent, ...]:
-        """Send the note-ons of one hit now and return a row for each, in the chord's order.
+    def end_left(self) -> None:
+        """End what an earlier voice has left sounding, once more.
 
-        A hit on a pad that the kit does not have is not played but counted in `unknown_pads`.
+        A listener that has to connect to our new port first misses what is sent before.
         """
-        pad = self._pads.get(hit.pad)
-        if pad is None:
-            self.unknown_pads += 1
-            return ()
-        velocity = velocity_of(hit.strength)
+        sounding = self._scheduler.sounding
+        self._end([note for note in self._left if note not in sounding])
+
+    def add(self, strike: Strike) -> None:
+        """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kit's, from 1."""
+        for channel, note in self._pads[strike.pad - 1]:
+            self._scheduler.add(strike.struck_ns + self._delay_ns, _Waiting(strike, channel, note))
+
+    def advance(self, woken_ns: int) -> list[NoteSent]:
+        """Sound what has fallen due, end what has to end, and return a row for each note-on."""
         rows = []
-        for channel, note in pad:
-            messages = self._scheduler.strike(channel, note, velocity, self._now_ns())
+        while (waiting := self._scheduler.pop(self._now_ns())) is not None:
+            due_ns, note = waiting
+            velocity = velocity_of(note.strike.strength)
+            messages = self._scheduler.strike(note.channel, note.note, velocity, self._now_ns())
             if not messages:
                 continue
+            self._table.begin(note.channel, note.note)
             self._send(messages)
-            sent_ns = self._now_ns()
-            due_ns = hit.struck_ns
             rows.append(
-                NoteSent(
-                    seq=hit.seq,
-                    captured_ns=hit.captured_ns,
-                    struck_ns=hit.struck_ns,
-                    due_ns=due_ns,
-                    sent_ns=sent_ns,
-                    player=hit.player,
-                    channel=channel,
-                    note=note,
-                    velocity=velocity,
-                    late=sent_ns > due_ns + LATE_NS,
-                )
+                NoteSent(note.strike, due_ns, woken_ns, self._now_ns(), note.channel, note.note, velocity)
             )
-        return tuple(rows)
+        self._end(self._scheduler.ended(self._now_ns()))
+        return rows
 
-    def tick(self) -> None:
-        """Send the note-offs that have fallen due; call once a frame, after the frame's hits.
-
-        Raises LostError, once, when an output was lost since the last call; the others have been served.
-        All those lost are in its sentence.
-        """
-        self._send(self._scheduler.due(self._now_ns()))
-        self._raise_lost()
+    def check(self) -> None:
+        """Raise PortLostError, once, when outputs were lost since the last call; all of them are in its sentence."""
+        lost, self._lost = self._lost, []
+        if lost:
+            raise PortLostError("; ".join(str(exc) for exc in lost)) from lost[0]
 
     def silence(self) -> None:
-        """End every sounding note on every output. Raises LostError as `tick()` does."""
-        self._send(self._scheduler.silence())
-        self._raise_lost()
+        """End every sounding note on every output now, and forget what waits."""
+        self._end(self._scheduler.clear())
+        self._end(self._table.left())  # where a signal has interrupted an ending
 
     def close(self) -> None:
         """End every sounding note, then close every output; safe to call twice and before `open()`.
 
         One output's failure keeps none of the others from it; the first failure is raised at the end.
         """
+        self.silence()
         problem: LaleluError | None = None
         try:
-            self.silence()
+            self.check()
         except LostError as exc:
             problem = exc
         opened, self._opened, self._live = self._opened, [], []
@@ -152,9 +187,11 @@ class Voice:
         if problem is not None:
             raise problem
 
+    def _end(self, notes: Sequence[Sounding]) -> None:
+        self._send([note_off(channel, note) for channel, note in notes])
+        self._table.end(notes)
+
     def _send(self, messages: Sequence[bytes]) -> None:
-        if not messages:
-            return
         at_ns = self._now_ns()
         for output in tuple(self._live):
             try:
@@ -163,8 +200,3 @@ class Voice:
             except LostError as exc:
                 self._live.remove(output)
                 self._lost.append(exc)
-
-    def _raise_lost(self) -> None:
-        lost, self._lost = self._lost, []
-        if lost:
-            raise PortLostError("; ".join(str(exc) for exc in lost)) from lost[0]

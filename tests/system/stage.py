@@ -14,13 +14,17 @@ import numpy as np
 
 from lalelu import cli
 from lalelu.camera.port import CameraFacts
-from lalelu.config.schema import PlayerSection
+from lalelu.channel import RingReader
+from lalelu.config.loader import load_config
+from lalelu.config.schema import Config, PlayerSection
 from lalelu.errors import EndOfStreamError, LostError, MissingError
+from lalelu.ledger.schema import EVENT_DTYPE, FRAME_DTYPE
 from lalelu.pose.crop import whole
 from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.runtimes.scripted import ScriptedRuntime
 from lalelu.registry import AdapterOptions
+from lalelu.session import HIT, POSE_HEAD, Plan, Recording, create_session
 from lalelu.skeleton import COCO17
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter
 from lalelu.types import Frame, Pose
@@ -85,9 +89,13 @@ class StageCamera:
     """`stage:`: a camera that films nothing, as fast as it is read, with stamps of FPS."""
 
     class Options(AdapterOptions):
-        """When it is unplugged, how often it is then not found again, and whether a SIGTERM comes meanwhile."""
+        """When it is unplugged, how often it is then not found again, and whether a SIGTERM comes meanwhile.
+
+        `absent`: how often it is not found at first.
+        """
 
         frames: int = 150
+        absent: int = 0
         unplug_after: int | None = None
         away: int = 0
         terminates: bool = False
@@ -97,7 +105,8 @@ class StageCamera:
         self.opened = 0
         self.now_ns = 0  # when the last frame arrived
         self._there = True
-        self._away = 0
+        self._open = False
+        self._away = self.options.absent
         self._next = 0
         self._image = np.zeros((48, 64, 3), np.uint8)
 
@@ -107,8 +116,9 @@ class StageCamera:
             if self.options.terminates:
                 signal.raise_signal(signal.SIGTERM)
             raise MissingError("the stage's camera is not there; plug it in")
+        assert not self._open, "close() comes before another open()"
         self.opened += 1
-        self._there = True
+        self._there = self._open = True
         return CameraFacts("a stage", 64, 48, FPS, None, "the stage's own")
 
     def read(self):
@@ -124,7 +134,7 @@ class StageCamera:
         return frame
 
     def close(self):
-        pass
+        self._open = False
 
 
 class FragileOutput:
@@ -164,6 +174,52 @@ def network(film, aspect=64 / 48):
         runtime, MoveNetSinglePose(), crop_mode="whole", rotate=0, mirror=False, player=PlayerSection()
     )
     return estimator, runtime
+
+
+def stage_plan(folder, uri="sim:", *, note_ms=80, take=True, seconds=None, once=False, **sections):
+    """A plan for the stage's kit and the camera `uri`; `sections` stand in the configuration instead of the stage's."""
+    loaded = load_config(write_config(folder, note_ms))
+    plain = loaded.config.model_dump(mode="json")
+    sections = {"camera": {}, **sections}
+    sections["camera"] = {**sections["camera"], "uri": uri}
+    config = Config.model_validate({**plain, **sections})
+    recording = Recording(take=folder / "out.take.gz" if take else None)
+    return Plan(config, loaded.kit, recording, core=None, seconds=seconds, once=once)
+
+
+@contextlib.contextmanager
+def session_of(plan, folder):
+    """A session that this process leads, in `folder`, and the eventfd that wakes its voice."""
+    session, lock = create_session(plan, {"XDG_RUNTIME_DIR": str(folder)}, keypoints=len(COCO17))
+    bell = os.eventfd(0, os.EFD_NONBLOCK)
+    try:
+        with lock:
+            yield session, bell
+    finally:
+        os.close(bell)
+        session.remove()
+
+
+def rows_of(session, ring="frames"):
+    """What stands in a session's `frames` or `events.WRITER`, as an array."""
+    dtype = FRAME_DTYPE if ring == "frames" else EVENT_DTYPE
+    return np.frombuffer(b"".join(RingReader(session / ring).read(0).records), dtype)
+
+
+def orders_of(session):
+    """What the engine has told the voice: (seq, captured_ns, struck_ns, strength, kind, player, limb, pad) each."""
+    return [HIT.unpack(record) for record in RingReader(session / "hits").read(0).records]
+
+
+def poses_of(session):
+    """The poses in a session's ring."""
+    kept = []
+    for record in RingReader(session / "poses").read(0).records:
+        seq, captured_ns, player, via, count = POSE_HEAD.unpack_from(record)
+        numbers = np.frombuffer(record, "<f4", 3 * count, POSE_HEAD.size)
+        xy = numbers[: 2 * count].reshape(count, 2)
+        kept.append(Pose(seq, captured_ns, player, xy, numbers[2 * count :], ("net", "flow")[via]))
+    return kept
 
 
 @dataclass(frozen=True)

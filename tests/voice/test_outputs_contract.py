@@ -14,12 +14,11 @@ from lalelu.clock import now_ns
 from lalelu.config.schema import KitConfig
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import from_uri
-from lalelu.types import Hit
 from lalelu.voice.message import control, note_off, note_on
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.outputs.rtmidi import available_api, ports, why_unavailable
 from lalelu.voice.port import ADAPTERS, MidiOutput
-from lalelu.voice.voice import Voice
+from lalelu.voice.voice import Strike, Voice
 
 MIDI = "MIDI output"
 
@@ -147,13 +146,16 @@ def test_messages_arrive_whole_and_in_order_even_when_closed_at_once(ear: Ear) -
     assert ear.heard(len(messages)) == messages
 
 
-def test_closing_a_voice_leaves_no_note_sounding(ear: Ear, kit: KitConfig, hit: Callable[..., Hit]) -> None:
+def test_closing_a_voice_leaves_no_note_sounding(
+    ear: Ear, kit: KitConfig, strike: Callable[..., Strike]
+) -> None:
     output: MidiOutput = from_uri(MIDI, ADAPTERS, ear.uri)
     voice = Voice([output], kit, now_ns=now_ns)
     voice.open()
     ear.attach(output)
-    voice.play(hit("chord"))
-    voice.play(hit("snare"))
+    voice.add(strike("chord"))
+    voice.add(strike("snare"))
+    assert len(voice.advance(now_ns())) == 4
     voice.close()
     notes = [(2, 60), (2, 64), (2, 67), (10, 38)]
     assert ear.heard(8) == [note_on(*note, 64) for note in notes] + [note_off(*note) for note in notes]

@@ -1,0 +1,267 @@
+"""The engine's own process: opens camera and network, warms up, becomes real-time and plays. Opens devices.
+
+`python -m lalelu.instrument SESSION BELL`: the session's folder and the eventfd that wakes the voice. It plays from
+the moment at which the leader's board says `go`, and says on its own board what it has opened and how it ended.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from lalelu import engine
+from lalelu.bulletin import Bulletin
+from lalelu.camera import port as camera_port
+from lalelu.camera.port import Camera, CameraFacts
+from lalelu.camera.take import TakeCamera
+from lalelu.channel import BoardReader
+from lalelu.clock import now_ns
+from lalelu.engine import NetworkLostError
+from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError
+from lalelu.gesture.detector import Detector
+from lalelu.pose.build import build_estimator
+from lalelu.pose.orientation import Orientation, RowDelay, rolling_shutter
+from lalelu.pose.port import PoseEstimator, RuntimeFacts
+from lalelu.realtime import RealTime
+from lalelu.registry import from_uri
+from lalelu.session import Plan, Session
+from lalelu.stop import Stop
+from lalelu.types import Frame
+from lalelu.wire import EngineRings, EventRing
+
+RETRY_S: Final = 0.5  # between two attempts to find a camera
+LOOK_S: Final = 0.005  # between two looks for the leader's go
+REHEARSAL_FRAMES: Final = (
+    30  # loops on an empty picture before the first real one: caches, branch tables, clocks
+)
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+
+
+class Instrument:
+    """Camera, network and detector as the plan wires them, playing into the session's rings.
+
+    A context manager: opens in order, and on any way out ends every sounding note first, then closes the rest.
+    """
+
+    def __init__(self, session: Session, plan: Plan, board: Bulletin, *, bell: int) -> None:
+        self._session = session
+        self._plan = plan
+        self._board = board
+        self._bell = bell
+        self._events = EventRing(session, "engine")
+        section = plan.config.camera
+        self.camera: Camera = from_uri(
+            "camera", camera_port.ADAPTERS, section.uri, readout_ms=section.readout_ms
+        )
+        self._orientation = Orientation(section.rotate, section.mirror)
+        self._realtime = RealTime(plan.config.realtime, plan.core)
+        self._finished = False  # a finite source has ended
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            opened.callback(self.camera.close)
+            self._facts = self._open_camera()
+            facts = self._facts
+            self._board.say(f"camera: {facts.source}, {facts.width}x{facts.height} at {facts.fps:.4g} fps")
+            self._estimator, runtime = self._open_estimator(opened)
+            self._detector = Detector(
+                self._plan.kit,
+                skeleton=self._estimator.skeleton,
+                left_handed=self._plan.config.left_handed,
+                row_delay_ns=self._row_delay(),
+            )
+            self._load = rehearse(self._estimator, facts)
+            self._rings = EngineRings(
+                self._session,
+                self._bell,
+                pads=self._plan.kit.pads,
+                skeleton=self._estimator.skeleton,
+                keeps_poses=self._plan.recording.take is not None,
+            )
+            opened.callback(self._end_notes)
+            self._board.tell(
+                state="warm",
+                camera=asdict(facts),
+                model="recorded" if runtime is None else self._plan.config.pose.model,
+                runtime={}
+                if runtime is None
+                else {key: str(value) for key, value in asdict(runtime).items()},
+                take=self._take_header(),
+                load=round(self._load, 3),
+            )
+            self._closing = opened.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._closing.close()
+
+    def play(self, stop: Stop) -> None:
+        """Play until `stop` is requested or a finite source ends; the calling thread becomes the hot one.
+
+        A camera that is lost is waited for, unless the plan says `once`: then LostError is raised. A network that
+        is lost always ends the playing with LostError.
+        """
+        try:
+            if stop.requested:  # before the first frame
+                return
+            grants = self._realtime.enter(self._load)
+            for grant in grants:
+                self._board.say(f"real time, engine: {grant}")
+            self._board.tell(state="playing", requests=[asdict(grant) for grant in grants])
+            self._play(stop)
+        finally:
+            stop.heard()
+            self._realtime.end()  # before the closing, which may take its time
+            if self._rings.unwritten:
+                self._events.write(
+                    "unwritten", f"{self._rings.unwritten} rows held a number too large for a row"
+                )
+
+    def _play(self, stop: Stop) -> None:
+        while not stop.requested:
+            try:
+                engine.play(self.camera, self._estimator, self._detector, self._rings, stop)
+            except EndOfStreamError as exc:
+                self._events.write("end", str(exc))
+                self._finished = True
+                return
+            except LostError as exc:
+                self._rings.silence()
+                self._events.write("lost", str(exc))
+                self._board.say(str(exc))
+                if isinstance(exc, NetworkLostError) or (self._plan.once and not stop.requested):
+                    raise
+                self._find_camera(stop)
+
+    def _end_notes(self) -> None:
+        if self._finished:  # its last notes may sound to their ends
+            self._rings.finish()
+        else:
+            self._rings.silence()
+
+    def _open_camera(self) -> CameraFacts:
+        waits = False
+        while True:
+            try:
+                return self.camera.open()
+            except (MissingError, LostError) as exc:
+                if self._plan.once or not self._plan.config.camera.wait:
+                    raise
+                if not waits:
+                    self._board.say(f"waiting for a camera: {exc}")
+                waits = True
+                self._wait(exc)
+
+    def _find_camera(self, stop: Stop) -> None:
+        while not stop.requested:
+            self.camera.close()
+            try:
+                self.camera.open()
+            except (MissingError, LostError) as exc:
+                self._wait(exc)
+                continue
+            self._events.write("found", "camera opened again")
+            self._board.say("camera: found again")
+            self._board.tell(state="playing")
+            return
+
+    def _wait(self, problem: LaleluError) -> None:
+        self._board.tell(state="waiting", problem=str(problem), looked_ns=now_ns())
+        time.sleep(RETRY_S)
+
+    def _open_estimator(self, opened: ExitStack) -> tuple[PoseEstimator, RuntimeFacts | None]:
+        if isinstance(self.camera, TakeCamera):
+            for problem in self.camera.problems:
+                self._board.say(problem)
+            self._board.say("poses: as recorded in the take, no network")
+            return self.camera.estimator(), None
+        config = self._plan.config
+        estimator = build_estimator(config)
+        opened.callback(estimator.close)
+        facts = estimator.open()
+        self._board.say(
+            f"poses: {config.pose.model} on {facts.name} {facts.version}, "
+            f"{facts.device} {facts.precision}, threads: {facts.threads}; first inference {facts.first_ms:.0f} ms; "
+            f"hands {'tracked' if estimator.tracks_hands else 'as the network says'}"
+        )
+        return estimator, facts
+
+    def _row_delay(self) -> RowDelay | None:
+        if isinstance(self.camera, TakeCamera):  # upright as it is
+            aspect = self._facts.width / self._facts.height
+            return rolling_shutter(self.camera.readout_ms, self._orientation, aspect)
+        width, height = self._upright_size()
+        return rolling_shutter(self._plan.config.camera.readout_ms, self._orientation, width / height)
+
+    def _upright_size(self) -> tuple[int, int]:
+        return self._orientation.upright_size(self._facts.width, self._facts.height)
+
+    def _take_header(self) -> dict[str, Any]:
+        facts, config = self._facts, self._plan.config
+        header: dict[str, Any] = {"source": facts.source, "fps": facts.fps}
+        if isinstance(self.camera, TakeCamera):
+            return {**header, "width": facts.width, "height": facts.height}
+        width, height = self._upright_size()  # the keypoints are in the upright picture
+        header |= {"width": width, "height": height, "model": config.pose.model}
+        return header | ({"readout_ms": config.camera.readout_ms} if config.camera.readout_ms else {})
+
+
+def rehearse(estimator: PoseEstimator, facts: CameraFacts) -> float:
+    """Run the estimator on an empty picture and return the share of a frame period that it takes (median)."""
+    image = np.zeros((facts.height, facts.width, 3), dtype=np.uint8)
+    times = []
+    for seq in range(-REHEARSAL_FRAMES, 0):
+        frame = Frame(seq, 0, 0, 0, image)
+        began_ns = time.thread_time_ns()  # what others take from us now, FIFO would not let them take
+        estimator.prepare(frame)
+        estimator.infer()
+        estimator.poses()
+        times.append(time.thread_time_ns() - began_ns)
+    return float(np.median(times)) * 1e-9 * facts.fps
+
+
+def run(session: Session, plan: Plan, board: Bulletin, stop: Stop, *, bell: int) -> None:
+    """Open everything, wait for the leader's go, and play. Raises what the parts raise."""
+    with Instrument(session, plan, board, bell=bell) as instrument:
+        lead = BoardReader(session / "lead")
+        while not (stop.requested or lead.value().get("go")):
+            time.sleep(LOOK_S)
+        if plan.seconds is not None and not stop.requested:
+            stop.after(plan.seconds)
+        instrument.play(stop)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the session's engine; what it could not do is on its board."""
+    session = Session(Path(arguments[0]))
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # a leader that dies takes us along
+    if os.getppid() != session.leader:
+        return 0
+    board = Bulletin(session / "engine")
+    stop = Stop()
+    try:
+        with stop.on_signals():
+            run(session, session.plan, board, stop, bell=int(arguments[1]))
+    except LaleluError as exc:
+        board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)
+        return exc.exit_code
+    board.tell(state="ended")
+    return 0
+
+
+def command(session: Session, bell: int) -> list[str]:
+    """Return the command line that starts the session's engine."""
+    return [sys.executable, "-m", "lalelu.instrument", str(session.folder), str(bell)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

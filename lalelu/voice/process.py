@@ -1,0 +1,240 @@
+"""The voice's own process: sounds what the engine's ring brings when it is due. Sends to devices, above the engine.
+
+`python -m lalelu.voice.process SESSION BELL ENGINE`: the session's folder, the eventfd that the engine writes, and a
+pidfd of the engine. It waits for nothing but these and the clock. When the engine dies, is stuck or ends, every note
+is ended.
+"""
+
+import os
+import select
+import signal
+import struct
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from lalelu import realtime
+from lalelu.bulletin import Bulletin
+from lalelu.channel import RingReader, RingWriter
+from lalelu.clock import now_ns
+from lalelu.errors import LaleluError, PortLostError
+from lalelu.ledger.schema import FRAME_DTYPE
+from lalelu.registry import from_uri
+from lalelu.session import FINISH, PLAY, SILENCE, Plan, Session
+from lalelu.voice import port as voice_port
+from lalelu.voice.alarm import Alarm
+from lalelu.voice.sounding import SoundingTable
+from lalelu.voice.voice import Voice
+from lalelu.wire import EventRing, note_row, read_hit
+
+STUCK_NS: Final = 250_000_000  # an engine without a row for so long is stuck ...
+STUCK_FRAMES: Final = 4  # ... or for so many frame periods, of a film slower than any camera
+LOOK_NS: Final = 50_000_000  # between two looks at the engine's rows
+FINISH_NS: Final = (
+    10_000_000_000  # what was due when the engine ended sounds no longer; note_ms goes up to this
+)
+AGAIN_NS: Final = 1_500_000_000  # a session manager has connected our port by then
+PRIORITY_ABOVE: Final = 5  # the engine's
+_HIGHEST: Final = 99
+_STAMP: Final = struct.Struct("<q")
+_CAPTURED_AT, _SENT_AT = (FRAME_DTYPE.fields[name][1] for name in ("captured_ns", "sent_ns"))  # type: ignore[index]
+
+
+class EnginePulse:
+    """Tells from the engine's rows whether it is stuck. `pause()` says that no rows are expected for now."""
+
+    def __init__(self, frames: RingReader) -> None:
+        self._frames = frames
+        self._since = frames.head  # rows before this one do not count
+        self.stuck = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether no row has come yet: since the start, or since the engine has said so."""
+        return self._frames.head == self._since
+
+    def pause(self) -> None:
+        """Expect no rows until the next one comes."""
+        self._since, self.stuck = self._frames.head, False
+
+    def look(self, at_ns: int) -> bool:
+        """Look at the rows at `at_ns`; whether the engine has become stuck, or come back, since the last look."""
+        rows = self._frames.read(max(self._since, self._frames.head - 2)).records
+        if len(rows) < 2:  # one row does not tell the frame period
+            return False
+        captured = [_STAMP.unpack_from(row, _CAPTURED_AT)[0] for row in rows]
+        limit_ns = max(STUCK_NS, STUCK_FRAMES * (captured[-1] - captured[0]))
+        was, self.stuck = self.stuck, at_ns - _STAMP.unpack_from(rows[-1], _SENT_AT)[0] > limit_ns
+        return self.stuck != was
+
+
+class VoiceProcess:
+    """The loop around a Voice. `bell` is an eventfd, `engine` a descriptor that is readable once the engine is gone."""
+
+    def __init__(
+        self,
+        session: Session,
+        voice: Voice,
+        say: Callable[[str], None],
+        *,
+        once: bool,
+        bell: int,
+        engine: int,
+    ) -> None:
+        self._voice = voice
+        self._say = say  # gets one line for people about a lost output
+        self._once = once
+        self._bell = bell
+        self._engine = engine
+        self._hits = RingReader(session / "hits")
+        self._next = self._hits.head  # what a voice before this one has not played is too late by now
+        self._notes = RingWriter(session / "notes")
+        self._events = EventRing(session, "voice")
+        self._pulse = EnginePulse(RingReader(session / "frames"))
+        self._alarm = Alarm()
+        self._again_ns: int | None = now_ns() + AGAIN_NS  # when an earlier voice's notes are ended once more
+        self._end_ns: int | None = None  # when what still sounds is ended, once the engine is done
+        self._gone = False
+
+    def run(self) -> None:
+        """Sound what comes until the engine has gone, and end every note. Raises PortLostError."""
+        poller = select.poll()
+        for descriptor in (self._bell, self._engine, self._alarm.descriptor):
+            poller.register(descriptor, select.POLLIN)
+        try:
+            while not (self._gone and self._voice.next_due_ns is None):
+                self._set_alarm()
+                ready = [descriptor for descriptor, _ in poller.poll()]
+                self._step(now_ns(), ready)
+                if self._gone and self._engine in ready:
+                    poller.unregister(self._engine)
+        finally:
+            self._voice.silence()
+            self._alarm.close()
+
+    def _set_alarm(self) -> None:
+        look_ns = now_ns() + LOOK_NS
+        due_ns = self._voice.next_due_ns
+        self._alarm.set(look_ns if due_ns is None else min(due_ns, look_ns))
+
+    def _step(self, woken_ns: int, ready: Sequence[int]) -> None:
+        if self._bell in ready:
+            os.eventfd_read(self._bell)
+        if self._alarm.descriptor in ready:
+            os.read(self._alarm.descriptor, 8)
+        self._take_orders()
+        for note in self._voice.advance(woken_ns):
+            self._notes.write(note_row(note))
+        if self._engine in ready:
+            self._gone = True
+            if self._end_ns is None:
+                self._mourn()
+        self._watch(woken_ns)
+        if self._again_ns is not None and woken_ns > self._again_ns:
+            self._voice.end_left()
+            self._again_ns = None
+        self._check_outputs()
+
+    def _take_orders(self) -> None:
+        batch = self._hits.read(self._next)
+        self._next = batch.next
+        if batch.lost:
+            self._events.write("hits lost", f"{batch.lost} hits came faster than the voice took them")
+        for record in batch.records:
+            kind, strike = read_hit(record)
+            if kind == PLAY:
+                self._voice.add(strike)
+            elif kind == SILENCE:
+                self._pulse.pause()
+                self._voice.silence()
+            elif kind == FINISH:
+                self._pulse.pause()
+                self._end_ns = now_ns() + FINISH_NS
+
+    def _watch(self, at_ns: int) -> None:
+        if self._end_ns is not None:
+            if at_ns > self._end_ns:
+                self._voice.silence()
+        elif not self._gone and self._pulse.look(at_ns):
+            if self._pulse.stuck:
+                self._silence("the engine is stuck")
+            else:
+                self._events.write("engine back", "the engine has a row again")
+
+    def _check_outputs(self) -> None:
+        try:
+            self._voice.check()
+        except PortLostError as exc:
+            self._events.write("lost", str(exc))
+            if self._once or self._voice.silent:
+                raise
+            self._say(str(exc))
+
+    def _mourn(self) -> None:
+        if self._pulse.paused:  # it has said that it ends, or has died before the row of its first hit
+            self._voice.silence()
+        else:
+            self._silence("the engine has died")
+
+    def _silence(self, why: str) -> None:
+        began_ns = now_ns()
+        count = len(self._voice.sounding)
+        self._voice.silence()
+        self._events.write("silenced", f"{why}; {count} notes ended in {(now_ns() - began_ns) / 1e6:.2f} ms")
+
+
+def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: int) -> None:
+    """Open the outputs, ask for real time, and sound what comes. Raises what the outputs raise."""
+    asked = plan.config.realtime
+    outputs = [from_uri("MIDI output", voice_port.ADAPTERS, uri) for uri in plan.config.midi.outputs]
+    voice = Voice(
+        outputs,
+        plan.kit,
+        now_ns=now_ns,
+        delay_ns=round(plan.config.timing.delay_ms * 1e6),
+        table=SoundingTable(session / "sounding"),
+    )
+    process = VoiceProcess(session, voice, board.say, once=plan.once, bell=bell, engine=engine)
+    try:
+        for line in voice.open():
+            board.say(f"MIDI: {line}")
+        priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
+        grants = realtime.enter_voice(priority, lock_memory=asked.lock_memory, required=asked.required)
+        for grant in grants:
+            board.say(f"real time, voice: {grant}")
+        board.tell(state="ready", requests=[asdict(grant) for grant in grants])
+        process.run()
+    finally:
+        voice.close()
+    board.tell(state="ended", refused=voice.refused)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the session's voice; what it could not do is on its board."""
+    for number in (signal.SIGINT, signal.SIGHUP):  # the leader's to answer
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    session = Session(Path(arguments[0]))
+    board = Bulletin(session / "voice")
+    try:
+        play(session, session.plan, board, bell=int(arguments[1]), engine=int(arguments[2]))
+    except LaleluError as exc:
+        board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)
+        return exc.exit_code
+    return 0
+
+
+def _leave(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the ending
+    sys.exit(0)  # through `finally`, which ends every note
+
+
+def command(session: Session, bell: int, engine: int) -> list[str]:
+    """Return the command line that starts the session's voice."""
+    return [sys.executable, "-m", "lalelu.voice.process", str(session.folder), str(bell), str(engine)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,156 @@
+"""The voice's loop within this process: outputs that fail, hits that are lost, and when an engine counts as stuck."""
+
+import os
+import time
+
+import pytest
+
+from lalelu.channel import RingReader, RingWriter, create_ring
+from lalelu.errors import PortLostError
+from lalelu.ledger.schema import FRAME
+from lalelu.skeleton import COCO17
+from lalelu.types import Hit
+from lalelu.voice.message import note_off, note_on
+from lalelu.voice.outputs.memory import MemoryOutput
+from lalelu.voice.process import EnginePulse, VoiceProcess
+from lalelu.voice.voice import Voice
+from lalelu.wire import EngineRings
+
+MS = 1_000_000
+NOTES = [(2, 60), (2, 64), (2, 67), (10, 38)]  # of the pads chord and snare
+
+
+class House:
+    """A voice's loop in this process, the rings of its engine, and the engine's death."""
+
+    def __init__(self, stage, kit, *outputs, once=False):
+        self.said = []
+        self.events = stage.said
+        bell = os.eventfd(0)
+        engine, self._life = os.pipe()
+        self._descriptors = [bell, engine, self._life]
+        voice = Voice(outputs, kit, now_ns=time.monotonic_ns)
+        voice.open()
+        session = stage.session
+        self._process = VoiceProcess(session, voice, self.said.append, once=once, bell=bell, engine=engine)
+        self.rings = EngineRings(session, bell, pads=kit.pads, skeleton=COCO17, keeps_poses=False)
+
+    def play(self, *pads):
+        """Have the engine play `pads`, finish and die, and the voice sound it all."""
+        at_ns = time.monotonic_ns()
+        self.rings.play([Hit(0, at_ns, at_ns, 0, "right_wrist", pad, 0.5) for pad in pads])
+        self.rings.finish()
+        os.close(self._descriptors.pop())
+        try:
+            self._process.run()
+        finally:
+            for descriptor in self._descriptors:
+                os.close(descriptor)
+
+
+def test_an_output_that_fails_in_a_chord_is_said_once_and_the_other_has_all(stage, kit):
+    bad, good = MemoryOutput(), MemoryOutput()
+    bad.fail_after(2)
+    house = House(stage("memory:"), kit, bad, good)
+    house.play("chord", "snare")
+    assert [message for _, message in good.sent] == [
+        *(note_on(*note, 64) for note in NOTES),
+        *(note_off(*note) for note in NOTES),
+    ]
+    assert house.said == ["MIDI output memory: is lost; fail_after() asked for it"]
+    assert [kind for kind, _ in house.events()] == ["lost"]
+
+
+def test_with_once_a_lost_output_ends_the_loop_and_the_others_notes(stage, kit):
+    bad, good = MemoryOutput(), MemoryOutput()
+    bad.fail_after(1)
+    house = House(stage("memory:"), kit, bad, good, once=True)
+    with pytest.raises(PortLostError, match="memory: is lost"):
+        house.play("chord")
+    notes = NOTES[:3]
+    assert [message for _, message in good.sent] == [
+        *(note_on(*note, 64) for note in notes),
+        *(note_off(*note) for note in notes),
+    ]
+    assert house.said == []
+
+
+def test_hits_that_came_faster_than_the_voice_took_them_are_counted(stage, kit):
+    output = MemoryOutput()
+    house = House(stage("memory:"), kit, output)
+    house.play(*["snare"] * 1500)
+    ((kind, text),) = house.events()
+    lost = int(text.split()[0])
+    assert (kind, text) == ("hits lost", f"{lost} hits came faster than the voice took them")
+    assert 0 < lost < 1500
+    played = [message for _, message in output.sent if message == note_on(10, 38, 64)]
+    assert len(played) == 1500 - lost
+    assert output.sounding == set()
+
+
+# -- whether the engine is stuck --
+
+
+class Rows:
+    """The engine's rows, and the pulse that is felt in them; times in ms."""
+
+    def __init__(self, path):
+        create_ring(path, FRAME.size, 64)
+        self._ring = RingWriter(path)
+        self.pulse = EnginePulse(RingReader(path))
+
+    def write(self, *at_ms):
+        """Rows of frames captured 10 ms before they were sent."""
+        for sent_ms in at_ms:
+            sent_ns = sent_ms * MS
+            self._ring.write(FRAME.pack(0, sent_ns - 10 * MS, *[sent_ns] * 7, 0, 0, 1, 0))
+
+    def looks(self, *at_ms):
+        """What each look sees: "" for nothing new, else whether it is stuck or back."""
+        seen = []
+        for now_ms in at_ms:
+            changed = self.pulse.look(now_ms * MS)
+            seen.append(("stuck" if self.pulse.stuck else "back") if changed else "")
+        return seen
+
+
+@pytest.fixture
+def rows(tmp_path):
+    return Rows(tmp_path / "frames")
+
+
+def test_an_engine_is_stuck_250_ms_after_its_last_row_and_back_with_the_next(rows):
+    rows.write(0, 10, 20)
+    assert rows.looks(30, 270, 271, 5000) == ["", "", "stuck", ""]
+    rows.write(5010)
+    assert rows.looks(5011, 5030) == ["back", ""]
+
+
+def test_before_the_first_row_and_in_a_pause_no_engine_is_stuck(rows):
+    assert rows.pulse.paused
+    assert rows.looks(0, 9000) == ["", ""]
+    rows.write(9000, 9010)
+    assert not rows.pulse.paused
+    rows.pulse.pause()
+    assert rows.pulse.paused
+    assert rows.looks(9020, 20_000) == ["", ""]
+    rows.write(20_000)
+    assert not rows.pulse.paused
+    rows.write(20_010)
+    assert rows.looks(20_100, 20_261) == ["", "stuck"]  # the pause is no frame period
+
+
+def test_a_pause_takes_back_that_an_engine_was_stuck(rows):
+    rows.write(0, 10)
+    assert rows.looks(300) == ["stuck"]
+    rows.pulse.pause()
+    assert not rows.pulse.stuck
+    rows.write(900, 910)
+    assert rows.looks(920) == [""]
+
+
+def test_a_film_of_two_frames_a_second_has_four_periods_of_time_and_its_first_row_has_no_limit(rows):
+    rows.write(0)
+    assert rows.looks(499, 3000) == ["", ""]
+    rows.write(500)
+    assert rows.looks(900, 2500, 2501) == ["", "", "stuck"]

@@ -61,7 +61,7 @@ class _Child:
     board: BoardReader
     process: subprocess.Popen[bytes] | None = None
     descriptor: int = -1  # a pidfd: readable once the process has ended
-    said: int = 0  # lines of its board that were told
+    said: tuple[object, int] = (None, 0)  # whose lines of its board were told (a process id), and how many
     started_s: float = 0.0
     restarts: int = 0
     pause_s: float = RESTART_S
@@ -222,7 +222,7 @@ class _Leader:
             arguments, stdin=stdin, stdout=subprocess.DEVNULL, pass_fds=passed, start_new_session=True
         )
         child.descriptor = os.pidfd_open(child.process.pid)
-        child.started_s, child.due_s, child.said = time.monotonic(), None, 0
+        child.started_s, child.due_s = time.monotonic(), None
         self._poller.register(child.descriptor, select.POLLIN)
         pids = {role: c.process.pid for role, c in self._children.items() if c.process is not None}
         self._board.tell(**pids, restarts={role: c.restarts for role, c in self._children.items()})
@@ -239,9 +239,10 @@ class _Leader:
     def _tell(self) -> None:
         for child in self._children.values():
             value = child.board.value()
-            for line in lines_after(value, child.said):
+            pid, said = child.said
+            for line in lines_after(value, said if pid == value.get("pid") else 0):
                 self._say(line)
-            child.said = int(value.get("said", 0))
+            child.said = value.get("pid"), int(value.get("said", 0))
         if self._engine.state == "warm" and self._voice.state == "ready" and not self._played:
             self._board.tell(go=True)
         if self._engine.state == "playing" and not self._played:

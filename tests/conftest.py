@@ -1,13 +1,23 @@
 """Fixtures that every test may ask for."""
 
+import contextlib
 import os
-from collections.abc import Callable
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 import pytest
 
+from lalelu.voice.outputs.rtmidi import why_unavailable
+
 PROJECT = Path(__file__).resolve().parent.parent
+
+# 21 ms a period: at shorter ones a busy machine makes an ordinary (not real-time) JACK server drop messages
+PERIOD = 1024
 
 Expect: TypeAlias = Callable[[str, str], NoReturn]
 
@@ -38,3 +48,41 @@ def shared_dir() -> Path:
     if not path.is_dir():
         skip_or_fail("shared", f"there is no folder {path.name}/ beside the project")
     return path
+
+
+@pytest.fixture
+def jack_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expect: Callable[[str, str], NoReturn]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a JACK server on a dummy device, which clients in this process find; the process is given."""
+    jackd = shutil.which("jackd")
+    if jackd is None:
+        expect("jack", "jackd is not installed")
+    name = f"lalelu-test-{os.getpid()}"
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+    log = tmp_path / "jackd.log"
+    arguments = [jackd, "-n", name, "-r", "-d", "dummy", "-r", "48000", "-p", str(PERIOD)]
+
+    @contextlib.contextmanager
+    def running() -> Iterator[subprocess.Popen[bytes]]:
+        with log.open("wb") as out, subprocess.Popen(arguments, stdout=out, stderr=out) as server:
+            try:
+                deadline = time.monotonic() + 20
+                while why_unavailable("jack") is not None:
+                    if server.poll() is not None or time.monotonic() > deadline:
+                        expect("jack", f"jackd does not start here: {log.read_text().strip()}")
+                    time.sleep(0.05)
+                yield server
+            finally:
+                server.terminate()
+                try:
+                    server.wait(5)
+                except subprocess.TimeoutExpired:
+                    server.kill()
+
+    with running() as server:
+        yield server
+    if server.returncode == -signal.SIGKILL:
+        # JACK knows of eight servers at most, and one that was killed keeps its place until one of its name ends
+        with running():
+            pass

@@ -9,6 +9,7 @@ from lalelu import app
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.console import say
 from lalelu.errors import UsageError
+from lalelu.ledger.files import name_at
 from lalelu.ledger.schema import HEADER
 from lalelu.session import Recording
 
@@ -82,8 +83,7 @@ def ledger_dir(asked: Path | None, loaded: Loaded) -> Path | None:
     """Return where this run's ledger goes: as asked, else a new folder in the configured one, else nowhere."""
     if asked is not None or loaded.config.ledger.dir is None:
         return asked
-    started = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    return Path(loaded.config.ledger.dir) / f"{started}.ledger"
+    return Path(loaded.config.ledger.dir) / name_at(datetime.now().astimezone())
 
 
 def run(args: argparse.Namespace) -> int:

@@ -122,11 +122,11 @@ midi:
     assert problems(text) == [
         (
             "lalelu.yaml:1:1: camra is not known; this file takes camera, pose, player, kit, left_handed, midi, "
-            'realtime, ledger; did you mean "camera"?'
+            'timing, realtime, ledger; did you mean "camera"?'
         ),
         (
             "lalelu.yaml:3:8: camera.uri is opncv:0; no adapter is called 'opncv'; allowed are opencv, sim, take, "
-            'video; did you mean "opencv"?'
+            'v4l2, video; did you mean "opencv"?'
         ),
         "lalelu.yaml:4:11: camera.rotate is 45; allowed one of 0, 90, 180, 270",
         "lalelu.yaml:5:17: pose.threads is 0; allowed 1..64",

@@ -54,10 +54,10 @@ def as_wanted(x: Any, name: str) -> Any:
 
 
 def openvino(path: Path) -> Any:
-    import openvino as ov
+    from lalelu.pose.runtimes.openvino import one_core
 
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    model = ov.Core().compile_model(str(path), "CPU", settings)
+    model = one_core().compile_model(str(path), "CPU", settings)
     request = model.create_infer_request()
     return lambda x: request.infer([as_wanted(x, model.input(0).get_any_name())])[0].copy()
 

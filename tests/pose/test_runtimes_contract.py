@@ -213,6 +213,31 @@ def test_compiled_model_is_kept_and_a_damaged_one_is_made_again(expect, tmp_path
     np.testing.assert_array_equal(results[0], results[2])
 
 
+TWO_NETWORKS = """
+import gc, signal, sys
+from pathlib import Path
+from lalelu.pose.runtimes.openvino import OpenVINORuntime
+first, second = (OpenVINORuntime(Path(sys.argv[1]), precision="f32", threads=1) for _ in range(2))
+first.open()
+second.open()
+first.close()
+del first
+gc.collect()
+second.close()
+del second
+gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+@pytest.mark.model
+def test_a_signal_is_survived_after_two_networks_were_closed_in_the_order_of_opening(expect):
+    command = [sys.executable, "-c", TWO_NETWORKS, str(model(expect, "onnx"))]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (0, "heard\n"), told.stderr
+
+
 def test_openvino_is_imported_without_its_telemetry(tmp_path):
     code = (
         "import sys, socket\n"

@@ -220,7 +220,9 @@ def damaged_take(room, name):
     return room / name
 
 
-@pytest.mark.parametrize("command", [("replay", *CONFIG, "nan.take"), (*RUN, "--camera", "take:nan.take")])
+@pytest.mark.parametrize(
+    "command", [("replay", *CONFIG, "nan.take"), (*RUN, "--midi", "memory:", "--camera", "take:nan.take")]
+)
 def test_a_take_with_nan_is_refused_with_its_line(room, command):
     damaged_take(room, "nan.take")
     refused(lalelu(*command), 2, r"nan\.take:4: holds NaN; a keypoint that is not known has score 0")

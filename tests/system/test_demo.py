@@ -48,7 +48,7 @@ def test_a_demos_ledger_is_that_of_the_last_run_and_every_frame_is_accounted_for
     assert [event.kind for event in ledger.events] == ["end"]
     assert len(ledger.frames) + int(ledger.frames["skipped"].sum()) == FRAMES
     assert int(ledger.frames["seq"][-1]) == FRAMES - 1
-    assert ledger.header["overruns"] == 0
+    assert set(ledger.header["overruns"].values()) == {0}
     assert ledger.header["model"] == "lightning"
 
 

@@ -4,13 +4,11 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -20,12 +18,8 @@ from lalelu.config.schema import Config, KitConfig
 from lalelu.ledger.schema import EVENT_DTYPE, NOTE_DTYPE
 from lalelu.session import Plan, Recording, create_session
 from lalelu.skeleton import COCO17
-from lalelu.voice.outputs.rtmidi import why_unavailable
 from lalelu.voice.process import command
 from lalelu.voice.voice import Strike
-
-# 21 ms a period: at shorter ones a busy machine makes an ordinary (not real-time) JACK server drop messages
-PERIOD = 1024
 
 
 @pytest.fixture
@@ -61,44 +55,6 @@ def strike(kit: KitConfig) -> Callable[..., Strike]:
         )
 
     return make
-
-
-@pytest.fixture
-def jack_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expect: Callable[[str, str], NoReturn]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a JACK server on a dummy device, which clients in this process find; the process is given."""
-    jackd = shutil.which("jackd")
-    if jackd is None:
-        expect("jack", "jackd is not installed")
-    name = f"lalelu-test-{os.getpid()}"
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
-    log = tmp_path / "jackd.log"
-    arguments = [jackd, "-n", name, "-r", "-d", "dummy", "-r", "48000", "-p", str(PERIOD)]
-
-    @contextlib.contextmanager
-    def running() -> Iterator[subprocess.Popen[bytes]]:
-        with log.open("wb") as out, subprocess.Popen(arguments, stdout=out, stderr=out) as server:
-            try:
-                deadline = time.monotonic() + 20
-                while why_unavailable("jack") is not None:
-                    if server.poll() is not None or time.monotonic() > deadline:
-                        expect("jack", f"jackd does not start here: {log.read_text().strip()}")
-                    time.sleep(0.05)
-                yield server
-            finally:
-                server.terminate()
-                try:
-                    server.wait(5)
-                except subprocess.TimeoutExpired:
-                    server.kill()
-
-    with running() as server:
-        yield server
-    if server.returncode == -signal.SIGKILL:
-        # JACK knows of eight servers at most, and one that was killed keeps its place until one of its name ends
-        with running():
-            pass
 
 
 @pytest.fixture
@@ -183,7 +139,7 @@ class Stage:
         self.wait(lambda: self.frames.head > 2)
 
     def tell(self, *order: object) -> None:
-        """Tell the engine: `rows` with True, or a method of its rings, `silence` or `finish`, after which no row comes."""
+        """Tell the engine: `rows` with True, or a method of its rings, after which it leaves no row."""
         assert self.engine.stdin is not None
         self.engine.stdin.write(json.dumps(order).encode() + b"\n")
         self.engine.stdin.flush()
@@ -212,9 +168,9 @@ class Stage:
         self.wait(lambda: self.notes.head >= before + count)
         return hits
 
-    def wait(self, condition: Callable[[], bool]) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until `condition()` holds."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"it did not come to that; the voice says {self.board}"
             time.sleep(0.005)

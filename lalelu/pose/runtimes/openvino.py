@@ -8,6 +8,7 @@ import: OpenVINO then uses its own silent stub, no file is written to the user's
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -35,6 +36,17 @@ def import_openvino() -> Any:  # noqa: ANN401 - a module without types
             "`pip install lalelu` brings it"
         ) from exc
     return openvino
+
+
+@cache
+def one_core() -> Any:  # noqa: ANN401 - a class without types
+    """Return this process's only `openvino.Core`, never to be closed.
+
+    Each core's CPU plug-in gives the thread a signal stack of its own and puts the former one back when it goes. Of
+    two cores that are not closed in reverse order the second puts back what the first has unmapped, and the next
+    signal that Python handles ends the process (seen with OpenVINO 2026.4).
+    """
+    return import_openvino().Core()
 
 
 class OpenVINORuntime:
@@ -70,9 +82,7 @@ class OpenVINORuntime:
         """
         require_onnx(self._path)
         self._ov = import_openvino()
-        core = self._ov.Core()
-        if self._cache_dir is not None:
-            core.set_property({"CACHE_DIR": str(self._cache_dir / "openvino")})
+        core = one_core()
         precision = self._choose_precision(core)
         start = time.perf_counter()
         try:
@@ -85,6 +95,7 @@ class OpenVINORuntime:
                     "INFERENCE_NUM_THREADS": self._threads,
                     "ENABLE_CPU_PINNING": False,  # the engine chooses the core
                     "INFERENCE_PRECISION_HINT": precision,
+                    "CACHE_DIR": "" if self._cache_dir is None else str(self._cache_dir / "openvino"),
                 },
             )
         except RuntimeError as exc:

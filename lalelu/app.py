@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,20 +27,17 @@ from lalelu.session import ROLES, Plan, Recording, Session, create_session
 from lalelu.skeleton import COCO17
 from lalelu.wire import EventRing
 
+ENDING_LOOK_S: Final = 0.02  # between two looks whether a process has ended
 LOOK_MS: Final = 50  # between two looks at the boards; an ended process is noticed at once
 STOP_S: Final = 5.0  # an engine that has not ended by then is killed; the voice ends its notes all the same
-VOICE_S: Final = 15.0  # for the voice to end, of which notes may sound on for 10 s
+VOICE_S: Final = 60.0  # for the voice to end: notes may sound on for 10 s, an hour's MIDI file takes seconds
 DESK_S: Final = 60.0  # for the desk to end; packing an hour's take takes some ten seconds
 RESTART_S: Final = 0.2  # before a dead process is started again, doubled each time ...
+HEALTHY_S: Final = 10.0  # ... until it has lived for so long: a start takes some 0.4 s by itself
 LEAVING_S: Final = 1.0  # patience with a process that has ended in order before it is started again
-SLOWEST_RESTART_S: Final = 5.0  # ... up to this, and back when it has lived for twice as long
+SLOWEST_RESTART_S: Final = 5.0  # ... up to this
+PATIENCE_S: Final = 60.0  # asked of the service manager for the next step of a start
 WAITING_S: Final = 2.0  # between two words to the service manager while a camera is waited for
-# not imported here: the leader stays small
-_MODULES: Final = {
-    "engine": "lalelu.instrument",
-    "voice": "lalelu.voice.process",
-    "desk": "lalelu.desk.process",
-}
 _ERRORS: Final[dict[int, type[LaleluError]]] = {2: UsageError, 3: MissingError, 4: LostError}
 _PACKAGES: Final = (
     "openvino",
@@ -66,6 +62,7 @@ class _Child:
     restarts: int = 0
     pause_s: float = RESTART_S
     due_s: float | None = None  # when it is to be started again
+    lamented: bool = False  # that it has given up was told
 
     @property
     def state(self) -> str:
@@ -161,6 +158,7 @@ class _Leader:
         self._told_stop_s: float | None = None
         self._told_kill = False
         self._played = False
+        self._told_state = ""  # of the engine, to the service manager
         self._beat = (-1, -1)  # the engine's rows and states when the watchdog was last fed
         self._feed_s = watchdog_period_s()
         self._fed_s = 0.0
@@ -201,17 +199,23 @@ class _Leader:
         return self._played
 
     def end(self) -> None:
-        """End what still runs."""
+        """End what still runs, after whatever went wrong: the voice ends its notes, the desk its files."""
+        if self._engine.process is not None and not self._engine.ended:
+            self._engine.process.kill()
+            self._engine.process.wait()
+        self._wait(self._voice, VOICE_S)
+        self._close_lifeline(self._desk)
+        self._wait(self._desk, DESK_S)
         for child in self._children.values():
-            if child.process is not None and not child.ended:
-                child.process.kill()
-                child.process.wait()
-            if child.process is not None and child.process.stdin is not None:
-                child.process.stdin.close()
             if child.descriptor >= 0:
                 os.close(child.descriptor)
                 child.descriptor = -1
         os.close(self._bell)
+
+    @staticmethod
+    def _close_lifeline(child: _Child) -> None:
+        if child.process is not None and child.process.stdin is not None:
+            child.process.stdin.close()
 
     def _start(self, child: _Child) -> None:
         if child.descriptor >= 0:
@@ -233,8 +237,11 @@ class _Leader:
             passed = (self._bell,)
         elif role == "voice":
             passed = (self._bell, self._engine.descriptor)
-        command = [sys.executable, "-m", _MODULES[role], str(self._session.folder), *map(str, passed)]
-        return command, passed, subprocess.PIPE if role == "desk" else subprocess.DEVNULL
+        return (
+            self._session.command(role, *passed),
+            passed,
+            subprocess.PIPE if role == "desk" else subprocess.DEVNULL,
+        )
 
     def _tell(self) -> None:
         for child in self._children.values():
@@ -243,13 +250,19 @@ class _Leader:
             for line in lines_after(value, said if pid == value.get("pid") else 0):
                 self._say(line)
             child.said = value.get("pid"), int(value.get("said", 0))
+            if child.given_up and child.role == "desk" and not child.lamented:
+                child.lamented = True
+                self._say(f"the desk: {value.get('error')}; nothing is recorded from here on")
         if self._engine.state == "warm" and self._voice.state == "ready" and not self._played:
             self._board.tell(go=True)
         if self._engine.state == "playing" and not self._played:
             self._played = True
             self._board.tell(state="playing", since_ns=now_ns())
             self._say("playing")
-            notify(READY=1, STATUS="playing")
+            notify(READY=1)
+        if self._engine.state != self._told_state:
+            self._told_state = self._engine.state
+            self._notify_state()
 
     def _heed_signals(self) -> None:
         if (
@@ -270,7 +283,7 @@ class _Leader:
     def _pulse(self) -> None:
         """Feed the service's watchdog, but only while the engine's loop, or its search for a camera, goes on."""
         now_s = time.monotonic()
-        if now_s < self._fed_s + (self._feed_s or WAITING_S):
+        if now_s < self._fed_s + min(self._feed_s or WAITING_S, WAITING_S):
             return
         beat = (self._frames.head, self._engine.board.changes)
         if beat != self._beat:
@@ -278,8 +291,14 @@ class _Leader:
             if self._feed_s is not None:
                 notify(WATCHDOG=1)
             if self._engine.state == "waiting":
-                problem = str(self._engine.board.value().get("problem", ""))
-                notify(STATUS=f"waiting: {problem}", EXTEND_TIMEOUT_USEC=round(5 * WAITING_S * 1e6))
+                self._notify_state()
+
+    def _notify_state(self) -> None:
+        state = self._told_state
+        problem = self._engine.board.value().get("problem", "") if state == "waiting" else ""
+        notify(STATUS=f"{state}: {problem}" if problem else state)
+        if not self._played:  # the start takes as long as the camera is waited for
+            notify(EXTEND_TIMEOUT_USEC=round(PATIENCE_S * 1e6))
 
     def _mend(self, child: _Child) -> None:
         """Start a process again that has died; not one that has said why it cannot go on."""
@@ -290,44 +309,54 @@ class _Leader:
             if child.state == "ended":  # told to by somebody who tells us, too; or the engine has gone
                 child.due_s = now_s + LEAVING_S
                 return
-            how = str(child.board.value().get("error") or _ending(child.process.returncode))
+            error = child.board.value().get("error")
+            how = str(error) if error else _ending(child.process.returncode)
             self._events.write(f"{child.role} died", how)
-            self._say(f"the {child.role} has {how}; it is started again")
-            lived_s = now_s - child.started_s
-            child.pause_s = (
-                RESTART_S if lived_s > 2 * child.pause_s else min(2 * child.pause_s, SLOWEST_RESTART_S)
-            )
+            self._say(f"the {child.role}{':' if error else ' has'} {how}; it is started again")
+            if now_s - child.started_s > HEALTHY_S:
+                child.pause_s = RESTART_S
             child.due_s = now_s + child.pause_s
-            if child.process.stdin is not None:
-                child.process.stdin.close()
+            child.pause_s = min(2 * child.pause_s, SLOWEST_RESTART_S)
+            self._close_lifeline(child)
         if now_s >= child.due_s:
             child.restarts += 1
             self._start(child)
 
     def _finish(self) -> None:
         """Wait for the voice, then for the desk."""
+        if self._voice.ended and self._voice.state != "ended" and self._leaves_notes():
+            self._start(self._voice)  # it ends what the one that died had begun, and leaves
         self._wait(self._voice, VOICE_S)
         self._tell()
         self._board.tell(state="ended")
         if self._desk.process is not None:
-            if self._desk.ended and self._desk.state != "ended":  # what is in the rings is not on disk yet
-                self._start(self._desk)
-            if self._desk.process.stdin is not None:
-                self._desk.process.stdin.close()
+            if self._desk.ended and self._desk.state not in ("ended", "failed"):
+                self._start(self._desk)  # what is in the rings is not on disk yet
+            self._close_lifeline(self._desk)
             self._wait(self._desk, DESK_S)
             self._tell()
             if self._desk.process.returncode != 0:
                 self._say("the desk did not finish; the end of the recording may be missing")
 
+    def _leaves_notes(self) -> bool:
+        marks = self._session / "sounding"
+        return marks.exists() and any(marks.read_bytes())
+
     def _wait(self, child: _Child, seconds: float) -> None:
+        """Wait for a process's end; it is killed after `seconds`, or when the end is asked for once more."""
         if child.process is None:
             return
-        try:
-            child.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self._say(f"the {child.role} does not end; it is killed")
-            child.process.kill()
-            child.process.wait()
+        give_up_s = time.monotonic() + seconds
+        asked = self._signals.count
+        while not child.ended:
+            if time.monotonic() > give_up_s or self._signals.count > max(asked, 1):
+                self._say(f"the {child.role} does not end; it is killed")
+                child.process.kill()
+                child.process.wait()
+                return
+            time.sleep(ENDING_LOOK_S)
+            if self._feed_s is not None:
+                notify(WATCHDOG=1)
 
 
 def _ending(status: int) -> str:

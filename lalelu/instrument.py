@@ -152,7 +152,9 @@ class Instrument:
         waits = False
         while True:
             try:
-                return self.camera.open()
+                facts = self.camera.open()
+                self._board.tell(state="starting")
+                return facts
             except (MissingError, LostError) as exc:
                 if self._plan.once or not self._plan.config.camera.wait:
                     raise
@@ -166,7 +168,9 @@ class Instrument:
             self.camera.close()
             try:
                 self.camera.open()
-            except (MissingError, LostError) as exc:
+            except (
+                LaleluError
+            ) as exc:  # UsageError, too: what it took before, it will take again once it is settled
                 self._wait(exc)
                 continue
             self._events.write("found", "camera opened again")
@@ -196,28 +200,32 @@ class Instrument:
         return estimator, facts
 
     def _row_delay(self) -> RowDelay | None:
-        if isinstance(self.camera, TakeCamera):  # upright as it is
-            aspect = self._facts.width / self._facts.height
-            return rolling_shutter(self.camera.readout_ms, self._orientation, aspect)
         width, height = self._upright_size()
-        return rolling_shutter(self._plan.config.camera.readout_ms, self._orientation, width / height)
+        return rolling_shutter(self._readout_ms, self._orientation, width / height)
+
+    @property
+    def _readout_ms(self) -> float:
+        if isinstance(self.camera, TakeCamera):
+            return self._facts.readout_ms
+        return self._facts.readout_ms or self._plan.config.camera.readout_ms
 
     def _upright_size(self) -> tuple[int, int]:
+        if isinstance(self.camera, TakeCamera):  # its keypoints are upright
+            return self._facts.width, self._facts.height
         return self._orientation.upright_size(self._facts.width, self._facts.height)
 
     def _take_header(self) -> dict[str, Any]:
         facts, config = self._facts, self._plan.config
-        header: dict[str, Any] = {"source": facts.source, "fps": facts.fps}
-        if isinstance(self.camera, TakeCamera):
-            return {**header, "width": facts.width, "height": facts.height}
-        width, height = self._upright_size()  # the keypoints are in the upright picture
-        header |= {"width": width, "height": height, "model": config.pose.model}
-        return header | ({"readout_ms": config.camera.readout_ms} if config.camera.readout_ms else {})
+        width, height = self._upright_size()
+        header: dict[str, Any] = {"source": facts.source, "fps": facts.fps, "width": width, "height": height}
+        if not isinstance(self.camera, TakeCamera):
+            header["model"] = config.pose.model
+        return header | ({"readout_ms": self._readout_ms} if self._readout_ms else {})
 
 
 def rehearse(estimator: PoseEstimator, facts: CameraFacts) -> float:
-    """Run the estimator on an empty picture and return the share of a frame period that it takes (median)."""
-    image = np.zeros((facts.height, facts.width, 3), dtype=np.uint8)
+    """Run the estimator on an empty picture and return the share of a frame period that it and the camera take."""
+    image = np.zeros((facts.height, facts.width) if facts.grey else (facts.height, facts.width, 3), np.uint8)
     times = []
     for seq in range(-REHEARSAL_FRAMES, 0):
         frame = Frame(seq, 0, 0, 0, image)
@@ -226,7 +234,7 @@ def rehearse(estimator: PoseEstimator, facts: CameraFacts) -> float:
         estimator.infer()
         estimator.poses()
         times.append(time.thread_time_ns() - began_ns)
-    return float(np.median(times)) * 1e-9 * facts.fps
+    return (float(np.median(times)) * 1e-9 + facts.busy_ms * 1e-3) * facts.fps
 
 
 def run(session: Session, plan: Plan, board: Bulletin, stop: Stop, *, bell: int) -> None:
@@ -256,11 +264,6 @@ def main(arguments: Sequence[str]) -> int:
         return exc.exit_code
     board.tell(state="ended")
     return 0
-
-
-def command(session: Session, bell: int) -> list[str]:
-    """Return the command line that starts the session's engine."""
-    return [sys.executable, "-m", "lalelu.instrument", str(session.folder), str(bell)]
 
 
 if __name__ == "__main__":

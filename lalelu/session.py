@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +34,12 @@ _FRAME_ROWS: Final = 32_768  # five minutes at 100 frames a second
 _NOTE_ROWS: Final = 16_384
 _EVENT_ROWS: Final = 512
 _HITS: Final = 1024
+# by name: who leads stays small
+_MODULES: Final = {
+    "engine": "lalelu.instrument",
+    "voice": "lalelu.voice.process",
+    "desk": "lalelu.desk.process",
+}
 _PLAN: Final = "plan.json"
 _LOCK: Final = "lock"
 
@@ -96,6 +103,10 @@ class Session:
         except (OSError, ValueError, LookupError, TypeError) as exc:
             raise UsageError(f"the plan {self / _PLAN} cannot be read ({exc}); start lalelu again") from exc
 
+    def command(self, role: str, *descriptors: int) -> list[str]:
+        """Return the command line that starts the session's engine, voice or desk."""
+        return [sys.executable, "-m", _MODULES[role], str(self.folder), *map(str, descriptors)]
+
     def alive(self) -> bool:
         """Whether its leading process lives."""
         try:
@@ -121,6 +132,7 @@ def create_session(
     Raises MissingError where there is no room.
     """
     place = runtime_directory(environment)
+    unfinished = Session(place / f".{os.getpid()}")
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         if place.stat().st_uid != os.getuid():
@@ -130,9 +142,8 @@ def create_session(
         for old in (*sessions(environment), *_unfinished(place)):
             if not old.alive():
                 old.remove()
-        unfinished = Session(place / f".{os.getpid()}")
         unfinished.remove()
-        unfinished.folder.mkdir(mode=0o700)
+        unfinished.folder.mkdir(mode=0o750)  # `lalelu status` may look where the place lets its group in
         lock = (unfinished / _LOCK).open("wb")
         fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
         (unfinished / _PLAN).write_text(json.dumps(_plain(plan)), encoding="utf-8")
@@ -140,7 +151,11 @@ def create_session(
         session = Session(place / str(os.getpid()))
         session.remove()
         unfinished.folder.rename(session.folder)  # others see it whole and locked, or not at all
+    except MissingError:  # no room for a ring: what was taken is given back
+        unfinished.remove()
+        raise
     except OSError as exc:
+        unfinished.remove()
         raise MissingError(
             f"the folder {place} cannot be used ({exc.strerror}); set XDG_RUNTIME_DIR to one in memory that is yours"
         ) from exc

@@ -12,8 +12,7 @@ from lalelu.session import FINISH, HIT, PLAY, POSE_HEAD, SILENCE, Session, pose_
 from lalelu.types import Hit, Pose
 from lalelu.voice.voice import NoteSent, Strike
 
-KIND_BYTES: Final = 24  # of an event, ASCII
-TEXT_BYTES: Final = 96
+TEXT_BYTES: Final = 96  # of an event
 
 
 class EventRing:

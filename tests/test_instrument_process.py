@@ -31,7 +31,7 @@ plan = stage_plan(folder, f"take:{folder / 'long.take'}", note_ms=10_000)
 with session_of(plan, folder) as (session, bell):
     if sys.argv[2] == "go":
         BoardWriter(session / "lead").show({"go": True})
-    engine = subprocess.Popen(instrument.command(session, bell), pass_fds=[bell], start_new_session=True)
+    engine = subprocess.Popen(session.command("engine", bell), pass_fds=[bell], start_new_session=True)
     print(engine.pid, session.folder, flush=True)
     time.sleep(600)
 """
@@ -44,7 +44,7 @@ class Engine:
         self.session = session
         # as the leader starts it: in a session of its own, with the bell
         self.process = subprocess.Popen(
-            instrument.command(session, bell),
+            session.command("engine", bell),
             pass_fds=[bell],
             stderr=subprocess.PIPE,
             text=True,
@@ -169,7 +169,7 @@ def test_it_ends_at_once_where_its_leader_has_gone_before(tmp_path):
     with session_of(stage_plan(tmp_path, f"take:{take}"), tmp_path) as (session, bell):
         orphaned = tmp_path / "1"  # led by somebody who did not start this engine
         orphaned.symlink_to(session.folder)
-        command = [*instrument.command(session, bell)[:-2], str(orphaned), str(bell)]
+        command = [*session.command("engine", bell)[:-2], str(orphaned), str(bell)]
         done = subprocess.run(command, pass_fds=[bell], timeout=WAIT_S, check=False)
         assert done.returncode == 0
         assert BoardReader(session / "engine").value() == {}

@@ -12,12 +12,14 @@ import select
 import sys
 import time
 from collections import deque
+from typing import Any
 
 import jack
 import numpy as np
 
 LOOK_S = 0.05  # between two pairs of frame time and clock
 KEPT = 1_000_000  # messages
+PAIRS = 3  # before and after a message: a pair that was taken while another process ran is off
 
 
 def main() -> int:
@@ -46,16 +48,22 @@ def main() -> int:
             pairs.append((frame, (before + time.monotonic_ns()) // 2))
             if not client.get_all_connections(port):
                 connect(client, port, sys.argv[1])
-        frames, clock = np.array(pairs, np.float64).T
-        # one line for the whole time, through most of the pairs: a pair taken while another process ran is off
-        slope, offset = np.polyfit(frames, clock - clock[0], 1)
-        error = clock - clock[0] - (slope * frames + offset)
-        near = np.abs(error - np.median(error)) < 3 * np.median(np.abs(error - np.median(error))) + 1
-        slope, offset = np.polyfit(frames[near], (clock - clock[0])[near], 1)
-        messages = [[round(slope * frame + offset + clock[0]), data.hex()] for frame, data in arrived]
+        frames, clock = np.array(pairs, np.int64).T
+        begins = clock - np.round(frames * (1e9 / client.samplerate)).astype(np.int64)  # of JACK's frame 0
+        messages = [
+            # an overrun moves JACK's frames against the clock: only the pairs around a message speak for it
+            [round(frame * 1e9 / client.samplerate) + int(np.median(begins[near(frames, frame)])), data.hex()]
+            for frame, data in arrived
+        ]
         period_ms = 1000 * client.blocksize / client.samplerate
     print(json.dumps({"period_ms": period_ms, "xruns": xruns, "messages": messages}))
     return 0
+
+
+def near(frames: np.ndarray[Any, Any], frame: int) -> slice:
+    """Return which pairs are the nearest to a frame."""
+    at = int(np.searchsorted(frames, frame))
+    return slice(max(at - PAIRS, 0), at + PAIRS)
 
 
 def connect(client: jack.Client, port: jack.OwnMidiPort, name: str) -> None:

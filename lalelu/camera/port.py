@@ -24,6 +24,9 @@ class CameraFacts:
     fps: float  # promised by the device; the ledger shows what came
     exposure_ms: float | None  # where known
     clock: str  # where captured_ns comes from, in words
+    busy_ms: float = 0.0  # processor time that read() takes, as far as it is known: decoding
+    grey: bool = False  # pictures are (H, W)
+    readout_ms: float = 0.0  # rolling shutter, from the first row's readout to the last's
 
 
 class Camera(Protocol):

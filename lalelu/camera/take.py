@@ -38,17 +38,13 @@ class TakeCamera:
             fps=take.header.fps,
             exposure_ms=None,
             clock="the take's stamps, from the first read on",
+            readout_ms=take.header.readout_ms or 0.0,
         )
 
     @property
     def problems(self) -> Sequence[str]:
         """What is wrong with the take, one sentence each, such as an end that is cut off; valid after `open()`."""
         return () if self._take is None else self._take.problems
-
-    @property
-    def readout_ms(self) -> float:
-        """The recording camera's rolling shutter, 0 where it has none or none is known; valid after `open()`."""
-        return 0.0 if self._take is None else self._take.header.readout_ms or 0.0
 
     def estimator(self) -> "RecordedPoses":
         """Return the estimator that goes with this camera; valid after `open()`."""

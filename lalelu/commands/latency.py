@@ -89,7 +89,7 @@ def header_lines(header: Mapping[str, Any]) -> list[str]:
     if granted:
         lines.append(f"real time granted: {', '.join(granted)}")
     lines += [
-        f"real time refused: {_request(each)} ({each.get('detail', 'no reason is recorded')})"
+        f"real time refused: {_request(each)} ({each.get('detail', 'no reason is recorded')}{_remedy(each)})"
         for each in asked
         if each.get("granted") is False
     ]
@@ -100,6 +100,10 @@ def header_lines(header: Mapping[str, Any]) -> list[str]:
     elif isinstance(overruns, int):
         lines.append(f"rows lost before the disk: {overruns or 'none'}")
     return lines
+
+
+def _remedy(request: Mapping[str, Any]) -> str:
+    return f"; {request['remedy']}" if request.get("remedy") else ""
 
 
 def _request(request: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
     return {
         "leader": session.leader,
         "state": engine.get("state", lead.get("state", "starting")),
-        "waiting_for": engine.get("waiting_for") if engine.get("state") == "waiting" else None,
+        "waiting_for": engine.get("problem") if engine.get("state") == "waiting" else None,
         "playing_s": None if since_ns is None else round((at_ns - since_ns) * 1e-9, 1),
         "camera": engine.get("camera"),
         "model": engine.get("model"),

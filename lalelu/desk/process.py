@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +38,7 @@ GONE_NS: Final = 10_000_000_000  # patience with an engine and a voice that stil
 GIVE_UP_NS: Final = 10_000_000_000  # patience with a full disk once everybody else has ended
 BUSY_ROWS: Final = 1000  # passed on at once: more of them wait
 NICENESS: Final = 5
+OOM_SCORE: Final = 500  # of 1000, proc(5); the service's own is -500
 _ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PLAYERS: Final = ("engine", "voice")
 _FACTS: Final = ("camera", "model", "runtime")  # of the engine's board, for the header
@@ -319,6 +321,8 @@ def main(arguments: Sequence[str]) -> int:
     for number in _ENDING_SIGNALS:  # rows still follow until the others are done
         signal.signal(number, signal.SIG_IGN)
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    with suppress(OSError):  # where memory runs out, the desk goes before the sound
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
     session = Session(Path(arguments[0]))
     board = Bulletin(session / "desk")
     try:
@@ -329,11 +333,6 @@ def main(arguments: Sequence[str]) -> int:
     except LaleluError as exc:
         board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)
         return exc.exit_code
-
-
-def command(session: Session) -> list[str]:
-    """Return the command line that starts the session's desk."""
-    return [sys.executable, "-m", "lalelu.desk.process", str(session.folder)]
 
 
 def _lives(pid: int | None) -> bool:

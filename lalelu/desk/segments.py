@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
@@ -10,6 +11,9 @@ from lalelu.ledger.files import write_header
 from lalelu.ledger.schema import FRAME_DTYPE, HEADER, VERSION_KEY
 
 SUFFIX: Final = ".ledger"
+ABANDONED_S: Final = (
+    3600.0  # an open ledger that nobody has written for so long: a desk writes ten times a second
+)
 _GOING: Final = ".removed"  # what a removal calls a ledger first, so that a kill leaves no half of one
 _CAPTURED_AT: Final = FRAME_DTYPE.fields["captured_ns"][1]  # type: ignore[index]
 _ENDING: Final = (  # keys that tell how a segment ended
@@ -72,11 +76,12 @@ def ending(directory: Path, counts: Mapping[str, int], overruns: Mapping[str, in
 def remove_oldest(folder: Path, keep_bytes: int, running: Path) -> list[Path]:
     """Remove the ledgers of `folder` that were closed first until all take `keep_bytes`; return those.
 
-    Only what has our header and is closed is ever removed, and never `running`. Raises OSError.
+    Only what has our header is ever removed, closed or left alone for ABANDONED_S (by a power cut), and never
+    `running`. Raises OSError.
     """
     for left in folder.glob(f".*{SUFFIX}{_GOING}"):
         shutil.rmtree(left)
-    closed = sorted(_closed(folder, running))
+    closed = sorted(_over(folder, running))
     total = sum(_size(entry) for entry in folder.glob(f"*{SUFFIX}") if entry.is_dir())
     removed = []
     for _, ledger in closed:
@@ -90,16 +95,18 @@ def remove_oldest(folder: Path, keep_bytes: int, running: Path) -> list[Path]:
     return removed
 
 
-def _closed(folder: Path, running: Path) -> Iterator[tuple[int, Path]]:
+def _over(folder: Path, running: Path) -> Iterator[tuple[int, Path]]:
     for entry in folder.glob(f"*{SUFFIX}"):
         if entry.is_symlink() or entry.resolve() == running.resolve():
             continue
         try:
             header = json.loads((entry / HEADER).read_bytes())
-            when = (entry / HEADER).stat().st_mtime_ns
+            when = max(path.stat().st_mtime_ns for path in entry.iterdir())
         except (OSError, ValueError):  # not ours to judge
             continue
-        if isinstance(header, dict) and VERSION_KEY in header and header.get("closed") is True:
+        if not isinstance(header, dict) or VERSION_KEY not in header:
+            continue
+        if header.get("closed") is True or time.time_ns() - when > ABANDONED_S * 1e9:
             yield when, entry
 
 

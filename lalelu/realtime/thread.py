@@ -58,12 +58,10 @@ class RealTime:
         self._undo.close()
 
 
-def enter_voice(
-    priority: int, core: int | None = None, *, lock_memory: bool = True, required: bool = False
-) -> Sequence[Grant]:
+def enter_voice(priority: int, *, lock_memory: bool = True, required: bool = False) -> Sequence[Grant]:
     """Make the calling thread the voice's, for the rest of its process's life; report each request.
 
-    It sleeps nearly always, so it stays on whatever cores it has (`core` None). Raises MissingError when a request
+    It sleeps nearly always, so it stays on whatever cores it has. Raises MissingError when a request
     is refused and `required` is set.
     """
     wanted: list[tuple[str, Ask]] = [
@@ -73,8 +71,6 @@ def enter_voice(
     if lock_memory:
         wanted.append(("locked memory", requests.lock_memory))
     wanted.append(("timer slack", requests.sharpen_timers))
-    if core is not None:
-        wanted.append((f"core {core} for the voice", partial(requests.take_core, core)))
     if priority:
         wanted.append((f"SCHED_FIFO priority {priority}", partial(requests.take_fifo, priority, 0.0)))
     with ExitStack() as undo:

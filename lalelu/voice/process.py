@@ -113,6 +113,10 @@ class VoiceProcess:
         finally:
             self._voice.silence()
             self._alarm.close()
+            if self._voice.refused:
+                self._events.write(
+                    "notes refused", f"{self._voice.refused} notes came while too many sounded"
+                )
 
     def _set_alarm(self) -> None:
         look_ns = now_ns() + LOOK_NS
@@ -208,7 +212,7 @@ def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: in
         process.run()
     finally:
         voice.close()
-    board.tell(state="ended", refused=voice.refused)
+    board.tell(state="ended")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -229,11 +233,6 @@ def main(arguments: Sequence[str]) -> int:
 def _leave(*_: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the ending
     sys.exit(0)  # through `finally`, which ends every note
-
-
-def command(session: Session, bell: int, engine: int) -> list[str]:
-    """Return the command line that starts the session's voice."""
-    return [sys.executable, "-m", "lalelu.voice.process", str(session.folder), str(bell), str(engine)]
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
 def test_an_instrument_that_does_not_play_yet_is_told_and_the_exit_status_is_3(session, capsys):
     assert cli.main(["status"]) == 3
     assert capsys.readouterr().out.startswith(f"instrument {os.getpid()}: starting\n")
-    Bulletin(session / "engine").tell(state="waiting", waiting_for="no camera at /dev/video0")
+    Bulletin(session / "engine").tell(state="waiting", problem="no camera at /dev/video0")
     assert cli.main(["status"]) == 3
     assert f"{os.getpid()}: waiting: no camera at /dev/video0\n" in capsys.readouterr().out
 

@@ -13,7 +13,7 @@ from players import EVENT_EVERY, NOTE_EVERY, Leader, Players, players_of
 
 from lalelu.bulletin import Bulletin
 from lalelu.desk import process
-from lalelu.desk.process import Rotation, command, run
+from lalelu.desk.process import Rotation, run
 from lalelu.ledger.reader import Ledger, read_ledger
 from lalelu.ledger.schema import RECORDS
 from lalelu.take import read_take
@@ -44,7 +44,7 @@ def killed(pid: int, most_s: float) -> bool:
 
 def finished(leader: Leader) -> None:
     """Start the desk with nobody left, as the leader does at the end."""
-    desk = subprocess.run(command(leader.session), check=False, stdin=subprocess.DEVNULL, timeout=60)
+    desk = subprocess.run(leader.session.command("desk"), check=False, stdin=subprocess.DEVNULL, timeout=60)
     assert desk.returncode == 0
 
 
@@ -104,7 +104,7 @@ def test_the_real_process_goes_on_where_the_one_before_was_killed(tmp_path):
     with Leader(tmp_path, take="run.take") as leader:
         playing = leader.play(3000, 1500)
         for _ in range(3):
-            desk = subprocess.Popen(command(leader.session), stdin=subprocess.PIPE)
+            desk = subprocess.Popen(leader.session.command("desk"), stdin=subprocess.PIPE)
             time.sleep(random.uniform(0.3, 1.0))
             desk.kill()
             desk.wait()
@@ -140,7 +140,7 @@ def test_a_kill_between_plan_and_end_of_a_batch_is_made_good(tmp_path, cut):
 def test_signals_that_end_the_others_do_not_end_the_desk(tmp_path):
     with Leader(tmp_path) as leader:
         leader.play(10).wait()
-        desk = subprocess.Popen(command(leader.session), stdin=subprocess.PIPE)
+        desk = subprocess.Popen(leader.session.command("desk"), stdin=subprocess.PIPE)
         while not read_rows(leader, "frames"):
             time.sleep(0.01)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -158,7 +158,7 @@ def read_rows(leader: Leader, name: str) -> int:
 def test_the_desk_waits_for_an_engine_that_still_plays_when_the_leader_has_died(tmp_path):
     with Leader(tmp_path) as leader:
         playing = leader.play(300, 200)
-        desk = subprocess.Popen(command(leader.session), stdin=subprocess.DEVNULL)
+        desk = subprocess.Popen(leader.session.command("desk"), stdin=subprocess.DEVNULL)
         assert desk.wait(60) == 0
         assert playing.wait() == 0
         check_rows([read_ledger(leader.ledger)], 300)

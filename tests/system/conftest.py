@@ -1,7 +1,9 @@
 """What the whole-instrument tests stand on: an empty room, the network's files, a short demo."""
 
+import os
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 from system.stage import finish, start, write_config, write_take
@@ -57,3 +59,17 @@ def demo(tmp_path_factory):
     first = finish(start("demo", "--seconds", "1", "--out", "out", folder=folder))
     assert first.code == 0, first.err
     return folder, finish(start("demo", "--seconds", "3", "--out", "out", folder=folder))
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to work in, with a runtime directory of its own."""
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", f"/dev/shm/lalelu-test-{os.getpid()}-{tmp_path.name}")
+    yield tmp_path
+    place = Path(os.environ["XDG_RUNTIME_DIR"])
+    left = [entry.name for entry in place.glob("lalelu/*")]
+    for path in sorted(place.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    place.rmdir()
+    assert left == [], "a session was left behind"

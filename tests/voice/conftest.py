@@ -18,7 +18,6 @@ from lalelu.config.schema import Config, KitConfig
 from lalelu.ledger.schema import EVENT_DTYPE, NOTE_DTYPE
 from lalelu.session import Plan, Recording, create_session
 from lalelu.skeleton import COCO17
-from lalelu.voice.process import command
 from lalelu.voice.voice import Strike
 
 
@@ -127,7 +126,9 @@ class Stage:
 
     def start_voice(self) -> None:
         """Start the voice and wait until it is ready, or has failed; the engine must have been started."""
-        self.voice = self._start(command(self.session, self._bell, self._pidfd), self._bell, self._pidfd)
+        self.voice = self._start(
+            self.session.command("voice", self._bell, self._pidfd), self._bell, self._pidfd
+        )
         board = BoardReader(self.session / "voice")
         self.wait(lambda: board.value().get("pid") == self.voice.pid and board.value()["state"] != "starting")
 

@@ -1,6 +1,7 @@
 """Drive one camera through Video4Linux's memory-mapped buffers. Opens a device."""
 
 import statistics
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -20,6 +21,7 @@ from lalelu.types import Frame
 SILENCE_NS: Final = 2_000_000_000  # without a frame for so long, a camera is lost: 40 frames at 20 fps
 PROBE_FRAMES: Final = 30  # frames timed at start to learn the rate that is really delivered
 SETTLING_FRAMES: Final = 5  # before them: a stream's first ones come irregularly
+DECODED_OF: Final = 4  # every so manieth of them is decoded, too
 PROBE_NS: Final = 2_000_000_000  # or as many as come in this time
 RATE_TOLERANCE: Final = (
     0.01  # of the rate that was asked for: drivers count in steps of 100 ns, and 29.97 is 30
@@ -44,6 +46,7 @@ class _Probed:
     fps: float
     flags: int
     lag_ns: int  # from the driver's stamp to the arrival, the least
+    decode_ms: float  # processor time of one picture, median
 
 
 class V4L2Camera:
@@ -72,6 +75,7 @@ class V4L2Camera:
         LostError where no frame comes.
         """
         cv2.setNumThreads(1)
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # nothing is written from the loop
         try:
             return self._open()
         except BaseException:
@@ -116,6 +120,9 @@ class V4L2Camera:
             fps=probed.fps,
             exposure_ms=exposure_ms,
             clock=stamping.words,
+            busy_ms=probed.decode_ms,
+            grey=options.format == "GREY",
+            readout_ms=options.readout_ms,
         )
 
     def _capability(self) -> Capability:
@@ -169,12 +176,17 @@ class V4L2Camera:
         return got
 
     def _probe(self) -> _Probed:
-        """Time the first frames (median gap; a missed frame is no gap)."""
+        """Time the first frames (median gap; a missed frame is no gap), and the decoding of some."""
         times_ns: list[int] = []
+        decode_ns = [0]
         lags_ns: list[int] = []
         stop_ns = self._calls.now_ns() + PROBE_NS
         while True:
             filled, arrived_ns = self._wait_for_one()
+            if len(times_ns) % DECODED_OF == 0:
+                began_ns = time.thread_time_ns()
+                self._decode(self._device.bytes_of(filled))
+                decode_ns.append(time.thread_time_ns() - began_ns)
             self._device.give(filled.index)
             lags_ns.append(arrived_ns - filled.stamp_ns)
             ours = stamps.on_our_clock(filled.flags, lags_ns[-1])
@@ -184,7 +196,7 @@ class V4L2Camera:
                 break
         gaps = [later - earlier for earlier, later in pairwise(times_ns[SETTLING_FRAMES:])]
         fps = 1e9 / max(statistics.median(gaps), 1)
-        return _Probed(fps, filled.flags, min(lags_ns))
+        return _Probed(fps, filled.flags, min(lags_ns), statistics.median(decode_ns[1:] or decode_ns) * 1e-6)
 
     def _judge_rate(self, measured: float, granted: float, exposure_ms: float | None) -> str:
         """Return what people should know about the rate. Raises UsageError where it is no such rate at all."""

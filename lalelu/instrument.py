@@ -153,7 +153,7 @@ class Instrument:
         while True:
             try:
                 facts = self.camera.open()
-                self._board.tell(state="starting")
+                self._board.tell(state="starting", problem=None)
                 return facts
             except (MissingError, LostError) as exc:
                 if self._plan.once or not self._plan.config.camera.wait:
@@ -175,7 +175,7 @@ class Instrument:
                 continue
             self._events.write("found", "camera opened again")
             self._board.say("camera: found again")
-            self._board.tell(state="playing")
+            self._board.tell(state="playing", problem=None)
             return
 
     def _wait(self, problem: LaleluError) -> None:

@@ -133,7 +133,7 @@ def test_the_board_tells_a_loss_and_what_is_waited_for(stage):
         lines = engine.shown["lines"]
         assert lines.index("camera: found again") == lines.index(GONE) + 1
         assert (lines.count(GONE), lines.count("camera: found again")) == (1, 1)
-        assert engine.board.states[2:] == [("playing", None), ("waiting", ABSENT), ("playing", ABSENT)]
+        assert engine.board.states[2:] == [("playing", None), ("waiting", ABSENT), ("playing", None)]
 
 
 def test_with_once_a_lost_camera_ends_the_engine_in_silence(stage):
@@ -198,8 +198,8 @@ def test_a_camera_that_is_not_there_yet_is_waited_for_where_that_is_wanted(stage
         assert engine.frames == list(range(FRAMES))
         assert engine.shown["lines"][0] == f"waiting for a camera: {ABSENT}"
         assert engine.shown["lines"].count(f"waiting for a camera: {ABSENT}") == 1
-        states = [("starting", None), ("waiting", ABSENT), ("warm", ABSENT), ("playing", ABSENT)]
-        assert engine.board.states == states
+        begun = [("starting", None), ("warm", None), ("playing", None)]
+        assert engine.board.states == [("starting", None), ("waiting", ABSENT), *begun]
 
 
 @pytest.mark.parametrize(("wait", "once"), [(False, False), (True, True)])

@@ -28,7 +28,7 @@ from lalelu.engine import NetworkLostError
 from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError
 from lalelu.gesture.detector import Detector
 from lalelu.pose.build import build_estimator
-from lalelu.pose.orientation import Orientation, RowDelay, rolling_shutter
+from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.port import PoseEstimator, RuntimeFacts
 from lalelu.realtime import RealTime
 from lalelu.registry import from_uri
@@ -73,11 +73,14 @@ class Instrument:
             facts = self._facts
             self._board.say(f"camera: {facts.source}, {facts.width}x{facts.height} at {facts.fps:.4g} fps")
             self._estimator, runtime = self._open_estimator(opened)
+            width, height = self._upright_size()
             self._detector = Detector(
                 self._plan.kit,
                 skeleton=self._estimator.skeleton,
                 left_handed=self._plan.config.left_handed,
-                row_delay_ns=self._row_delay(),
+                row_delay_ns=rolling_shutter(self._readout_ms, self._orientation, width / height),
+                aspect=width / height,
+                lead_ms=self._plan.config.timing.lead_ms,
             )
             self._load = rehearse(self._estimator, facts)
             self._rings = EngineRings(
@@ -149,19 +152,21 @@ class Instrument:
             self._rings.silence()
 
     def _open_camera(self) -> CameraFacts:
-        waits = False
+        waits = self._plan.config.camera.wait and not self._plan.once
+        told = False
         while True:
             try:
                 facts = self.camera.open()
+            except (MissingError, LostError) as exc:
+                if not waits:
+                    raise
+                if not told:
+                    self._board.say(f"waiting for a camera: {exc}")
+                told = True
+                self._wait(exc)
+            else:
                 self._board.tell(state="starting", problem=None)
                 return facts
-            except (MissingError, LostError) as exc:
-                if self._plan.once or not self._plan.config.camera.wait:
-                    raise
-                if not waits:
-                    self._board.say(f"waiting for a camera: {exc}")
-                waits = True
-                self._wait(exc)
 
     def _find_camera(self, stop: Stop) -> None:
         while not stop.requested:
@@ -198,10 +203,6 @@ class Instrument:
             f"hands {'tracked' if estimator.tracks_hands else 'as the network says'}"
         )
         return estimator, facts
-
-    def _row_delay(self) -> RowDelay | None:
-        width, height = self._upright_size()
-        return rolling_shutter(self._readout_ms, self._orientation, width / height)
 
     @property
     def _readout_ms(self) -> float:

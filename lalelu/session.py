@@ -11,6 +11,7 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -133,33 +134,35 @@ def create_session(
     """
     place = runtime_directory(environment)
     unfinished = Session(place / f".{os.getpid()}")
-    try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if place.stat().st_uid != os.getuid():
+    with ExitStack() as undo:
+        undo.callback(unfinished.remove)
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_owner(place)
+            for old in (*sessions(environment), *_unfinished(place)):
+                if not old.alive():
+                    old.remove()
+            unfinished.remove()
+            unfinished.folder.mkdir(mode=0o750)  # `lalelu status` may look where the place lets its group in
+            lock = undo.enter_context((unfinished / _LOCK).open("wb"))
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+            (unfinished / _PLAN).write_text(json.dumps(_plain(plan)), encoding="utf-8")
+            _create_channels(unfinished, plan, keypoints)
+            session = Session(place / str(os.getpid()))
+            session.remove()
+            unfinished.folder.rename(session.folder)  # others see it whole and locked, or not at all
+        except OSError as exc:
             raise MissingError(
-                f"the folder {place} is another user's; set XDG_RUNTIME_DIR to one that is yours"
-            )
-        for old in (*sessions(environment), *_unfinished(place)):
-            if not old.alive():
-                old.remove()
-        unfinished.remove()
-        unfinished.folder.mkdir(mode=0o750)  # `lalelu status` may look where the place lets its group in
-        lock = (unfinished / _LOCK).open("wb")
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
-        (unfinished / _PLAN).write_text(json.dumps(_plain(plan)), encoding="utf-8")
-        _create_channels(unfinished, plan, keypoints)
-        session = Session(place / str(os.getpid()))
-        session.remove()
-        unfinished.folder.rename(session.folder)  # others see it whole and locked, or not at all
-    except MissingError:  # no room for a ring: what was taken is given back
-        unfinished.remove()
-        raise
-    except OSError as exc:
-        unfinished.remove()
-        raise MissingError(
-            f"the folder {place} cannot be used ({exc.strerror}); set XDG_RUNTIME_DIR to one in memory that is yours"
-        ) from exc
+                f"the folder {place} cannot be used ({exc.strerror}); set XDG_RUNTIME_DIR to one in memory that is "
+                "yours"
+            ) from exc
+        undo.pop_all()
     return session, lock
+
+
+def _check_owner(place: Path) -> None:
+    if place.stat().st_uid != os.getuid():
+        raise MissingError(f"the folder {place} is another user's; set XDG_RUNTIME_DIR to one that is yours")
 
 
 def _create_channels(session: Session, plan: Plan, keypoints: int) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from system.stage import orders_of, rows_of, session_of, stage_plan, write_take
 
-from lalelu import instrument
 from lalelu.channel import BoardReader, BoardWriter, RingReader
 from lalelu.models import store
 from lalelu.session import FINISH, PLAY, SILENCE

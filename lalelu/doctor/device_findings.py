@@ -33,7 +33,8 @@ def judge_camera(look: CameraLook, *, asked: bool) -> Finding:
             State.COULD_BE_BETTER,
             f"{found}; asked for {wanted:g}",
             f"each frame comes {later_ms:.1f} ms later, and a stroke is known two or three frames after its end",
-            "a short exposure (exposure_ms= in a v4l2: camera's address) and more light: automatic exposure stretches frames",
+            "a short exposure (exposure_ms= in a v4l2: camera's address) and more light: automatic exposure "
+            "stretches frames",
         )
     if look.delivery.skipped:
         cost = "strokes are judged on fewer frames"

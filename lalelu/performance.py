@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lalelu.config.schema import KitConfig
 from lalelu.hits import HitRecord
 from lalelu.types import Hit
+from lalelu.voice.delay import kept_delay_ms
 from lalelu.voice.voice import velocity_of
 
 UNTOLD_LIMB: Final = "unknown"  # a record needs a limb's name; this one agrees with no limb of the truth
@@ -22,6 +23,14 @@ class Delays:
 
     delay_ns: int = 0  # asked for, from the end of the stroke
     pipeline_ns: int = 0  # the machine's assumed share, from the deciding frame's capture
+
+    @classmethod
+    def asked(cls, delay_ms: float | Literal["auto"], hits: Iterable[Hit], *, pipeline_ms: float) -> Self:
+        """Return the delays of a whole performance: `auto` is the least delay that 99 % of its hits keep."""
+        pipeline_ns = round(pipeline_ms * 1e6)
+        if delay_ms == "auto":
+            delay_ms = kept_delay_ms(hit.captured_ns + pipeline_ns - hit.struck_ns for hit in hits)
+        return cls(round(delay_ms * 1e6), pipeline_ns)
 
     def note_ns(self, hit: Hit) -> int:
         """Return when the hit's note goes out: when it is due and known, whichever is later."""

@@ -67,6 +67,8 @@ def _outlines(kit: KitConfig, body: tuple[float, float, float], scale: int) -> l
     colours = pad_colours(kit.pads)
     outlines = []
     for name, pad in kit.pads.items():
+        if pad.zone.frame == "image":  # not around the player
+            continue
         if isinstance(pad.zone, Ellipse):
             x, y, half_x, half_y = pad.zone.ellipse
         else:

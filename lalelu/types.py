@@ -38,7 +38,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One stroke that sounds. `struck_ns` is the end of the stroke, between frames."""
+    """One stroke that sounds. `struck_ns` is the end of the stroke, between frames, or ahead of them when predicted."""
 
     seq: int  # the frame at which the detector knew
     captured_ns: int  # of that frame

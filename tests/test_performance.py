@@ -136,6 +136,19 @@ def test_a_hits_note_goes_out_when_it_is_due_and_known(delays, note_s):
     assert record.note_s == pytest.approx(note_s)
 
 
+def test_the_automatic_delay_of_a_performance_is_the_least_that_its_hits_keep():
+    hits = [
+        Hit(n, START + (30 + n % 10) * MS, START + 10 * MS, 0, "right_wrist", "snare", 0.5) for n in range(50)
+    ]
+    delays = Delays.asked("auto", hits, pipeline_ms=6.0)  # the last ones are known 29 ms after their strokes
+    assert delays == Delays(delay_ns=36 * MS, pipeline_ns=6 * MS)
+    assert {delays.note_ns(hit) - hit.struck_ns for hit in hits} == {36 * MS}
+
+
+def test_a_delay_that_is_asked_for_is_kept_whatever_the_hits_need():
+    assert Delays.asked(-5.0, [], pipeline_ms=6.0) == Delays(delay_ns=-5 * MS, pipeline_ns=6 * MS)
+
+
 @given(st.binary(max_size=56 * 12))
 def test_damaged_rows_lose_no_hit_and_make_no_more_than_there_are_notes(data):
     rows = np.frombuffer(data[: len(data) // 56 * 56], NOTE_DTYPE)

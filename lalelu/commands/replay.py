@@ -92,7 +92,9 @@ def run(args: argparse.Namespace) -> int:
                 Orientation(section.rotate, section.mirror),
                 header.width / header.height,
             ),
+            aspect=header.width / header.height,
             explain=verdicts.append if args.explain is not None else None,
+            lead_ms=loaded.config.timing.lead_ms,
         )
         hits: list[Hit] = []
         first_ns = last_ns = None
@@ -109,7 +111,10 @@ def run(args: argparse.Namespace) -> int:
         except UsageError as exc:  # damaged from here on: what was found before is kept, then it is told
             problem = exc
         detector.finish()
-    delays = Delays(round(loaded.config.timing.delay_ms * 1e6), round(args.pipeline_ms * 1e6))
+    timing = loaded.config.timing
+    delays = Delays.asked(timing.delay_ms, hits, pipeline_ms=args.pipeline_ms)
+    if timing.delay_ms == "auto":
+        say(f"timing: delay_ms is auto, so {delays.delay_ns / 1e6:g}: 99 % of {len(hits)} hits keep it")
     records = hit_records(hits, loaded.kit, origin_ns=first_ns or 0, delays=delays)
     if args.hits is not None:
         write_hits(args.hits, records)

@@ -1,11 +1,14 @@
 """What may stand in lalelu.yaml and in a kit: every option with its unit and range. Pure data."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from lalelu.camera import port as camera_port
+from lalelu.config.agreement import contradictions
 from lalelu.config.general_midi import NoteNumber
 from lalelu.errors import UsageError
 from lalelu.models import catalogue
@@ -61,6 +64,11 @@ def _lies_open(region: tuple[float, float, float, float]) -> tuple[float, float,
 
 
 Channel: TypeAlias = Annotated[int, Field(ge=1, le=16)]
+Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
+Degrees: TypeAlias = Annotated[float, Field(ge=-360.0, le=360.0)]
+Velocity: TypeAlias = Annotated[int, Field(ge=1, le=127)]  # MIDI
+NoteTime: TypeAlias = Annotated[int, Field(ge=5, le=10_000)]  # milliseconds from note-on to note-off
+PlayerNumber: TypeAlias = Annotated[int, Field(ge=0, le=5)]  # in the order in which they came
 Limb: TypeAlias = Literal["left_wrist", "right_wrist"]
 BodyLength: TypeAlias = Annotated[float, Field(ge=-BODY_REACH, le=BODY_REACH)]  # shoulder widths
 PictureLength: TypeAlias = Annotated[float, Field(ge=0.0, le=PICTURE_REACH)]  # image heights
@@ -106,8 +114,10 @@ class PoseSection(Section):
 
 
 class PlayerSection(Section):
-    """Who is the player, so that somebody walking behind does not take over."""
+    """Who plays, so that somebody walking behind does not take over. Every player keeps the same rules."""
 
+    # how many may play at once; null = as many as the network sees: multipose 6, the others 1
+    players: Annotated[int, Field(ge=1, le=6)] | None = None
     # left, top, right, bottom in image heights: where the player's torso is first looked for
     region: (
         Annotated[
@@ -117,7 +127,7 @@ class PlayerSection(Section):
     ) = None
     # shoulder width, image heights: smaller people are not players
     min_size: Annotated[float, Field(ge=0.0, le=1.0)] = 0.04
-    # how long the player may be unseen before the search begins anew
+    # how long a player may be unseen before the search begins anew
     lost_ms: Annotated[int, Field(ge=100, le=10_000)] = 1000
 
 
@@ -130,8 +140,11 @@ class MidiSection(Section):
 class TimingSection(Section):
     """When notes sound: always `delay_ms` after the end of the stroke, or at once where that has passed."""
 
-    # below 0 to make up for a slow synth; above the time that recognition takes, every note keeps it exactly
-    delay_ms: Annotated[float, Field(ge=-200.0, le=500.0)] = 0.0
+    # below 0 to make up for a slow synth; above the time that recognition takes, every note keeps it exactly;
+    # auto: the smallest that 99 % of the hits keep
+    delay_ms: Literal["auto"] | Annotated[float, Field(ge=-200.0, le=500.0)] = 0.0
+    # a stroke is decided so long before its end, predicted from its fall; 0 = when the hand surely rises again
+    lead_ms: Annotated[float, Field(ge=0.0, le=40.0)] = 0.0
 
 
 class RealtimeSection(Section):
@@ -178,21 +191,36 @@ class Config(Section):
     ledger: LedgerSection = LedgerSection()
 
 
-class Box(Section):
-    """A rectangle in body units: left, bottom, right, top."""
+class _Shape(Section):
+    """Where a pad lies.
+
+    In the body's frame lengths are body units, x to the player's right and y up; in the picture's frame image heights
+    of the upright picture, x to its right and y down. Angles in both: degrees, 0 to the right, 90 up.
+    """
+
+    frame: Literal["body", "image"] = (
+        "body"  # the pad follows the player, or stays where it is in the picture
+    )
+
+
+class Box(_Shape):
+    """A rectangle: left, bottom, right, top; in the picture's frame left, top, right, bottom."""
 
     box: tuple[BodyLength, BodyLength, BodyLength, BodyLength]
 
     @model_validator(mode="after")
     def _has_area(self) -> Self:
-        left, bottom, right, top = self.box
-        if not (left < right and bottom < top):
-            raise ValueError("a box is [left, bottom, right, top] with left < right and bottom < top")
+        left, low, right, high = self.box
+        if not (left < right and low < high):
+            names = ("bottom", "top") if self.frame == "body" else ("top", "bottom")
+            raise ValueError(
+                f"a box is [left, {names[0]}, right, {names[1]}] with left < right and {names[0]} < {names[1]}"
+            )
         return self
 
 
-class Ellipse(Section):
-    """An ellipse in body units: centre x, centre y, radius x, radius y."""
+class Ellipse(_Shape):
+    """An ellipse: centre x, centre y, radius x, radius y."""
 
     ellipse: tuple[BodyLength, BodyLength, BodyLength, BodyLength]
 
@@ -203,20 +231,75 @@ class Ellipse(Section):
         return self
 
 
+class HalfPlane(_Shape):
+    """Everything on one side of a line: x and y of a point on it, and the direction (degrees) to that side.
+
+    [0, -0.3, 90] is all that lies above -0.3. Other pads in it win.
+    """
+
+    half_plane: tuple[BodyLength, BodyLength, Degrees]
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """A rectangle around it, for whoever draws it: cut off where nobody reaches, whole where the line is tilted."""
+        x, y, towards_deg = self.half_plane
+        left, bottom, right, top = -BODY_REACH, -BODY_REACH, BODY_REACH, BODY_REACH
+        cut: dict[float, tuple[float, float, float, float]] = {
+            0: (x, bottom, right, top),
+            90: (left, y, right, top),
+        }
+        cut |= {180: (left, bottom, x, top), 270: (left, bottom, right, y)}
+        return cut.get(towards_deg % 360, (left, bottom, right, top))
+
+
+class Sector(_Shape):
+    """A part of a ring: centre x, centre y, inner and outer radius, first and last angle (degrees, to the left)."""
+
+    sector: tuple[BodyLength, BodyLength, BodyLength, BodyLength, Degrees, Degrees]
+
+    @model_validator(mode="after")
+    def _has_area(self) -> Self:
+        _, _, least, most, from_deg, to_deg = self.sector
+        if not (0 <= least < most and 0 < to_deg - from_deg <= 360):
+            raise ValueError(
+                "a sector is [x, y, r_min, r_max, from_deg, to_deg] with 0 <= r_min < r_max and from_deg < to_deg, "
+                "at most 360 apart"
+            )
+        return self
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """The rectangle around the whole ring, for whoever draws it."""
+        x, y, _, most, _, _ = self.sector
+        return x - most, y - most, x + most, y + most
+
+
+_SHAPES: Final = {"ellipse": Ellipse, "box": Box, "half_plane": HalfPlane, "sector": Sector}
+
+
 def _shape(zone: object) -> str | None:
     """Tell which shape a zone is meant to be, so that only that shape's problems are told."""
-    if isinstance(zone, Box | Ellipse):
-        return "zone as box" if isinstance(zone, Box) else "zone as ellipse"
-    if isinstance(zone, Mapping):
-        for key, tag in (("ellipse", "zone as ellipse"), ("box", "zone as box")):
-            if key in zone:
-                return tag
+    for key, shape in _SHAPES.items():
+        if isinstance(zone, shape) or (isinstance(zone, Mapping) and key in zone):
+            return f"zone as {key}"
     return None
 
 
 Zone: TypeAlias = Annotated[
-    Annotated[Box, Tag("zone as box")] | Annotated[Ellipse, Tag("zone as ellipse")], Discriminator(_shape)
+    Annotated[Box, Tag("zone as box")]
+    | Annotated[Ellipse, Tag("zone as ellipse")]
+    | Annotated[HalfPlane, Tag("zone as half_plane")]
+    | Annotated[Sector, Tag("zone as sector")],
+    Discriminator(_shape),
 ]
+
+
+def _rising(points: tuple[tuple[float, int], ...]) -> tuple[tuple[float, int], ...]:
+    if any(after[0] <= before[0] or after[1] < before[1] for before, after in pairwise(points)):
+        raise ValueError(
+            "a curve is [[speed share, velocity], ...] with growing shares and velocities that do not fall"
+        )
+    return points
 
 
 class StrikeSection(Section):
@@ -225,7 +308,8 @@ class StrikeSection(Section):
     min_speed: Annotated[float, Field(gt=0.0, le=20.0)] = 1.3  # downward; slower movements never sound
     min_height: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1  # fall of the wrist; shorter ones never sound
     mask_ms: Annotated[int, Field(ge=10, le=500)] = 80  # after a hit the same limb is deaf this long
-    full_speed: Annotated[float, Field(gt=0.0, le=50.0)] = 10.0  # the peak speed that plays velocity 127
+    # the peak speed that plays velocity 127; auto: learned from the player's own strokes, slowly
+    full_speed: Literal["auto"] | Annotated[float, Field(gt=0.0, le=50.0)] = 10.0
     min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15  # keypoints scored lower are not known
 
 
@@ -236,12 +320,48 @@ class PadSection(Section):
     note: NoteNumber | Annotated[tuple[NoteNumber, ...], Field(min_length=1, max_length=8)]
     channel: Channel | None = None  # default: the kit's
     limbs: Annotated[tuple[Limb, ...], Field(min_length=1)] = ("left_wrist", "right_wrist")
-    sensitivity: Annotated[float, Field(ge=0.1, le=4.0)] = 1.0  # multiplies the strength
+    # by number, from 0: several players of one kit file have pads, notes and channels of their own; default: all
+    players: Annotated[tuple[PlayerNumber, ...], Field(min_length=1)] | None = None
+    # the least peak speed that sounds here, along the stroke, body units/s; not below strike.min_speed, because a
+    # stroke must be one before its pad is known; default: every stroke sounds
+    threshold: Annotated[float, Field(gt=0.0, le=20.0)] | None = None
+    sensitivity: Annotated[float, Field(ge=0.1, le=4.0)] = 1.0  # multiplies the speed, before the curve
+    # the peak speed is the fastest mean over this time; 20 is 3 frames of 100 a second, 0 a single frame
+    scan_ms: Annotated[int, Field(ge=0, le=100)] = 20
+    # after a hit here the same limb cannot sound this pad for so long; not below strike.mask_ms, which every limb
+    # keeps on all pads; default: that
+    mask_ms: Annotated[int, Field(ge=10, le=500)] | None = None
+    # the same limb's stroke on this pad less than 150 ms (RETRIGGER_MS) after its last one there sounds only
+    # with at least this share of that one's speed; 0 = always
+    retrigger: Share = 0.0
+    # a stroke here less than 30 ms (CROSSTALK_MS) from the other hand's last hit, on any pad, sounds only with at
+    # least this share of that one's speed; 0 = always. What has sounded is not called back.
+    crosstalk: Share = 0.0
+    # from speed to velocity: linear, log (soft strokes louder), exp (softer), fixed, or points that are joined by lines
+    curve: (
+        Literal["linear", "log", "exp", "fixed"]
+        | Annotated[
+            tuple[tuple[Share, Velocity], ...], Field(min_length=2, max_length=16), AfterValidator(_rising)
+        ]
+    ) = "linear"
+    velocity: Velocity | None = None  # of every hit, with curve: fixed
+    choke: PadName | None = None  # a group: a hit here ends what sounds of the group's other pads
+    note_ms: NoteTime | None = None  # from note-on to note-off; default: the kit's
 
     @property
     def notes(self) -> tuple[int, ...]:
         """The pad's MIDI notes, one or several (a chord)."""
         return self.note if isinstance(self.note, tuple) else (self.note,)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.curve == "fixed" and self.velocity is None:
+            raise ValueError("curve: fixed needs a velocity; add velocity: 1..127, or choose another curve")
+        if self.curve != "fixed" and self.velocity is not None:
+            raise ValueError(
+                f"velocity: {self.velocity} holds only with curve: fixed; add that, or leave velocity out"
+            )
+        return self
 
 
 class KitConfig(Section):
@@ -250,9 +370,17 @@ class KitConfig(Section):
     name: Annotated[str, Field(min_length=1, max_length=64)]
     description: str = ""
     channel: Channel = 10
-    note_ms: Annotated[int, Field(ge=5, le=10_000)] = 80  # from note-on to note-off
+    note_ms: NoteTime = 80  # from note-on to note-off
     strike: StrikeSection = StrikeSection()
     pads: Annotated[dict[PadName, PadSection], Field(min_length=1, max_length=64)]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        found = [(("pads", name, option), rule) for name, option, rule in contradictions(self)]
+        if found:
+            rules = "; ".join(f"pads.{path[1]}.{path[2]}: {rule}" for path, rule in found)
+            raise PydanticCustomError("contradictions", "{rules}", {"rules": rules, "found": found})
+        return self
 
 
 assert set(get_args(Limb)) <= set(COCO17), "a limb is a keypoint of the skeleton"

@@ -1,6 +1,6 @@
 """Turn pydantic's findings into sentences about the file: what stands there, what is allowed, the remedy. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -47,8 +47,7 @@ def _schema(model: type[BaseModel]) -> Schema:
 
 def _by_place(document: Document, exc: ValidationError) -> dict[tuple[Path, str], dict[str, Any]]:
     findings: dict[tuple[Path, str], dict[str, Any]] = {}
-    for details in exc.errors(include_url=False):
-        error: dict[str, Any] = {**details}
+    for error in _errors(exc):
         path = _in_file(document.root, error["loc"], missing=error["type"] == "missing")
         kind = error["type"] if error["type"] in ("extra_forbidden", "missing") else ""
         if "[key]" in error["loc"]:
@@ -60,6 +59,16 @@ def _by_place(document: Document, exc: ValidationError) -> dict[tuple[Path, str]
         ] == "value_error":  # a union's member that speaks says most
             findings[path, kind] = error
     return findings
+
+
+def _errors(exc: ValidationError) -> Iterator[dict[str, Any]]:
+    """Yield pydantic's errors; of one that tells contradictions each by itself, at its own place."""
+    for details in exc.errors(include_url=False):
+        if details["type"] != "contradictions":
+            yield {**details}
+            continue
+        for path, rule in details["ctx"]["found"]:
+            yield {**details, "type": "value_error", "loc": (*details["loc"], *path), "msg": rule}
 
 
 def _in_file(root: Value, loc: Iterable[str | int], *, missing: bool) -> Path:
@@ -174,6 +183,8 @@ def _rule(node: Schema, value: Value) -> str:
         return (
             f"a mapping with {', '.join(keys)}" if keys else _size("entries", "a mapping", node, "Properties")
         )
+    if "pattern" in node:
+        return f"a name of up to {node['maxLength']} letters, digits, _ and -, a letter first"
     if kind == "string":
         return _size("characters", "text", node, "Length")
     return {"boolean": "true or false", "null": "null"}.get(str(kind), "")

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lalelu.config.schema import KitConfig
 from lalelu.errors import UsageError
 from lalelu.gesture.body import BodyFrame
 from lalelu.gesture.motion import GATE, Motion
+from lalelu.gesture.pads import Played, PlayerPads, Refused
 from lalelu.gesture.strike import Stroke, StrokeFinder
+from lalelu.gesture.velocity import Speeds
 from lalelu.gesture.verdict import Verdict
 from lalelu.gesture.witness import Witness
 from lalelu.gesture.zones import Zones
@@ -27,13 +29,16 @@ _RowDelay = Callable[[float, float], float]  # (x, y) in image heights -> ns aft
 
 
 class Detector:
-    """Finds the hits of every player on one kit. Pure: all times are the poses' own stamps.
+    """Finds the hits of every player on their pads of one kit. Pure: all times are the poses' own stamps.
 
     `skeleton` names the poses' keypoints. `explain` is told of every candidate stroke, hit or not, as soon as its
     fate is sure: not quite in the order of their times. It changes no hit, and costs nothing when it is None.
     `row_delay_ns` (a rolling shutter) tells how long after `captured_ns` a point of the upright picture was exposed,
     from its place in image heights: a stroke's time is that of the row on which it ended.
-    Raises UsageError when the kit needs a limb that the skeleton does not have.
+    `lead_ms`: so long before its end a stroke is decided, predicted from its fall where that is clear enough; what
+    cannot be predicted is decided when the limb surely rises again, as everything is with 0.
+    `aspect`: the upright picture's width in image heights, for pads that lie in the picture of a left-handed player.
+    Raises UsageError when the kit needs a limb that the skeleton does not have, or the aspect where there is none.
     """
 
     def __init__(
@@ -44,17 +49,27 @@ class Detector:
         left_handed: bool = False,
         explain: Callable[[Verdict], None] | None = None,
         row_delay_ns: _RowDelay | None = None,
+        lead_ms: float = 0.0,
+        aspect: float | None = None,
     ) -> None:
-        self._kit = kit
+        self._lead_s = lead_ms * 1e-3
         self._row_delay_ns = row_delay_ns
         self._explain = explain
-        self._zones = Zones(kit.pads, left_handed=left_handed)
-        for name in (*self._zones.limbs, "left_shoulder", "right_shoulder"):
+        zones = Zones(kit.pads, left_handed=left_handed, aspect=aspect)
+        for name in (*zones.limbs, "left_shoulder", "right_shoulder"):
             if name not in skeleton:
                 raise UsageError(
                     f"kit {kit.name!r} needs the keypoint {name!r}, which the poses do not have; "
                     f"they have {', '.join(skeleton)}{did_you_mean(name, skeleton)}"
                 )
+        named = {number for pad in kit.pads.values() for number in pad.players or ()}
+        self._shares = {  # by the player's number; None = everybody else
+            number: (
+                share := _share_of(kit, number),
+                Zones(share.pads, left_handed=left_handed, aspect=aspect),
+            )
+            for number in (None, *named)
+        }
         self._index = {name: index for index, name in enumerate(skeleton)}
         self._players: dict[int, _Player] = {}
         self._events: list[Event] = []
@@ -72,10 +87,8 @@ class Detector:
         if player.last_ns is not None and pose.captured_ns <= player.last_ns:
             return self._events
         player.last_ns = pose.captured_ns
-        for limb, stroke in player.strokes(pose):
-            pad = self._zones.pad_at(limb, stroke.x, stroke.y)
-            if pad is not None:
-                self._events.append(self._hit(pose, limb, pad, stroke))
+        for limb, stroke, played in player.strokes(pose):
+            self._events.append(_hit(pose, limb, stroke, played))
         return self._events
 
     def finish(self) -> None:
@@ -86,33 +99,41 @@ class Detector:
     def _welcome(self, number: int) -> "_Player":
         if len(self._players) >= MOST_PLAYERS:
             del self._players[min(self._players, key=lambda known: self._players[known].last_ns or 0)]
-        player = _Player(self._kit, self._zones.limbs, self._index, self._row_delay_ns)
+        kit, zones = self._shares.get(number, self._shares[None])
+        player = _Player(kit, zones, self._index, self._row_delay_ns, self._lead_s)
         if self._explain is not None:
-            player.watch(number, self._zones, self._explain)
+            player.watch(number, self._explain)
         self._players[number] = player
         return player
 
-    def _hit(self, pose: Pose, limb: str, pad: str, stroke: Stroke) -> Hit:
-        strength = stroke.speed / self._kit.strike.full_speed * self._kit.pads[pad].sensitivity
-        return Hit(
-            seq=pose.seq,
-            captured_ns=pose.captured_ns,
-            struck_ns=stroke.struck_ns,
-            player=pose.player,
-            limb=limb,
-            pad=pad,
-            strength=min(1.0, strength),
-        )
+
+def _share_of(kit: KitConfig, number: int | None) -> KitConfig:
+    """Return the kit with only the pads that a player may play; None = one whom no pad names."""
+    pads = {name: pad for name, pad in kit.pads.items() if pad.players is None or number in pad.players}
+    return kit.model_copy(update={"pads": pads})
+
+
+def _hit(pose: Pose, limb: str, stroke: Stroke, played: Played) -> Hit:
+    return Hit(
+        seq=pose.seq,
+        captured_ns=pose.captured_ns,
+        struck_ns=stroke.struck_ns,
+        player=pose.player,
+        limb=limb,
+        pad=played.pad,
+        strength=played.strength,
+    )
 
 
 class _Limb:
-    __slots__ = ("borrowed", "finder", "index", "last_hit_ns", "motion", "name", "other", "witness")
+    __slots__ = ("borrowed", "finder", "index", "last_hit_ns", "motion", "name", "other", "speeds", "witness")
 
-    def __init__(self, name: str, index: int, kit: KitConfig) -> None:
+    def __init__(self, name: str, index: int, kit: KitConfig, lead_s: float) -> None:
         self.name = name
         self.index = index
         self.motion = Motion()
-        self.finder = StrokeFinder(kit.strike)
+        self.finder = StrokeFinder(kit.strike, lead_s=lead_s)
+        self.speeds = Speeds()
         self.other: _Limb | None = None  # the same limb of the body's other side
         self.last_hit_ns: int | None = None
         self.borrowed = False  # it has jumped onto the other one and moves with it
@@ -128,11 +149,27 @@ class _Limb:
         )
 
 
+@dataclass(slots=True)
+class _Found:
+    """What a limb's finder made of a frame."""
+
+    limb: _Limb
+    point: _Point
+    stroke: Stroke | None
+    echo: bool
+    fate: Played | Refused | None = None
+
+
 class _Player:
     """One player's body and limbs."""
 
     def __init__(
-        self, kit: KitConfig, limbs: Sequence[str], index: dict[str, int], row_delay_ns: _RowDelay | None
+        self,
+        kit: KitConfig,
+        zones: Zones,
+        index: dict[str, int],
+        row_delay_ns: _RowDelay | None,
+        lead_s: float,
     ) -> None:
         self._row_delay_ns = row_delay_ns
         self.last_ns: int | None = None
@@ -140,7 +177,8 @@ class _Player:
         self._min_score = kit.strike.min_score
         self._mask_ns = kit.strike.mask_ms * 1_000_000
         self._body = BodyFrame()
-        self._limbs = {name: _Limb(name, index[name], kit) for name in limbs}
+        self._pads = PlayerPads(kit, zones, self._body)
+        self._limbs = {name: _Limb(name, index[name], kit, lead_s) for name in zones.limbs}
         for name, limb in self._limbs.items():
             if mirrored(name) != name:
                 limb.other = self._limbs.get(mirrored(name))
@@ -149,10 +187,10 @@ class _Player:
             (index["left_hip"], index["right_hip"]) if {"left_hip", "right_hip"} <= set(index) else None
         )
 
-    def watch(self, number: int, zones: Zones, tell: Callable[[Verdict], None]) -> None:
+    def watch(self, number: int, tell: Callable[[Verdict], None]) -> None:
         """Have the verdict on every candidate stroke told."""
         for name, limb in self._limbs.items():
-            limb.witness = Witness(number, name, self._strike, zones, tell)
+            limb.witness = Witness(number, name, self._strike, self._pads, tell)
 
     def finish(self) -> None:
         """Have the last verdicts told."""
@@ -160,8 +198,8 @@ class _Player:
             if limb.witness is not None:
                 limb.witness.finish()
 
-    def strokes(self, pose: Pose) -> list[tuple[str, Stroke]]:
-        """Take in one pose and return the strokes that have become sure with it, by limb."""
+    def strokes(self, pose: Pose) -> list[tuple[str, Stroke, Played]]:
+        """Take in one pose and return the strokes that have become sure with it and sound, by limb."""
         xy: list[list[float]] = pose.xy.tolist()
         score: list[float] = pose.score.tolist()
         self._observe_body(pose.captured_ns, xy, score)
@@ -173,27 +211,55 @@ class _Player:
             if not limb.motion.predict(now_ns):
                 limb.finder.restart()
         self._undo_swaps(points)
-        found = []
+        found: list[_Found] = []
         for name, limb in self._limbs.items():
             point = points[name]
             if point is not None and self._follow(limb, now_ns, *point):
                 limb.borrowed = limb.borrowed and limb.beside_other(APART)
+                if limb.finder.peak == 0.0:  # a new movement
+                    limb.speeds.forget()
+                limb.speeds.see(now_ns, limb.motion.vx, limb.motion.vy)
                 stroke = limb.finder.step(now_ns, *point, limb.motion)
+                if (
+                    stroke is not None
+                    and stroke.predicted
+                    and self._pads.pad_at(name, stroke.x, stroke.y) is None
+                ):
+                    limb.finder.take_back()  # perhaps its real end is within reach of a pad
+                    stroke = None
                 if stroke is not None and self._row_delay_ns is not None:
                     stroke = self._on_its_row(stroke, self._row_delay_ns)
                 echo = stroke is not None and self._is_echo(limb, stroke)
                 if stroke is not None and not echo:
                     limb.last_hit_ns = stroke.struck_ns
-                    found.append((name, stroke))
-                if limb.witness is not None:
-                    limb.witness.see(
-                        pose, point, score[limb.index], limb.motion, limb.finder, stroke, echo=echo
-                    )
+                if stroke is not None or limb.witness is not None:
+                    found.append(_Found(limb, point, stroke, echo))
             elif limb.witness is not None:
                 x, y = xy[limb.index]
                 place = self._body.locate(x, y) if score[limb.index] > 0.0 and math.isfinite(x + y) else None
                 limb.witness.miss(pose, place, score[limb.index], limb.motion, held=point is not None)
-        return found
+        return self._judge(pose, score, found) if found else []
+
+    def _judge(
+        self, pose: Pose, score: list[float], found: list["_Found"]
+    ) -> list[tuple[str, Stroke, Played]]:
+        """Return what sounds, in the order of `found`, and have it witnessed."""
+        # the fastest first: of two limbs in one frame the weaker may be the other one's crosstalk
+        for one in sorted(found, key=lambda one: -one.stroke.speed if one.stroke is not None else 0.0):
+            if one.stroke is not None and not one.echo:
+                one.fate = self._pads.judge(one.limb.name, one.stroke, one.limb.speeds)
+        played = []
+        for one in found:
+            limb, fate = one.limb, one.fate
+            if limb.witness is not None:
+                refused = fate if isinstance(fate, Refused) else None
+                limb.witness.see(
+                    pose, one.point, score[limb.index], limb.motion, limb.finder, one.stroke,
+                    echo=one.echo, refused=refused,
+                )  # fmt: skip
+            if one.stroke is not None and isinstance(fate, Played):
+                played.append((limb.name, one.stroke, fate))
+        return played
 
     def _observe_body(self, captured_ns: int, xy: list[list[float]], score: list[float]) -> None:
         left, right = (

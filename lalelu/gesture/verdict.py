@@ -16,6 +16,10 @@ Rule: TypeAlias = Literal[
     "braked",  # fast at first, then slow for so long that its end is no stroke's
     "masked",  # within strike.mask_ms of the same limb's last stroke
     "echo_of_other_limb",  # both keypoints lay on one limb, and the other one plays
+    "pad_threshold",  # slower than its pad's `threshold`
+    "pad_mask",  # within its pad's `mask_ms` of the same limb's last hit there
+    "retrigger",  # too weak so soon after the same limb's last hit on this pad: its swing back
+    "crosstalk",  # too weak so near to the other hand's hit: moved along by it
     "no_pad",  # a stroke, but no pad that this limb may play was within reach
     "lost",  # the keypoint was missing or scored below strike.min_score
     "unsteady",  # the keypoint jumped further than a hand can

@@ -8,10 +8,12 @@ for verdicts.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from lalelu.config.schema import StrikeSection
 from lalelu.gesture.motion import GAP_S, Motion
+from lalelu.gesture.pads import PlayerPads, Refused
 from lalelu.gesture.strike import (
     FIT_S,
     FRESH_S,
@@ -23,7 +25,6 @@ from lalelu.gesture.strike import (
     least_rise,
 )
 from lalelu.gesture.verdict import Measured, Rule, Verdict, sentence, shortfall
-from lalelu.gesture.zones import Zones
 from lalelu.types import Pose
 
 # Body units (19 mm): half of the least fall that a kit asks for by default, a quarter of the smallest stroke of the
@@ -45,12 +46,17 @@ class Witness:
     """
 
     def __init__(
-        self, player: int, limb: str, options: StrikeSection, zones: Zones, tell: Callable[[Verdict], None]
+        self,
+        player: int,
+        limb: str,
+        options: StrikeSection,
+        pads: PlayerPads,
+        tell: Callable[[Verdict], None],
     ) -> None:
         self._player = player
         self._limb = limb
         self._options = options
-        self._zones = zones
+        self._pads = pads
         self._tell = tell
         self._unsure: Verdict | None = None  # a rejection that the finder may yet overrule
         self._struck_ns: int | None = None  # the last stroke that began a mask time
@@ -81,16 +87,23 @@ class Witness:
         stroke: Stroke | None,
         *,
         echo: bool,
+        refused: Refused | None = None,
     ) -> None:
-        """Take in a frame after the finder: `place` in body units, and the stroke that it returned."""
+        """Take in a frame after the finder.
+
+        `place` in body units, the stroke that the finder returned, and its pad's refusal.
+        """
         now_ns = pose.captured_ns
         glimpsed = self._glimpsed.frames > 0 and (now_ns - self._traced_ns) * 1e-9 <= GAP_S
         self._glimpsed.forget()
         if stroke is not None or finder.masked is not None:
-            self._tell_stroke(pose, score, motion, finder, stroke, echo=echo)
+            self._tell_stroke(pose, score, motion, finder, stroke, echo=echo, refused=refused)
             self._begin(now_ns, place[0], motion.y, score)
             return
         self._flush(now_ns)
+        if finder.foretold:  # told already
+            self._begin(now_ns, place[0], motion.y, score)
+            return
         if not motion.settled:
             if motion.frames == 1 and not glimpsed:
                 self._break_off(pose, "lost", motion)
@@ -227,6 +240,7 @@ class Witness:
         stroke: Stroke | None,
         *,
         echo: bool,
+        refused: Refused | None,
     ) -> None:
         rule: Rule | None = "echo_of_other_limb" if echo else None
         if stroke is None:
@@ -236,10 +250,13 @@ class Witness:
         if self._unsure is not None and self._unsure.lowest_ns < stroke.struck_ns - round(FIT_S * 1e9):
             self._tell(self._unsure)
         self._unsure = None  # a rejection of the same lowest point is overruled
-        if rule is None and self._zones.pad_at(self._limb, stroke.x, stroke.y) is None:
+        if rule is None and self._pads.pad_at(self._limb, stroke.x, stroke.y) is None:
             rule = "no_pad"
         measured = self._measure(motion, stroke.speed, stroke.fall, stroke.mean_speed, self._spread)
-        self._tell(self._verdict(pose, stroke.struck_ns, rule, (stroke.x, stroke.y), score, measured))
+        verdict = self._verdict(pose, stroke.struck_ns, rule, (stroke.x, stroke.y), score, measured)
+        if refused is not None:
+            verdict = replace(verdict, rule=refused.rule, why=refused.why)
+        self._tell(verdict)
         if rule != "masked":
             self._struck_ns = stroke.struck_ns
 
@@ -280,7 +297,7 @@ class Witness:
             limb=self._limb,
             rule=rule,
             why=sentence(rule, measured, self._options, score=score, gap_ms=gap_ms),
-            pad=self._zones.pad_at(self._limb, *place),
+            pad=self._pads.pad_at(self._limb, *place),
             x=place[0],
             y=place[1],
             score=score,

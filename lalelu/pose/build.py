@@ -1,15 +1,19 @@
 """Build the pose estimator that the configuration asks for. Fetches and converts the model on first use."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from lalelu.config.schema import Config, PoseSection
 from lalelu.errors import UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
 from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator_multi import MultiPoseEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
+from lalelu.pose.multipose import MOST_PEOPLE, MoveNetMultiPose
 from lalelu.pose.port import RUNTIMES, Runtime
 from lalelu.registry import load
+
+Estimator: TypeAlias = MoveNetEstimator | MultiPoseEstimator
 
 READS_SAVED_MODEL: Final = frozenset({"tensorflow"})  # the other runtimes read ONNX
 KEEPS_COMPILED: Final = frozenset({"openvino"})  # takes a cache_dir
@@ -29,19 +33,37 @@ def build_runtime(pose: PoseSection) -> Runtime:
     return runtime
 
 
-def build_estimator(config: Config) -> MoveNetEstimator:
-    """Return the estimator for `config.pose`, not yet opened. Raises UsageError for a model that cannot play."""
-    family = catalogue.find(config.pose.model).family
-    if family != "movenet_single":
+def build_estimator(config: Config) -> Estimator:
+    """Return the estimator for `config.pose`, not yet opened.
+
+    Raises UsageError for options that the model's family does not have.
+    """
+    camera, pose, player = config.camera, config.pose, config.player
+    if catalogue.find(pose.model).family == "movenet_multi":
+        if pose.hands == "track":
+            raise UsageError(
+                f"pose.hands is track, but pose.model {pose.model} does not show where it sees hands; "
+                "choose pose.hands: auto or network, or pose.model: lightning or thunder for one player"
+            )
+        return MultiPoseEstimator(
+            build_runtime(pose),
+            MoveNetMultiPose(),
+            rotate=camera.rotate,
+            mirror=camera.mirror,
+            player=player,
+            limit=player.players or MOST_PEOPLE,
+        )
+    if player.players not in (None, 1):
         raise UsageError(
-            f"pose.model is {config.pose.model}, of the family {family}; one player needs lightning or thunder"
+            f"player.players is {player.players}, but pose.model {pose.model} sees one person; "
+            "choose pose.model: multipose, or player.players: 1"
         )
     return MoveNetEstimator(
-        build_runtime(config.pose),
+        build_runtime(pose),
         MoveNetSinglePose(),
-        crop_mode=config.pose.crop,
-        hands=config.pose.hands,
-        rotate=config.camera.rotate,
-        mirror=config.camera.mirror,
-        player=config.player,
+        crop_mode=pose.crop,
+        hands=pose.hands,
+        rotate=camera.rotate,
+        mirror=camera.mirror,
+        player=player,
     )

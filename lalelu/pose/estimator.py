@@ -19,6 +19,11 @@ from lalelu.pose.sampling import Sampler
 from lalelu.types import Frame, Pose
 
 
+def use_one_thread() -> None:
+    """Keep OpenCV to the thread that calls it: its pool would take turns with the inference on one core."""
+    cv2.setNumThreads(1)
+
+
 class MoveNetEstimator:
     """A PoseEstimator for one player. `open()` it before the first frame; it opens and closes its runtime.
 
@@ -67,7 +72,7 @@ class MoveNetEstimator:
 
         Raises what the runtime raises, and UsageError for a model of another kind.
         """
-        cv2.setNumThreads(1)  # its pool would take turns with the inference on one core
+        use_one_thread()
         facts = self._runtime.open()
         side = self._decoder.input_side(facts)
         names = [spec.name for spec in facts.outputs]

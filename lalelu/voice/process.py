@@ -25,6 +25,7 @@ from lalelu.registry import from_uri
 from lalelu.session import FINISH, PLAY, SILENCE, Plan, Session
 from lalelu.voice import port as voice_port
 from lalelu.voice.alarm import Alarm
+from lalelu.voice.delay import AutoDelay
 from lalelu.voice.sounding import SoundingTable
 from lalelu.voice.voice import Voice
 from lalelu.wire import EventRing, note_row, read_hit
@@ -71,7 +72,10 @@ class EnginePulse:
 
 
 class VoiceProcess:
-    """The loop around a Voice. `bell` is an eventfd, `engine` a descriptor that is readable once the engine is gone."""
+    """The loop around a Voice. `bell` is an eventfd, `engine` a descriptor that is readable once the engine is gone.
+
+    `auto` changes the voice's delay while it plays; None leaves it as it is.
+    """
 
     def __init__(
         self,
@@ -82,9 +86,14 @@ class VoiceProcess:
         once: bool,
         bell: int,
         engine: int,
+        auto: AutoDelay | None = None,
     ) -> None:
         self._voice = voice
-        self._say = say  # gets one line for people about a lost output
+        self._auto = auto
+        self._delay_changed = False
+        if auto is not None:
+            voice.delay_ns = auto.delay_ms * 1_000_000
+        self._say = say  # gets one line for people
         self._once = once
         self._bell = bell
         self._engine = engine
@@ -131,6 +140,7 @@ class VoiceProcess:
         self._take_orders()
         for note in self._voice.advance(woken_ns):
             self._notes.write(note_row(note))
+        self._tell_delay()
         if self._engine in ready:
             self._gone = True
             if self._end_ns is None:
@@ -150,12 +160,24 @@ class VoiceProcess:
             kind, strike = read_hit(record)
             if kind == PLAY:
                 self._voice.add(strike)
+                self._learn(now_ns() - strike.struck_ns)
             elif kind == SILENCE:
                 self._pulse.pause()
                 self._voice.silence()
             elif kind == FINISH:
                 self._pulse.pause()
                 self._end_ns = now_ns() + FINISH_NS
+
+    def _learn(self, handed_ns: int) -> None:
+        if self._auto is not None and self._auto.hit(handed_ns):
+            self._voice.delay_ns = self._auto.delay_ms * 1_000_000
+            self._delay_changed = True
+
+    def _tell_delay(self) -> None:
+        if self._delay_changed:
+            self._delay_changed = False
+            self._say(str(self._auto))
+            self._events.write("delay", str(self._auto))
 
     def _watch(self, at_ns: int) -> None:
         if self._end_ns is not None:
@@ -193,17 +215,21 @@ def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: in
     """Open the outputs, ask for real time, and sound what comes. Raises what the outputs raise."""
     asked = plan.config.realtime
     outputs = [from_uri("MIDI output", voice_port.ADAPTERS, uri) for uri in plan.config.midi.outputs]
+    delay_ms = plan.config.timing.delay_ms
+    auto = AutoDelay() if delay_ms == "auto" else None
     voice = Voice(
         outputs,
         plan.kit,
         now_ns=now_ns,
-        delay_ns=round(plan.config.timing.delay_ms * 1e6),
+        delay_ns=0 if delay_ms == "auto" else round(delay_ms * 1e6),
         table=SoundingTable(session / "sounding"),
     )
-    process = VoiceProcess(session, voice, board.say, once=plan.once, bell=bell, engine=engine)
+    process = VoiceProcess(session, voice, board.say, once=plan.once, bell=bell, engine=engine, auto=auto)
     try:
         for line in voice.open():
             board.say(f"MIDI: {line}")
+        if auto is not None:
+            board.say(f"timing: the delay begins at {auto.delay_ms} ms and follows the hits")
         priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
         grants = realtime.enter_voice(priority, lock_memory=asked.lock_memory, required=asked.required)
         for grant in grants:

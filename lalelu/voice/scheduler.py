@@ -1,6 +1,7 @@
 """What is to sound, what sounds and when it ends: the tables behind the voice. Pure: time comes in the arguments."""
 
 import heapq
+from collections.abc import Set as AbstractSet
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from lalelu.voice.message import note_off, note_on
@@ -59,23 +60,33 @@ class Scheduler(Generic[T]):
         due_ns, _, note = heapq.heappop(self._waiting)
         return due_ns, note
 
-    def strike(self, channel: int, note: int, velocity: int, now_ns: int) -> tuple[bytes, ...]:
+    def strike(
+        self, channel: int, note: int, velocity: int, now_ns: int, *, note_ns: int | None = None
+    ) -> tuple[bytes, ...]:
         """Return what to send now for one note: its note-on, after a note-off where it still sounds.
 
-        The older note-off of a note that is struck again is cancelled. Empty when the table is full
-        (counted in `refused`).
+        It ends after `note_ns`, where that is given, else after the scheduler's own. The older note-off of a note that
+        is struck again is cancelled. Empty when the table is full (counted in `refused`).
         """
         key = (channel, note)
+        off_ns = now_ns + (self._note_ns if note_ns is None else note_ns)
         started = note_on(channel, note, velocity)
         # popped, so that the note moves to the end: the table stays in order of striking
         if self._off_ns.pop(key, None) is not None:
-            self._off_ns[key] = now_ns + self._note_ns
+            self._off_ns[key] = off_ns
             return note_off(channel, note), started
         if len(self._off_ns) >= self._max_sounding:
             self.refused += 1
             return ()
-        self._off_ns[key] = now_ns + self._note_ns
+        self._off_ns[key] = off_ns
         return (started,)
+
+    def cut(self, notes: AbstractSet[Sounding]) -> tuple[Sounding, ...]:
+        """Return those of `notes` that sound, and forget them: they end now."""
+        cut = tuple(key for key in self._off_ns if key in notes)
+        for key in cut:
+            del self._off_ns[key]
+        return cut
 
     def ended(self, now_ns: int) -> tuple[Sounding, ...]:
         """Return the notes whose end has come, and forget them."""

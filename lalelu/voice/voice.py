@@ -58,9 +58,24 @@ def velocity_of(strength: float) -> int:
     return min(127, max(1, round(127 * strength)))
 
 
+def _chokes(kit: KitConfig, notes: Sequence[Sequence[Sounding]]) -> list[frozenset[Sounding]]:
+    """Return, for each pad, what its hit ends: the notes of its choke group's other pads, but for its own."""
+    groups = [pad.choke for pad in kit.pads.values()]
+    return [
+        frozenset(
+            note
+            for other, theirs in zip(groups, notes, strict=True)
+            if group is not None and other == group
+            for note in theirs
+        ).difference(own)
+        for group, own in zip(groups, notes, strict=True)
+    ]
+
+
 class Voice:
     """The kit's sound: every hit to every output at `struck_ns + delay_ns`, and no note left hanging.
 
+    `delay_ns` may be changed while it plays: notes that wait keep the time they were given.
     A lost output is named once, by PortLostError from `check()`; the others play on. `table` keeps what sounds for
     a voice that comes after this one.
     """
@@ -76,7 +91,7 @@ class Voice:
     ) -> None:
         self._outputs = tuple(outputs)
         self._now_ns = now_ns
-        self._delay_ns = delay_ns
+        self.delay_ns = delay_ns
         self._table = table or SoundingTable(None)
         self._scheduler: Scheduler[_Waiting] = Scheduler(kit.note_ms * 1_000_000)
         # dict.fromkeys: a note that stands twice in a chord is one note
@@ -84,6 +99,8 @@ class Voice:
             tuple(dict.fromkeys((pad.channel or kit.channel, note) for note in pad.notes))
             for pad in kit.pads.values()
         ]
+        self._note_ns = [(pad.note_ms or kit.note_ms) * 1_000_000 for pad in kit.pads.values()]
+        self._chokes = _chokes(kit, self._pads)
         self._live: list[MidiOutput] = []  # open and not lost
         self._opened: list[MidiOutput] = []  # to be closed, lost or not
         self._lost: list[LostError] = []  # not yet raised
@@ -137,7 +154,7 @@ class Voice:
     def add(self, strike: Strike) -> None:
         """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kit's, from 1."""
         for channel, note in self._pads[strike.pad - 1]:
-            self._scheduler.add(strike.struck_ns + self._delay_ns, _Waiting(strike, channel, note))
+            self._scheduler.add(strike.struck_ns + self.delay_ns, _Waiting(strike, channel, note))
 
     def advance(self, woken_ns: int) -> list[NoteSent]:
         """Sound what has fallen due, end what has to end, and return a row for each note-on."""
@@ -145,7 +162,12 @@ class Voice:
         while (waiting := self._scheduler.pop(self._now_ns())) is not None:
             due_ns, note = waiting
             velocity = velocity_of(note.strike.strength)
-            messages = self._scheduler.strike(note.channel, note.note, velocity, self._now_ns())
+            pad = note.strike.pad - 1
+            if self._chokes[pad]:
+                self._end(self._scheduler.cut(self._chokes[pad]))
+            messages = self._scheduler.strike(
+                note.channel, note.note, velocity, self._now_ns(), note_ns=self._note_ns[pad]
+            )
             if not messages:
                 continue
             self._table.begin(note.channel, note.note)

@@ -64,7 +64,7 @@ LEAVES = (
     | st.integers()
     | st.floats()
     | st.text(max_size=8)
-    | st.sampled_from(["rock", "sim:", "auto", "acoustic_snare", "left_wrist", "f32"])
+    | st.sampled_from(["rock", "sim:", "auto", "acoustic_snare", "left_wrist", "f32", "image", "fixed"])
 )
 KEYS = st.sampled_from(
     [
@@ -86,6 +86,14 @@ KEYS = st.sampled_from(
         "zone",
         "box",
         "ellipse",
+        "half_plane",
+        "sector",
+        "frame",
+        "curve",
+        "velocity",
+        "choke",
+        "threshold",
+        "retrigger",
         "note",
         "limbs",
         "channel",

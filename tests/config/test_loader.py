@@ -163,6 +163,9 @@ midi:
             "pose: {precision: bf61}",
             '1:19: pose.precision is bf61; allowed one of auto, f32, bf16; did you mean "bf16"?',
         ),
+        ("timing: {delay_ms: soon}", "1:20: timing.delay_ms is soon; allowed auto or a number -200..500"),
+        ("timing: {delay_ms: 600}", "1:20: timing.delay_ms is 600; allowed auto or -200..500"),
+        ("timing: {lead_ms: 41}", "1:19: timing.lead_ms is 41; allowed 0..40"),
         ("realtime: {core: 2000}", "1:18: realtime.core is 2000; allowed one of auto, none or 0..1023"),
         (
             "realtime: {core: 0x}",
@@ -287,6 +290,9 @@ pads:
   bare: {note: 38}
   flat: {note: 38, zone: {ellipse: [0, 0, 1, 0]}}
 """
+    shapes = " or ".join(
+        f"a mapping with frame, {name}" for name in ("box", "ellipse", "half_plane", "sector")
+    )
     drum = "one of acoustic_bass_drum, bass_drum_1, side_stick, ... (47 names)"
     assert problems(text, "kit.yaml") == [
         "kit.yaml:1:7: name is 12; allowed text of 1..64 characters",
@@ -299,7 +305,7 @@ pads:
             "kit.yaml:4:17: pads.snare.note is acustic_snare; no General MIDI percussion sound is called so; write a "
             'name such as acoustic_snare or a number 0..127; did you mean "acoustic_snare"?'
         ),
-        "kit.yaml:4:38: pads.snare.zone is a mapping; allowed a mapping with box or a mapping with ellipse",
+        f"kit.yaml:4:38: pads.snare.zone is a mapping; allowed {shapes}",
         f"kit.yaml:5:26: pads.tom.note[1] is 200; allowed 0..127 or {drum}",
         "kit.yaml:5:38: pads.tom.zone: a box is [left, bottom, right, top] with left < right and bottom < top",
         (
@@ -312,7 +318,7 @@ pads:
         "kit.yaml:7:35: pads.far.zone.box[1] is 99; allowed -10..10",
         "kit.yaml:7:39: pads.far.zone.box[2] is a; allowed a number -10..10",
         "kit.yaml:7:42: pads.far.zone.box[3] is .inf; allowed -10..10",
-        "kit.yaml:8:9: pads.bare.zone is missing; add it (a mapping with box or a mapping with ellipse)",
+        f"kit.yaml:8:9: pads.bare.zone is missing; add it ({shapes})",
         "kit.yaml:9:26: pads.flat.zone: an ellipse is [x, y, radius_x, radius_y] with both radii above 0",
     ]
 

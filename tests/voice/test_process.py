@@ -14,6 +14,7 @@ from test_outputs_contract import JackEar
 from lalelu import realtime
 from lalelu.channel import RingReader
 from lalelu.skeleton import COCO17
+from lalelu.voice.delay import FIRST_MS
 from lalelu.voice.message import note_off, note_on
 
 MS = 1_000_000
@@ -83,6 +84,18 @@ def test_every_hit_sounds_and_leaves_its_row(stage, out, delay_ms):
     assert ((rows["late"] == 1) == (rows["sent_ns"] > rows["due_ns"] + MS)).all()
     assert played.said() == []
     assert played.board["state"] == "ended"
+
+
+def test_the_automatic_delay_begins_as_it_says(stage, out):
+    played = stage(f"file:{out}", note_ms=50, delay_ms="auto")
+    played.start()
+    played.play_and_hear(*MANY)
+    played.tell("finish")
+    assert played.end() == 0
+    rows = played.rows()
+    assert len(rows) == 6
+    assert (rows["due_ns"] == rows["struck_ns"] + FIRST_MS * MS).all()
+    assert f"timing: the delay begins at {FIRST_MS} ms and follows the hits" in played.board["lines"]
 
 
 def test_a_later_hit_that_is_due_earlier_sounds_first(stage, out):

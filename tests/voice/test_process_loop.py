@@ -3,13 +3,15 @@
 import os
 import time
 
+import numpy as np
 import pytest
 
 from lalelu.channel import RingReader, RingWriter, create_ring
 from lalelu.errors import PortLostError
-from lalelu.ledger.schema import FRAME
+from lalelu.ledger.schema import FRAME, NOTE_DTYPE
 from lalelu.skeleton import COCO17
 from lalelu.types import Hit
+from lalelu.voice.delay import BAR, FIRST_MS, AutoDelay
 from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.process import EnginePulse, VoiceProcess
@@ -23,7 +25,7 @@ NOTES = [(2, 60), (2, 64), (2, 67), (10, 38)]  # of the pads chord and snare
 class House:
     """A voice's loop in this process, the rings of its engine, and the engine's death."""
 
-    def __init__(self, stage, kit, *outputs, once=False):
+    def __init__(self, stage, kit, *outputs, once=False, auto=None):
         self.said = []
         self.events = stage.said
         bell = os.eventfd(0)
@@ -32,13 +34,17 @@ class House:
         voice = Voice(outputs, kit, now_ns=time.monotonic_ns)
         voice.open()
         session = stage.session
-        self._process = VoiceProcess(session, voice, self.said.append, once=once, bell=bell, engine=engine)
+        self._process = VoiceProcess(
+            session, voice, self.said.append, once=once, bell=bell, engine=engine, auto=auto
+        )
+        self.notes = RingReader(session / "notes")
         self.rings = EngineRings(session, bell, pads=kit.pads, skeleton=COCO17, keeps_poses=False)
 
-    def play(self, *pads):
-        """Have the engine play `pads`, finish and die, and the voice sound it all."""
+    def play(self, *pads, ago_ms=0):
+        """Have the engine play `pads`, struck `ago_ms` ago, finish and die, and the voice sound it all."""
         at_ns = time.monotonic_ns()
-        self.rings.play([Hit(0, at_ns, at_ns, 0, "right_wrist", pad, 0.5) for pad in pads])
+        struck_ns = at_ns - ago_ms * MS
+        self.rings.play([Hit(0, at_ns, struck_ns, 0, "right_wrist", pad, 0.5) for pad in pads])
         self.rings.finish()
         os.close(self._descriptors.pop())
         try:
@@ -86,6 +92,22 @@ def test_hits_that_came_faster_than_the_voice_took_them_are_counted(stage, kit):
     played = [message for _, message in output.sent if message == note_on(10, 38, 64)]
     assert len(played) == 1500 - lost
     assert output.sounding == set()
+
+
+def test_hits_that_come_too_late_for_the_automatic_delay_raise_it_and_it_is_said(stage, kit):
+    output, auto = MemoryOutput(), AutoDelay()
+    house = House(stage("memory:"), kit, output, auto=auto)
+    house.play(*["snare"] * BAR, ago_ms=100)
+    assert auto.delay_ms > 100
+    assert house.said == [f"timing: the delay is now {auto.delay_ms} ms: 99 % of hits keep it"]
+    assert house.events() == [("delay", house.said[0])]
+
+
+def test_notes_that_wait_keep_the_time_they_were_given_when_the_delay_changes(stage, kit):
+    house = House(stage("memory:"), kit, MemoryOutput(), auto=AutoDelay())
+    house.play(*["snare"] * BAR, ago_ms=100)
+    rows = np.frombuffer(b"".join(house.notes.read(0).records), NOTE_DTYPE)
+    assert (rows["due_ns"] - rows["struck_ns"]).tolist() == [FIRST_MS * MS] * BAR
 
 
 # -- whether the engine is stuck --

@@ -16,7 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("lalelu.commands.replay", "run a film or a take through the instrument, offline"),
     "score": ("lalelu.commands.score", "compare hits with the truth"),
     "model": ("lalelu.commands.model", "list, fetch and import pose networks"),
-    "bench": ("lalelu.commands.bench", "measure inference on this machine"),
+    "bench": ("lalelu.commands.bench", "measure inference and the gesture step on this machine"),
     "latency": ("lalelu.commands.latency", "say where the time of every frame and note went"),
     "status": ("lalelu.commands.status", "say what the instruments that run here are doing"),
     "devices": ("lalelu.commands.devices", "list cameras and MIDI ports"),

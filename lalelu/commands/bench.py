@@ -1,4 +1,4 @@
-"""`lalelu bench inference`: the runtimes side by side on this machine. Starts processes, fetches models."""
+"""`lalelu bench`: runtimes, or the gesture step, side by side on this machine. Starts processes, fetches models."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import os
 from importlib.util import find_spec
 from typing import Final, Literal
 
+from lalelu.bench import gesture
 from lalelu.bench.inference import Comparison, compare, table
 from lalelu.bench.worker import Variant
 from lalelu.errors import MissingError, UsageError
@@ -33,12 +34,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     inference.add_argument("--model", default="lightning,thunder", help="names, by commas (%(default)s)")
     inference.add_argument("--runtimes", default=",".join(RUNTIMES), help="names, by commas (%(default)s)")
-    inference.add_argument(
-        "--warmups", type=int, default=100, help="runs before the clock counts (%(default)s)"
+    step = subparsers.add_parser(
+        "gesture",
+        help="the cost of recognising strokes, for players and pads",
+        description="Time the gesture step on a made-up performance: a process for each load, one core, in turns.",
+        allow_abbrev=False,
     )
-    inference.add_argument("--runs", type=int, default=2000, help="runs of each variant (%(default)s)")
-    inference.add_argument("--core", type=int, help="the core they share (the last one allowed)")
-    inference.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    for subject in (inference, step):
+        subject.add_argument(
+            "--warmups", type=int, default=100, help="runs before the clock counts (%(default)s)"
+        )
+        subject.add_argument("--runs", type=int, default=2000, help="runs of each variant (%(default)s)")
+        subject.add_argument("--core", type=int, help="the core they share (the last one allowed)")
+        subject.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"--runs is {args.runs} and --warmups {args.warmups}; allowed 1 or more, and 0 or more"
         )
+    if args.subject == "gesture":
+        return _gesture(core, args)
     runtimes = _names(args.runtimes)
     for name in runtimes:
         if name not in RUNTIMES:
@@ -59,6 +69,14 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"inference": [comparison.as_json() for comparison in comparisons]}))
     else:
         print("\n\n".join(table(comparison) for comparison in comparisons))
+    return 0
+
+
+def _gesture(core: int, args: argparse.Namespace) -> int:
+    costs = gesture.measure(
+        gesture.LOADS, core=core, warmups=args.warmups, runs=args.runs, progress=StderrProgress().say
+    )
+    print(json.dumps({"gesture": costs.as_json()}) if args.json else gesture.table(costs))
     return 0
 
 

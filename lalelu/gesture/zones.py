@@ -11,10 +11,11 @@ from lalelu.skeleton import mirrored
 # A stroke that ends this far outside of a pad still plays it: the wrist swings past the spot it aims at.
 # Kits keep their lowest pads at least this far above the thighs, where hands rest.
 REACH: Final = 0.35
-# Body units: the pad that a limb played last keeps a stroke unless another one is nearer by this much, twice the
-# keypoint's noise of 0.03. Where both contain the stroke: unless it is nearer to its middle by STAY_RADII radii.
-STAY: Final = 0.06
-STAY_RADII: Final = 0.1
+# Body units: the pad that a limb played last keeps a stroke unless another one is nearer by this much, the
+# keypoint's noise: twice as much keeps strokes that were meant for the other pad (a golden take at 24 frames a second).
+# Where both contain the stroke: unless it is nearer to its middle by STAY_RADII radii.
+STAY: Final = 0.03
+STAY_RADII: Final = 0.05
 
 # (x, y), y up -> distance outside of the zone (0 = inside), distance to the middle in radii (1 = at the rim)
 _Measure: TypeAlias = Callable[[float, float], tuple[float, float]]

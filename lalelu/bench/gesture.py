@@ -1,0 +1,276 @@
+"""Cost of the gesture step for players and pads: workers on one core take turns. Starts processes.
+
+`python -m lalelu.bench.gesture JSON` (the fields of Load) is one worker. Like `lalelu.bench.worker` it says one JSON
+object when ready, then one per line read from standard input: the number of frames in the block.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import IO, Any, Final, TextIO
+
+import numpy as np
+
+from lalelu.bench.inference import BLOCK, Spread, Worker
+from lalelu.bench.worker import SLEEPER, Variant
+from lalelu.clock import now_ns, sleep_until
+from lalelu.config.schema import KitConfig
+from lalelu.errors import LostError
+from lalelu.gesture.detector import Detector
+from lalelu.skeleton import COCO17
+from lalelu.types import Pose
+
+# (players, pads): a small, a full and an overfull kit; and as many players as MultiPose finds
+LOADS: Final = ((1, 6), (1, 16), (1, 32), (6, 16))
+PERIOD_NS: Final = 10_000_000  # of the poses' stamps: 100 frames a second
+# A frame finds the caches as a sleep leaves them, not as the frame before did; real frames are farther apart.
+PAUSE_NS: Final = 1_000_000
+# What is played: both hands without a pause, 0.6 body units high (230 mm), at the tempo of a quick eighth.
+HZ: Final = {"left_wrist": 4.0, "right_wrist": 5.0}
+HEIGHT: Final = 0.6
+NOISE: Final = 0.01  # body units: a rendered player's keypoints
+SHOULDER_WIDTH: Final = 0.2  # image heights
+SCORE: Final = 0.7
+# Body units: where the other keypoints are; x to the player's right, y up, from the point between the shoulders.
+_BODY: Final[dict[str, tuple[float, float]]] = {
+    "left_shoulder": (-0.5, 0.0),
+    "right_shoulder": (0.5, 0.0),
+    "left_hip": (-0.35, -1.35),
+    "right_hip": (0.35, -1.35),
+}
+_WRIST_X: Final = {"left_wrist": -0.5, "right_wrist": 0.6}
+_LOWEST: Final = -1.0
+_COLUMNS: Final = 8  # of the grid that the pads lie in
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one worker's detector has to do, and where."""
+
+    players: int
+    pads: int
+    core: int
+
+    @property
+    def name(self) -> str:
+        """How the tables call it."""
+        return f"{self.players} player{'s' if self.players > 1 else ''}, {self.pads} pads"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one load showed; `spread` is of the time for one frame with all its players."""
+
+    variant: str
+    players: int
+    pads: int
+    hits: int  # that the detector found meanwhile: proof that it was at work
+    spread: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The table. `sleeper` is how late a bare absolute-clock sleeper woke, on the same core."""
+
+    core: int
+    warmups: int
+    runs: int
+    rows: tuple[Row, ...]
+    sleeper: Spread
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the costs as plain dicts and lists."""
+        return asdict(self)
+
+
+def kit(pads: int) -> KitConfig:
+    """Return a kit of so many pads, in a grid in front of the player."""
+    rows = math.ceil(pads / _COLUMNS)
+    zones = {
+        f"pad{number:02d}": {
+            "note": 35 + number,
+            "zone": {
+                "ellipse": [
+                    -1.4 + 2.8 * (number % _COLUMNS) / (_COLUMNS - 1),
+                    -1.2 + 1.2 * (number // _COLUMNS) / max(1, rows - 1),
+                    0.2,
+                    0.15,
+                ]
+            },
+        }
+        for number in range(pads)
+    }
+    return KitConfig.model_validate({"name": f"{pads} pads", "pads": zones})
+
+
+def pose(seq: int, player: int, random: np.random.Generator) -> Pose:
+    """Return what a network would see of one of the players in frame `seq`."""
+    time_s = seq * PERIOD_NS * 1e-9 + 0.013 * player  # nobody plays in unison
+    xy = np.zeros((len(COCO17), 2))
+    for name, place in _BODY.items():
+        xy[COCO17.index(name)] = place
+    for name, hz in HZ.items():
+        up = 0.5 * HEIGHT * (1.0 - math.cos(2.0 * math.pi * hz * time_s))
+        xy[COCO17.index(name)] = _WRIST_X[name], _LOWEST + up
+    xy += random.normal(0.0, NOISE, xy.shape)
+    picture = (np.array([0.2 * (player + 1), 0.35]) - SHOULDER_WIDTH * xy).astype(np.float32)
+    return Pose(seq, seq * PERIOD_NS, player, picture, np.full(len(COCO17), SCORE, np.float32))
+
+
+class Drill:
+    """A detector and its players: `block` plays them on, frame by frame."""
+
+    def __init__(self, load: Load) -> None:
+        self._players = load.players
+        self._detector = Detector(kit(load.pads), skeleton=COCO17)
+        self._random = np.random.default_rng(1)
+        self._seq = 0
+        self.hits = 0
+
+    def block(self, frames: int) -> list[int]:
+        """Return how long the detector took for each of so many frames, ns."""
+        taken: list[int] = []
+        for _ in range(frames):
+            self._seq += 1
+            poses = [pose(self._seq, player, self._random) for player in range(self._players)]
+            sleep_until(now_ns() + PAUSE_NS)
+            found = 0
+            start_ns = now_ns()
+            for each in poses:
+                found += len(self._detector.step(each))
+            taken.append(now_ns() - start_ns)
+            self.hits += found
+        return taken
+
+
+def serve(load: Load, orders: TextIO, answers: TextIO) -> None:
+    """Run a block of frames for each number that comes."""
+    os.sched_setaffinity(0, {load.core})
+    drill = Drill(load)
+    print(json.dumps({"facts": {}}), file=answers, flush=True)
+    for line in orders:
+        taken = drill.block(int(line))
+        print(json.dumps({"ns": taken, "hits": drill.hits}), file=answers, flush=True)
+
+
+class LoadWorker:
+    """One load's process; waits on its pipe between blocks."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.ns: list[int] = []
+        self.hits = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._errors: IO[str] | None = None
+
+    def open(self) -> None:
+        """Start the process and wait until its detector is there. Raises LostError when it ends."""
+        # A file, not a pipe: nobody reads it while the worker runs, and a full pipe would stop it.
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in close()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lalelu.bench.gesture", json.dumps(asdict(self.load))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self._answer()
+
+    def block(self, frames: int, *, keep: bool) -> None:
+        """Let it run one block; `keep` counts it. Raises LostError when the process has died."""
+        if self._process is None or self._process.stdin is None:
+            raise LostError(f"benchmark worker {self.load.name!r} is not running; call open() first")
+        try:
+            self._process.stdin.write(f"{frames}\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as exc:
+            raise self._lost() from exc
+        answer = self._answer()
+        self.hits = answer["hits"]
+        if keep:
+            self.ns.extend(answer["ns"])
+
+    def close(self) -> None:
+        """End the process; safe to call twice and before `open()`."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._process.stdout.readline() if self._process and self._process.stdout else ""
+        if not line:
+            raise self._lost()
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _lost(self) -> LostError:
+        code = self._process.wait() if self._process is not None else None
+        last = ""
+        if self._errors is not None:
+            self._errors.seek(0)
+            last = next((line for line in reversed(self._errors.read().splitlines()) if line.strip()), "")
+        return LostError(
+            f"benchmark worker {self.load.name!r} ended with status {code}: {last or 'it said nothing'}; "
+            "start the benchmark again"
+        )
+
+
+def measure(
+    loads: Sequence[tuple[int, int]], *, core: int, warmups: int, runs: int, progress: Callable[[str], None]
+) -> Costs:
+    """Run all loads (players, pads) and a bare sleeper in turns and return the table.
+
+    Raises LostError when a worker dies.
+    """
+    with ExitStack() as opened:
+        workers = [LoadWorker(Load(players, pads, core)) for players, pads in loads]
+        sleeper = Worker(Variant(SLEEPER, "f32", "", "", core))
+        contestants: list[LoadWorker | Worker] = [*workers, sleeper]
+        for contestant in contestants:
+            opened.callback(contestant.close)
+            contestant.open()
+        for keep, total in ((False, warmups), (True, runs)):
+            for done in range(0, total, BLOCK):
+                progress(f"gesture: {'run' if keep else 'warm-up'} {done} of {total}")
+                for contestant in contestants:
+                    contestant.block(min(BLOCK, total - done), keep=keep)
+        rows = tuple(
+            Row(worker.load.name, worker.load.players, worker.load.pads, worker.hits, Spread.of(worker.ns))
+            for worker in workers
+        )
+        return Costs(core, warmups, runs, rows, Spread.of(sleeper.ns))
+
+
+def table(costs: Costs) -> str:
+    """Return the costs as text for people; durations in ms."""
+    columns = ("mean", "min", "max", "SD", "p50", "p99", "hits")
+    title = (
+        f"gesture step, core {costs.core}: {costs.runs} frames each, in turns of {BLOCK}, "
+        f"after {costs.warmups} warm-ups; ms a frame"
+    )
+    lines = [
+        title,
+        f"{'variant':<20}" + "".join(f"{column:>9}" for column in columns),
+        *(_line(row.variant, row.spread) + f"{row.hits:9d}" for row in costs.rows),
+        _line("sleeper, late", costs.sleeper),
+    ]
+    return "\n".join(lines)
+
+
+def _line(name: str, spread: Spread) -> str:
+    values = (spread.mean, spread.min, spread.max, spread.sd, spread.p50, spread.p99)
+    return f"{name:<20}" + "".join(f"{value:9.3f}" for value in values)
+
+
+if __name__ == "__main__":
+    serve(Load(**json.loads(sys.argv[1])), sys.stdin, sys.stdout)

@@ -1,4 +1,4 @@
-"""The composition root: one configuration, three processes. Starts processes, watches them, ends them in order.
+"""The composition root: one configuration becomes the processes of one instrument. Starts and watches processes.
 
 The leading process, this one, is ordinary and mostly asleep. It starts the engine, the voice and the desk (see
 ARCHITECTURE), tells people and the service manager what they say on their boards, starts a dead voice or desk again,

@@ -173,9 +173,8 @@ class Instrument:
             self.camera.close()
             try:
                 self.camera.open()
-            except (
-                LaleluError
-            ) as exc:  # UsageError, too: what it took before, it will take again once it is settled
+            except LaleluError as exc:
+                # UsageError, too: what it took before it will take again once it is settled
                 self._wait(exc)
                 continue
             self._events.write("found", "camera opened again")

@@ -137,6 +137,11 @@ class TakeWriter:
                 ) from exc
 
 
+def recorded_at(take: Path) -> Path:
+    """Return where a take lies while it is recorded: without the `.gz` it gets at the end."""
+    return take.with_suffix("") if take.suffix == ".gz" else take
+
+
 def pack(plain: Path, packed: Path) -> None:
     """Gzip `plain` into `packed`, which appears whole, and remove `plain`. Raises OSError."""
     unfinished = packed.with_name(f".{packed.name}.new")

@@ -7,21 +7,19 @@ object when ready, then one per line read from standard input: the number of fra
 import json
 import math
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import IO, Any, Final, TextIO
+from typing import Any, Final, TextIO
 
 import numpy as np
 
 from lalelu.bench.inference import BLOCK, Spread, Worker
+from lalelu.bench.pipe import Pipe
 from lalelu.bench.worker import SLEEPER, Variant
 from lalelu.clock import now_ns, sleep_until
 from lalelu.config.schema import KitConfig
-from lalelu.errors import LostError
 from lalelu.gesture.detector import Detector
 from lalelu.skeleton import COCO17
 from lalelu.types import Pose
@@ -166,63 +164,23 @@ class LoadWorker:
         self.load = load
         self.ns: list[int] = []
         self.hits = 0
-        self._process: subprocess.Popen[str] | None = None
-        self._errors: IO[str] | None = None
+        command = [sys.executable, "-m", "lalelu.bench.gesture", json.dumps(asdict(load))]
+        self._pipe = Pipe(repr(load.name), command, "start the benchmark again")
 
     def open(self) -> None:
         """Start the process and wait until its detector is there. Raises LostError when it ends."""
-        # A file, not a pipe: nobody reads it while the worker runs, and a full pipe would stop it.
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in close()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "lalelu.bench.gesture", json.dumps(asdict(self.load))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
-        self._answer()
+        self._pipe.open()
 
     def block(self, frames: int, *, keep: bool) -> None:
         """Let it run one block; `keep` counts it. Raises LostError when the process has died."""
-        if self._process is None or self._process.stdin is None:
-            raise LostError(f"benchmark worker {self.load.name!r} is not running; call open() first")
-        try:
-            self._process.stdin.write(f"{frames}\n")
-            self._process.stdin.flush()
-        except BrokenPipeError as exc:
-            raise self._lost() from exc
-        answer = self._answer()
+        answer = self._pipe.block(frames)
         self.hits = answer["hits"]
         if keep:
             self.ns.extend(answer["ns"])
 
     def close(self) -> None:
         """End the process; safe to call twice and before `open()`."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-        if self._errors is not None:
-            self._errors.close()
-            self._errors = None
-
-    def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline() if self._process and self._process.stdout else ""
-        if not line:
-            raise self._lost()
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def _lost(self) -> LostError:
-        code = self._process.wait() if self._process is not None else None
-        last = ""
-        if self._errors is not None:
-            self._errors.seek(0)
-            last = next((line for line in reversed(self._errors.read().splitlines()) if line.strip()), "")
-        return LostError(
-            f"benchmark worker {self.load.name!r} ended with status {code}: {last or 'it said nothing'}; "
-            "start the benchmark again"
-        )
+        self._pipe.close()
 
 
 def measure(

@@ -1,17 +1,15 @@
 """Compare runtimes on one model: workers on one core take turns, block by block. Starts processes."""
 
-import json
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
+from lalelu.bench.pipe import Pipe
 from lalelu.bench.worker import SLEEPER, Variant, command_line
-from lalelu.errors import LostError, MissingError
+from lalelu.errors import MissingError
 
 BLOCK: Final = 50  # runs in a turn: short enough that a disturbance of seconds hits all alike
 BASELINE: Final = "tensorflow f32"
@@ -83,66 +81,25 @@ class Worker:
         self.facts: dict[str, Any] = {}
         self.resident_mb = 0.0
         self.ns: list[int] = []
-        self._process: subprocess.Popen[str] | None = None
-        self._errors: IO[str] | None = None
+        self._pipe = Pipe(variant.name, command_line(variant), "leave it out with --runtimes")
 
     def open(self) -> None:
         """Start the process and wait until its model is loaded. Raises MissingError when it cannot run here."""
-        # A file, not a pipe: nobody reads it while the worker runs, and a full pipe would stop it.
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in close()
-        self._process = subprocess.Popen(
-            command_line(self.variant),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
-        answer = self._answer()
+        answer = self._pipe.open()
         if "missing" in answer:
             raise MissingError(answer["missing"])
         self.facts = answer["facts"]
 
     def block(self, runs: int, *, keep: bool) -> None:
         """Let it run one block; `keep` counts it. Raises LostError when the process has died."""
-        if self._process is None or self._process.stdin is None:
-            raise LostError(f"benchmark worker {self.variant.name} is not running; call open() first")
-        try:
-            self._process.stdin.write(f"{runs}\n")
-            self._process.stdin.flush()
-        except BrokenPipeError as exc:
-            raise self._lost() from exc
-        answer = self._answer()
+        answer = self._pipe.block(runs)
         self.resident_mb = max(self.resident_mb, answer["resident_mb"])
         if keep:
             self.ns.extend(answer["ns"])
 
     def close(self) -> None:
         """End the process; safe to call twice and before `open()`."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-        if self._errors is not None:
-            self._errors.close()
-            self._errors = None
-
-    def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline() if self._process and self._process.stdout else ""
-        if not line:
-            raise self._lost()
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def _lost(self) -> LostError:
-        code = self._process.wait() if self._process is not None else None
-        last = ""
-        if self._errors is not None:
-            self._errors.seek(0)
-            last = next((line for line in reversed(self._errors.read().splitlines()) if line.strip()), "")
-        return LostError(
-            f"benchmark worker {self.variant.name} ended with status {code}: {last or 'it said nothing'}; "
-            "leave it out with --runtimes"
-        )
+        self._pipe.close()
 
 
 def compare(

@@ -3,13 +3,13 @@
 import argparse
 import json
 import shutil
-import sys
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.console import say
 from lalelu.doctor.device_findings import judge_back_ends, judge_camera, judge_outputs, judge_runtime
 from lalelu.doctor.devices import look_at_back_ends, look_at_camera, look_at_outputs
 from lalelu.doctor.finding import Finding, State
@@ -70,11 +70,11 @@ def examine(loaded: Loaded, seconds: float, *, camera_named: bool) -> tuple[list
     machine = collect()
     findings += judge_machine(machine, core)
     findings.append(judge_runtime(config.pose.runtime, version=_version(config.pose.runtime)))
-    _say(f"camera {config.camera.uri} ...")
+    say(f"camera {config.camera.uri} ...")
     findings.append(judge_camera(look_at_camera(config.camera.uri), asked=camera_named or has_file))
     findings += judge_outputs(look_at_outputs(config.midi.outputs), asked=has_file)
     findings += judge_back_ends(look_at_back_ends())
-    _say(f"sleeping for {seconds:g} s ...")
+    say(f"sleeping for {seconds:g} s ...")
     asked = config.realtime
     sleep = finish(
         start(
@@ -106,7 +106,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ from lalelu.errors import UsageError
 from lalelu.ledger.files import name_at
 from lalelu.ledger.schema import HEADER
 from lalelu.session import Recording
+from lalelu.take import recorded_at
 
 MAX_SECONDS = 1e8  # three years; the timer that ends a run takes no more than a clock can hold
 
@@ -71,10 +72,7 @@ def check_target(path: Path) -> None:
 
 def check_new(take: Path) -> None:
     """Refuse to replace an earlier take. Raises UsageError."""
-    recorded = (
-        take.with_suffix("") if take.suffix == ".gz" else take
-    )  # what it is called while it is recorded
-    for there in (take, recorded):
+    for there in (take, recorded_at(take)):
         if there.exists():
             raise UsageError(f"{there} is there already, and a recording replaces nothing; name a new one")
 

@@ -28,7 +28,7 @@ from lalelu.errors import LaleluError
 from lalelu.ledger.files import create_ledger, name_at
 from lalelu.ledger.schema import EVENT, RECORDS, fixed_text
 from lalelu.session import Plan, Session
-from lalelu.take import pack
+from lalelu.take import pack, recorded_at
 
 POLL_MS: Final = 50  # between two looks at the rings
 TEND_NS: Final = 1_000_000_000  # between two looks at what changes seldom: facts, segments
@@ -290,11 +290,6 @@ class Desk:
             return
         for gone in removed:
             self._say(f"removed {gone}: the ledgers took more than ledger.keep_mb allows", "removed")
-
-
-def recorded_at(take: Path) -> Path:
-    """Return where a take lies while it is recorded: without the `.gz` it gets at the end."""
-    return take.with_suffix("") if take.suffix == ".gz" else take
 
 
 def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: Rotation | None) -> int:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from lalelu.ledger.files import write_header
-from lalelu.ledger.schema import FRAME_DTYPE, HEADER, VERSION_KEY
+from lalelu.ledger.schema import FRAME_DTYPE, HEADER, VERSION_KEY, offset_of
 
 SUFFIX: Final = ".ledger"
 ABANDONED_S: Final = (
     3600.0  # an open ledger that nobody has written for so long: a desk writes ten times a second
 )
 _GOING: Final = ".removed"  # what a removal calls a ledger first, so that a kill leaves no half of one
-_CAPTURED_AT: Final = FRAME_DTYPE.fields["captured_ns"][1]  # type: ignore[index]
+_CAPTURED_AT: Final = offset_of(FRAME_DTYPE, "captured_ns")
 _ENDING: Final = (  # keys that tell how a segment ended
     "closed",
     "counts",

@@ -84,6 +84,12 @@ NOTE: Final = struct.Struct("<6q7Bx")
 EVENT: Final = struct.Struct("<q24s96s")
 
 
+def offset_of(dtype: np.dtype[np.void], name: str) -> int:
+    """Return at which byte of a record the field `name` begins."""
+    offset: int = dtype.fields[name][1]  # type: ignore[index]  # only a record's dtype has fields, and these have
+    return offset
+
+
 def fixed_text(text: str, size: int) -> bytes:
     """Return `text` in UTF-8, cut to at most `size` bytes between two characters."""
     # surrogates (an undecodable file name) cannot be encoded; they become question marks

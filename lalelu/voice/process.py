@@ -20,7 +20,7 @@ from lalelu.bulletin import Bulletin
 from lalelu.channel import RingReader, RingWriter
 from lalelu.clock import now_ns
 from lalelu.errors import LaleluError, PortLostError
-from lalelu.ledger.schema import FRAME_DTYPE
+from lalelu.ledger.schema import FRAME_DTYPE, offset_of
 from lalelu.registry import from_uri
 from lalelu.session import FINISH, PLAY, SILENCE, Plan, Session
 from lalelu.voice import port as voice_port
@@ -40,7 +40,7 @@ AGAIN_NS: Final = 1_500_000_000  # a session manager has connected our port by t
 PRIORITY_ABOVE: Final = 5  # the engine's
 _HIGHEST: Final = 99
 _STAMP: Final = struct.Struct("<q")
-_CAPTURED_AT, _SENT_AT = (FRAME_DTYPE.fields[name][1] for name in ("captured_ns", "sent_ns"))  # type: ignore[index]
+_CAPTURED_AT, _SENT_AT = (offset_of(FRAME_DTYPE, name) for name in ("captured_ns", "sent_ns"))
 
 
 class EnginePulse:

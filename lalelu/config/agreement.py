@@ -4,21 +4,30 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from lalelu.config.agreement_of_gestures import of_gestures
+from lalelu.config.agreement_of_limbs import of_limbs
+from lalelu.config.section import Contradiction
+
 if TYPE_CHECKING:  # the schema asks here
-    from lalelu.config.schema import KitConfig, PadSection, StrikeSection
+    from lalelu.config.kit import KitConfig, PadSection, StrikeSection
 
 RETRIGGER_MS: Final = 150  # a hand swings back within this time; one stroke of a hand at 7 Hz (Fujii 2009)
 CROSSTALK_MS: Final = 30  # strokes nearer than this sound as one; the other hand moves along within it
 
 
-def contradictions(kit: "KitConfig") -> Iterator[tuple[str, str, str]]:
-    """Yield pad, option and, as a sentence, the rule that it breaks together with another option."""
+def contradictions(kit: "KitConfig") -> Iterator[Contradiction]:
+    """Yield where in the kit, and as a sentence the rule that the option there breaks together with another one."""
+    yield from of_limbs(kit)
+    yield from of_gestures(kit)
     members = Counter(pad.choke for pad in kit.pads.values())
     for name, pad in kit.pads.items():
         for option, rule in _of_pad(pad, kit.strike):
-            yield name, option, rule
+            yield ("pads", name, option), rule
         if pad.choke is not None and members[pad.choke] == 1:
-            yield name, "choke", "no other pad is in this group; give it to the pads that end each other"
+            yield (
+                ("pads", name, "choke"),
+                "no other pad is in this group; give it to the pads that end each other",
+            )
 
 
 def _of_pad(pad: "PadSection", strike: "StrikeSection") -> Iterator[tuple[str, str]]:

@@ -1,11 +1,7 @@
-"""General MIDI percussion: names for the notes 35..81 of the drum channel (General MIDI System Level 1)."""
+"""General MIDI percussion: names for the notes 35..81 of the drum channel (General MIDI System Level 1). Pure data."""
 
 from types import MappingProxyType
-from typing import Annotated, Final, TypeAlias
-
-from pydantic import BeforeValidator, Field, WithJsonSchema
-
-from lalelu.registry import did_you_mean
+from typing import Final
 
 FIRST_NOTE: Final = 35  # of the names below, which follow each other without a gap
 
@@ -20,33 +16,3 @@ mute_triangle open_triangle
 """.split()  # noqa: SIM905 - a list literal of 47 lines is harder to compare with the standard
 
 PERCUSSION: Final = MappingProxyType({name: note for note, name in enumerate(_NAMES, FIRST_NOTE)})
-
-
-def note_number(value: object) -> object:
-    """Return the note that a percussion name stands for; what is not text is left for the range check.
-
-    Raises ValueError for a name that General MIDI does not have.
-    """
-    if not isinstance(value, str):
-        return value
-    if value not in PERCUSSION:
-        raise ValueError(
-            "no General MIDI percussion sound is called so; write a name such as acoustic_snare or a number 0..127"
-            f"{did_you_mean(value, PERCUSSION)}"
-        )
-    return PERCUSSION[value]
-
-
-NoteNumber: TypeAlias = Annotated[
-    int,
-    Field(ge=0, le=127),
-    BeforeValidator(note_number),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 0, "maximum": 127},
-                {"type": "string", "enum": list(PERCUSSION)},
-            ]
-        }
-    ),
-]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,11 +11,16 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from lalelu.camera import port as camera_port
+from lalelu.config.agreement_of_kits import contradictions_between
+from lalelu.config.kit import KitConfig
+from lalelu.config.notes import NoteMapName
 from lalelu.config.positions import Document, Value, dotted, read_document
 from lalelu.config.positions import Path as Place
 from lalelu.config.problem import ConfigError, Problem
-from lalelu.config.schema import Config, KitConfig, Section
+from lalelu.config.schema import Config
+from lalelu.config.section import Section
 from lalelu.config.sentences import explain
+from lalelu.desk import midi_in
 from lalelu.errors import MissingError, UsageError
 from lalelu.registry import did_you_mean, from_uri
 from lalelu.voice import port as voice_port
@@ -29,14 +34,19 @@ _Model = TypeVar("_Model", Config, KitConfig)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A valid configuration with its kit, and where they came from."""
+    """A valid configuration with its kits, and where they came from."""
 
     config: Config
-    kit: KitConfig
+    kits: tuple[KitConfig, ...]  # by number from 0: `kit`, then `more_kits`
     files: tuple[Path, ...]  # what was read
     origin: str  # for people: the file's path, or "built-in defaults", and what the command line changed
-    effective: dict[str, Any]  # {"config": ..., "kit": ...}, ready for JSON
+    effective: dict[str, Any]  # {"config": ..., "kit": ...} and with several kits also "kits", ready for JSON
     digest: str  # SHA-256 of `effective`, hexadecimal
+
+    @property
+    def kit(self) -> KitConfig:
+        """The kit that is played first."""
+        return self.kits[0]
 
 
 def shipped_dir() -> Path:
@@ -51,7 +61,7 @@ def shipped_kits() -> tuple[str, ...]:
 
 
 def load_config(path: Path | None, *, builtin: bool = False) -> Loaded:
-    """Read the configuration and its kit; `path` None looks where configurations stand.
+    """Read the configuration and its kits; `path` None looks where configurations stand.
 
     These are $LALELU_CONFIG, $XDG_CONFIG_HOME/lalelu/lalelu.yaml (~/.config where that is unset) and
     /etc/lalelu/lalelu.yaml; where none is, and with `builtin`, the built-in defaults hold.
@@ -60,11 +70,12 @@ def load_config(path: Path | None, *, builtin: bool = False) -> Loaded:
     path = None if builtin else path or _configured()
     if path is None:
         config, kit_path = Config(), kit_file(Config().kit, None)
-        return _loaded(config, _valid(read(kit_path), KitConfig), (kit_path,), "built-in defaults")
-    document, config_or_none, kit = read_config(path)
-    if document.problems or config_or_none is None or kit is None:
+        return _loaded(config, (_valid(read(kit_path), KitConfig),), (kit_path,), "built-in defaults")
+    document, config_or_none, kits = read_config(path)
+    if document.problems or config_or_none is None:
         raise ConfigError(tuple(document.problems))
-    return _loaded(config_or_none, kit, (path, kit_file(config_or_none.kit, path.parent)), str(path))
+    files = (path, *(kit_file(ref, path.parent) for ref in config_or_none.kit_refs))
+    return _loaded(config_or_none, kits, files, str(path))
 
 
 def with_overrides(
@@ -92,7 +103,7 @@ def with_overrides(
         raise UsageError("\n".join(problem.message for problem in document.problems))
     changed = ", ".join(f"{section}.{key}" for section, options in given.items() for key in options)
     origin = f"{loaded.origin}, {changed} from the command line"
-    return _loaded(config, loaded.kit, loaded.files, origin)
+    return _loaded(config, loaded.kits, loaded.files, origin)
 
 
 def load_kit(ref: str, base: Path | None) -> KitConfig:
@@ -103,41 +114,68 @@ def load_kit(ref: str, base: Path | None) -> KitConfig:
     return _valid(read(kit_file(ref, base)), KitConfig)
 
 
-def kit_file(ref: str, base: Path | None) -> Path:
-    """Return the file of the kit `ref`. Raises UsageError when no shipped kit is called so."""
+def kit_file(ref: str, base: Path | None, option: str = "kit") -> Path:
+    """Return the file of the kit `ref`, which `option` names. Raises UsageError when no shipped kit is called so."""
     if ref.endswith(KIT_ENDINGS):
         return (base or Path()) / Path(ref).expanduser()
     known = shipped_kits()
     if ref not in known:
         raise UsageError(
-            f"kit is {ref!r}; allowed are {', '.join(known)}, or the path of a file ending in .yaml"
+            f"{option} is {ref!r}; allowed are {', '.join(known)}, or the path of a file ending in .yaml"
             f"{did_you_mean(ref, known)}"
         )
     return shipped_dir() / "kits" / f"{ref}.yaml"
 
 
-def read_config(path: Path) -> tuple[Document, Config | None, KitConfig | None]:
-    """Read a configuration and its kit; the problems of both are in the document returned."""
+def read_config(path: Path) -> tuple[Document, Config | None, tuple[KitConfig, ...]]:
+    """Read a configuration and its kits; the problems of all are in the document returned."""
     document = read(path)
     if document.problems and document.root is None:
-        return document, None, None
+        return document, None, ()
     config = _validated(document, Config)
-    kit = None
-    ref = document.root.get("kit", Config().kit) if isinstance(document.root, dict) else None
-    if isinstance(ref, str) and ref:
+    note_map = config.midi.note_map if config else "general_midi"
+    read_kits: list[tuple[Place, Document, KitConfig]] = []
+    kit_documents: list[Document] = []
+    for place, ref in _kit_refs(document):
         try:
-            kit_document = read(kit_file(ref, path.parent))
+            file = kit_file(ref, path.parent, dotted(place))
         except UsageError as exc:
-            document.add(("kit",), str(exc))
-            document.problems.sort(key=_order)
-        else:
-            kit = _validated(kit_document, KitConfig)
-            document.problems.extend(kit_document.problems)
-    return document, config, kit
+            document.add(place, str(exc))
+            continue
+        kit_document = read(file)
+        kit = _validated(kit_document, KitConfig, note_map)
+        kit_documents.append(kit_document)
+        if kit is not None:
+            read_kits.append((place, kit_document, kit))
+    _check_together(document, read_kits)
+    document.problems.sort(key=_order)
+    of_kits = (problem for kit_document in kit_documents for problem in kit_document.problems)
+    document.problems += dict.fromkeys(of_kits)  # a file may be named twice
+    return document, config, tuple(kit for _, _, kit in read_kits)
+
+
+def _kit_refs(document: Document) -> Iterator[tuple[Place, str]]:
+    """Yield where the configuration names its kits, and what it calls them."""
+    root = document.root if isinstance(document.root, dict) else {}
+    more = root.get("more_kits", [])
+    refs: dict[Place, Value] = {("kit",): root.get("kit", Config().kit)}
+    if isinstance(more, list):
+        refs |= {("more_kits", index): ref for index, ref in enumerate(more)}
+    yield from ((place, ref) for place, ref in refs.items() if isinstance(ref, str) and ref)
+
+
+def _check_together(document: Document, kits: Sequence[tuple[Place, Document, KitConfig]]) -> None:
+    """Add what does not go together among the kits, at its place in the configuration or in a kit's own file."""
+    for number, (path, rule) in contradictions_between([kit for _, _, kit in kits]):
+        place, kit_document, _ = kits[number]
+        where, option = (kit_document, path) if path else (document, place)
+        written = where.values[option].written
+        where.add(option, f"{dotted(option)} is {written}; {rule}")
+        where.problems.sort(key=_order)
 
 
 def check_file(path: Path) -> tuple[Problem, ...]:
-    """Return all problems of one file, a kit (it has `pads`) or a configuration (with those of its kit)."""
+    """Return all problems of one file, a kit (it has `pads`) or a configuration (with those of its kits)."""
     document = read(path)
     if document.problems and document.root is None:
         return tuple(document.problems)
@@ -146,7 +184,7 @@ def check_file(path: Path) -> tuple[Problem, ...]:
         return tuple(document.problems)
     document = read_config(path)[0]
     _check_addresses(document)
-    # the kit's problems stand behind, in their own order
+    # the kits' problems stand behind, in their own order
     return tuple(
         sorted(document.problems, key=lambda problem: (problem.file != document.file, *_order(problem)))
     )
@@ -157,6 +195,7 @@ def _check_addresses(document: Document) -> None:
     for port, adapters, section, option in (
         ("camera", camera_port.ADAPTERS, "camera", "uri"),
         ("MIDI output", voice_port.ADAPTERS, "midi", "outputs"),
+        ("MIDI input", midi_in.ADAPTERS, "midi", "input"),
     ):
         options = document.root.get(section) if isinstance(document.root, dict) else None
         value = options.get(option) if isinstance(options, dict) else None
@@ -212,7 +251,9 @@ def _configured() -> Path | None:
     return None
 
 
-def _validated(document: Document, model: type[_Model]) -> _Model | None:
+def _validated(
+    document: Document, model: type[_Model], note_map: NoteMapName = "general_midi"
+) -> _Model | None:
     """Return the model, or None with what is wrong added to the document's problems, in the file's order."""
     root = document.root
     result = None
@@ -220,7 +261,7 @@ def _validated(document: Document, model: type[_Model]) -> _Model | None:
         data = {key: _filled(model, key, value) for key, value in root.items()}
         try:
             # through JSON, because strict reading takes lists for tuples only there
-            result = model.model_validate_json(json.dumps(data), strict=True)
+            result = model.model_validate_json(json.dumps(data), strict=True, context={"note_map": note_map})
         except ValidationError as exc:
             unreadable = {
                 problem.path for problem in document.problems
@@ -251,7 +292,10 @@ def _valid(document: Document, model: type[_Model]) -> _Model:
     return result
 
 
-def _loaded(config: Config, kit: KitConfig, files: tuple[Path, ...], origin: str) -> Loaded:
-    effective = {"config": config.model_dump(mode="json"), "kit": kit.model_dump(mode="json")}
+def _loaded(config: Config, kits: tuple[KitConfig, ...], files: tuple[Path, ...], origin: str) -> Loaded:
+    plain = [kit.model_dump(mode="json") for kit in kits]
+    effective: dict[str, Any] = {"config": config.model_dump(mode="json"), "kit": plain[0]}
+    if len(plain) > 1:
+        effective["kits"] = plain
     canonical = json.dumps(effective, sort_keys=True, separators=(",", ":"))
-    return Loaded(config, kit, files, origin, effective, hashlib.sha256(canonical.encode()).hexdigest())
+    return Loaded(config, kits, files, origin, effective, hashlib.sha256(canonical.encode()).hexdigest())

@@ -23,6 +23,7 @@ MAX_WRITTEN: Final = 80  # characters of a value that are repeated in a sentence
 
 _TAG: Final = "tag:yaml.org,2002:"
 _SEXAGESIMAL: Final = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]*")  # of a player, where it stands as a key
 _OCTAL: Final = re.compile(r"[-+]?0[0-7_]+")
 
 
@@ -183,7 +184,7 @@ class _Walk:
             message = f"merging (<<){where} is not supported; write the options out"
         elif not isinstance(node, yaml.ScalarNode):
             message = f"a list or mapping stands as a key{where}; a key is a name"
-        elif node.tag != _TAG + "str":
+        elif node.tag != _TAG + "str" and not (node.style is None and _NUMBER.fullmatch(node.value)):
             message = f"the key {place.written}{where} is no text{place.trap}; put it in quotes"
         elif not _encodable(node.value):
             message = f"a key{where} has half a surrogate pair, which is not text; write the character itself"

@@ -8,32 +8,38 @@ from pydantic import BaseModel, ValidationError
 
 from lalelu.config.positions import Document, Path, Value, dotted, shortened
 from lalelu.config.problem import Problem
+from lalelu.config.section import NAME_RULE
 from lalelu.registry import did_you_mean
 
 Schema: TypeAlias = Mapping[str, Any]  # a piece of JSON schema
 
 SHOWN: Final = 12  # names of a long list that a sentence holds
 
+# what the keys of these options' mappings are
+_KEYS: Final = {
+    "pads": f"name for a pad; write {NAME_RULE}",
+    "gestures": f"name for a gesture; write {NAME_RULE}",
+    "keypoints": f"name for a keypoint; write {NAME_RULE}",
+    "player": "player; they are numbered 0..5",
+}
+
 
 def explain(document: Document, model: type[BaseModel], exc: ValidationError) -> list[Problem]:
     """Return one problem per place of the file for what `exc` says about it."""
     schema = _schema(model)
     findings = _by_place(document, exc)
-    values = [path for path, kind in findings if not kind]
     problems = []
     for (path, kind), error in findings.items():
-        if not kind and any(len(other) > len(path) and other[: len(path)] == path for other in values):
-            continue  # a union's other member, which wants something else than what stands here
+        if not kind and any(len(other) > len(path) and other[: len(path)] == path for other, _ in findings):
+            continue  # a union's other member, which wants something else, or a list that is short of what is wrong
         if kind == "extra_forbidden":
             problems.append(_unknown_key(document, schema, path))
         elif kind == "missing":
-            known = _allowed(_at(schema, schema, path), schema, None)
+            known = _allowed(_at(schema, document.root, path), schema, None)
             message = f"{dotted(path)} is missing; add it" + (f" ({known})" if known else "")
             problems.append(document.problem(path, message, document.values.get(path[:-1])))
         elif kind == "key":
-            message = (
-                f"{dotted(path)} is no name for a pad; use up to 32 letters, digits, _ and -, a letter first"
-            )
+            message = f"{dotted(path)} is no {_KEYS[str(path[0])]}"
             problems.append(document.problem(path, message, document.keys.get(path)))
         else:
             problems.append(document.problem(path, _sentence(document, schema, path, error)))
@@ -50,7 +56,7 @@ def _by_place(document: Document, exc: ValidationError) -> dict[tuple[Path, str]
     for error in _errors(exc):
         path = _in_file(document.root, error["loc"], missing=error["type"] == "missing")
         kind = error["type"] if error["type"] in ("extra_forbidden", "missing") else ""
-        if "[key]" in error["loc"]:
+        if not kind and error["loc"][-1:] == ("[key]",):
             kind = "key"
         if kind == "missing" and path in document.values:
             kind = ""  # a list that is too short lacks an entry, not an option
@@ -64,11 +70,16 @@ def _by_place(document: Document, exc: ValidationError) -> dict[tuple[Path, str]
 def _errors(exc: ValidationError) -> Iterator[dict[str, Any]]:
     """Yield pydantic's errors; of one that tells contradictions each by itself, at its own place."""
     for details in exc.errors(include_url=False):
-        if details["type"] != "contradictions":
+        option = details.get("ctx", {}).get("discriminator", "").strip("'")
+        if details["type"] == "contradictions":
+            for path, rule in details["ctx"]["found"]:
+                yield {**details, "type": "value_error", "loc": (*details["loc"], *path), "msg": rule}
+        elif option.isidentifier() and isinstance(details["input"], dict):  # the option that says what it is
+            kind = details["type"] if option in details["input"] else "missing"
+            value = details["input"].get(option)
+            yield {**details, "type": kind, "loc": (*details["loc"], option), "input": value}
+        else:
             yield {**details}
-            continue
-        for path, rule in details["ctx"]["found"]:
-            yield {**details, "type": "value_error", "loc": (*details["loc"], *path), "msg": rule}
 
 
 def _in_file(root: Value, loc: Iterable[str | int], *, missing: bool) -> Path:
@@ -114,25 +125,39 @@ def _step(node: Schema, part: str | int) -> Schema | None:
     return further if isinstance(further, dict) else None
 
 
-def _at(node: Schema, root: Schema, path: Path) -> Schema:
-    """Return the schema of the value at `path`, as a union where several are possible; empty if there is none."""
-    here = _members(node, root)
+def _at(root: Schema, value: Value, path: Path) -> Schema:
+    """Return the schema of what is at `path` in `value`, as a union where several are possible; empty for none."""
+    here = _meant(_members(root, root), value)
     for part in path:
-        here = [
-            member
-            for node in here
-            if (below := _step(node, part)) is not None
-            for member in _members(below, root)
-        ]
+        if isinstance(value, dict):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part] if part < len(value) else None
+        steps = [below for node in here if (below := _step(node, part)) is not None]
+        here = _meant([member for below in steps for member in _members(below, root)], value)
     return {"anyOf": here}
 
 
+def _meant(members: list[Schema], value: Value) -> list[Schema]:
+    """Return the only member of a union that a mapping's own keys point to, or all of them."""
+    if isinstance(value, dict):
+        for member in members:
+            fixed = _fixed(member)
+            if all(value.get(key) == name for key, name in fixed.items()) and (
+                fixed or ("required" in member and value.keys() >= set(member["required"]))
+            ):
+                return [member]
+    return members
+
+
+def _fixed(node: Schema) -> dict[str, str]:
+    """Return the options of a mapping that can only have one value: they say what it is."""
+    return {key: below["const"] for key, below in node.get("properties", {}).items() if "const" in below}
+
+
 def _unknown_key(document: Document, schema: Schema, path: Path) -> Problem:
-    known = [
-        key
-        for member in _members(_at(schema, schema, path[:-1]), schema)
-        for key in member.get("properties", {})
-    ]
+    here = _members(_at(schema, document.root, path[:-1]), schema)
+    known = list(dict.fromkeys(key for member in here for key in member.get("properties", {})))
     name = str(path[-1])
     where = dotted(path[:-1]) or "this file"
     return document.problem(
@@ -153,23 +178,34 @@ def _sentence(document: Document, schema: Schema, path: Path, error: Mapping[str
     if error["type"] == "value_error":
         rule = str(error["msg"]).removeprefix("Value error, ")
         return f"{name} is {written}; {rule}" if written else f"{name}: {rule}"
-    node = _at(schema, schema, path)
+    node = _at(schema, document.root, path)
     what = written or (f"a list of {len(value)}" if isinstance(value, list) else "a mapping")
-    names = [str(entry) for member in _members(node, schema) for entry in member.get("enum", ())]
+    names = [str(name) for member in _members(node, schema) for name in _names(member)]
     hint = did_you_mean(value, names) if isinstance(value, str) else ""
     remedy = "; put it in quotes to mean text" if trap and error["type"] == "string_type" else ""
     return f"{name} is {what}{trap}; allowed {_allowed(node, schema, value)}{hint or remedy}"
 
 
 def _allowed(node: Schema, root: Schema, value: Value) -> str:
-    rules = dict.fromkeys(_rule(member, value) for member in _members(node, root))
+    members = _members(node, root)
+    constants = [member["const"] for member in members if "const" in member]
+    if len(constants) > 1:
+        return _rule({"enum": constants}, value)
+    tagged = [tag for member in members for tag in _fixed(member).items()]
+    if len(tagged) > 1:
+        return f"a mapping with {tagged[0][0]}: {_rule({'enum': [name for _, name in tagged]}, value)}"
+    rules = dict.fromkeys(_rule(member, value) for member in members)
     return " or ".join(rule for rule in rules if rule)
+
+
+def _names(node: Schema) -> list[str]:
+    return [node["const"]] if "const" in node else list(node.get("enum", ()))
 
 
 def _rule(node: Schema, value: Value) -> str:
     """Return what one piece of schema allows, in words; `value` is what stands there instead."""
-    choices = [node["const"]] if "const" in node else node.get("enum")
-    if choices is not None:
+    choices = _names(node)
+    if choices:
         more = f", ... ({len(choices)} names)" if len(choices) > SHOWN else ""
         listed = ", ".join(str(choice) for choice in choices[: 3 if more else None])
         return f"one of {listed}{more}" if len(choices) > 1 else listed
@@ -184,7 +220,7 @@ def _rule(node: Schema, value: Value) -> str:
             f"a mapping with {', '.join(keys)}" if keys else _size("entries", "a mapping", node, "Properties")
         )
     if "pattern" in node:
-        return f"a name of up to {node['maxLength']} letters, digits, _ and -, a letter first"
+        return str(node["description"])
     if kind == "string":
         return _size("characters", "text", node, "Length")
     return {"boolean": "true or false", "null": "null"}.get(str(kind), "")
@@ -208,7 +244,8 @@ def _number_rule(node: Schema, value: Value) -> str:
 def _list_rule(node: Schema) -> str:
     low, high = node.get("minItems"), node.get("maxItems")
     if low is not None and low == high:
-        return f"a list of {low} numbers"
+        of_text = all(entry.get("type") == "string" for entry in node.get("prefixItems", ({},)))
+        return f"a list of {low} {'names' if of_text else 'numbers'}"
     return _size("entries", "a list", node, "Items")
 
 

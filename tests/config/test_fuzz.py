@@ -6,9 +6,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lalelu.config.kit import KitConfig
 from lalelu.config.loader import _validated, shipped_dir
 from lalelu.config.positions import read_document
-from lalelu.config.schema import Config, KitConfig
+from lalelu.config.schema import Config
 
 SEEDS = tuple(path.read_text() for path in sorted(shipped_dir().rglob("*.yaml")))
 PLENTY = settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -64,7 +65,12 @@ LEAVES = (
     | st.integers()
     | st.floats()
     | st.text(max_size=8)
-    | st.sampled_from(["rock", "sim:", "auto", "acoustic_snare", "left_wrist", "f32", "image", "fixed"])
+    | st.sampled_from(
+        ["rock", "sim:", "auto", "acoustic_snare", "left_wrist", "f32", "image", "fixed", "hold"]
+    )
+    | st.sampled_from(
+        ["kick", "hihat", "chord", "zone_enter", "control", "standby", "C4", "mid_hip", "snare"]
+    )
 )
 KEYS = st.sampled_from(
     [
@@ -99,6 +105,23 @@ KEYS = st.sampled_from(
         "channel",
         "mask_ms",
         "required",
+        "more_kits",
+        "kits",
+        "note_map",
+        "keypoints",
+        "gestures",
+        "gesture",
+        "by",
+        "between",
+        "to",
+        "controller",
+        "bend",
+        "osc",
+        "where",
+        "limb",
+        "pad",
+        "struck",
+        "angle",
     ]
 ) | st.text(string.printable, max_size=5)
 TREES = st.recursive(

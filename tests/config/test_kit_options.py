@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from lalelu.config.kit import KitConfig, PadSection
 from lalelu.config.loader import check_file, load_kit
-from lalelu.config.schema import HalfPlane, KitConfig, PadSection, Sector
+from lalelu.config.zones import HalfPlane, Sector
 
 HEAD = "name: mine\npads:\n"
 NAME = "a name of up to 32 letters, digits, _ and -, a letter first"
@@ -54,7 +55,7 @@ def pad(**more):
         ("velocity: 128", "velocity is 128; allowed 1..127 or null"),
         ("choke: 3", f"choke is 3; allowed {NAME} or null"),
         ("choke: hi hat", f"choke is hi hat; allowed {NAME} or null"),
-        ("note_ms: 4", "note_ms is 4; allowed 5..10000 or null"),
+        ("note_ms: 4", "note_ms is 4; allowed 5..10000 or hold or null"),
     ],
 )
 def test_each_option_tells_its_range(tmp_path, option, sentence):
@@ -144,9 +145,12 @@ def test_the_shipped_vocabulary_shows_every_option_of_a_pad_and_every_shape():
     kit = load_kit("vocabulary", None)
     used = {option for pad in kit.pads.values() for option in pad.model_fields_set}
     assert used == set(PadSection.model_fields)
-    shapes = {next(iter(type(pad.zone).model_fields.keys() - {"frame"})) for pad in kit.pads.values()}
+    zones = [pad.zone for pad in kit.pads.values() if pad.zone is not None]
+    shapes = {next(iter(type(zone).model_fields.keys() - {"frame"})) for zone in zones}
     assert shapes == {"box", "ellipse", "half_plane", "sector"}
-    assert {pad.zone.frame for pad in kit.pads.values()} == {"body", "image"}
+    assert {zone.frame for zone in zones} == {"body", "image"}
+    assert kit.pads["cowbell"].limbs == tuple(kit.keypoints)
+    assert kit.pads["cowbell"].notes == (56,)
 
 
 def test_whoever_draws_a_pad_finds_a_rectangle_around_it():

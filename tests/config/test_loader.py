@@ -6,8 +6,10 @@ import pytest
 from lalelu.config import loader
 from lalelu.config.loader import check_file, load_config, load_kit, shipped_dir, shipped_kits, with_overrides
 from lalelu.config.problem import ConfigError
-from lalelu.config.schema import Box, Config, Ellipse
+from lalelu.config.schema import Config
+from lalelu.config.zones import Box, Ellipse
 from lalelu.errors import UsageError
+from lalelu.voice.port import ADAPTERS
 
 KIT = "name: mine\npads:\n  snare: {note: acoustic_snare, zone: {box: [0, 0, 1, 1]}}\n"
 
@@ -121,8 +123,8 @@ midi:
 """
     assert problems(text) == [
         (
-            "lalelu.yaml:1:1: camra is not known; this file takes camera, pose, player, kit, left_handed, midi, "
-            'timing, realtime, ledger; did you mean "camera"?'
+            "lalelu.yaml:1:1: camra is not known; this file takes camera, pose, player, kit, more_kits, left_handed, "
+            'midi, timing, realtime, ledger; did you mean "camera"?'
         ),
         (
             "lalelu.yaml:3:8: camera.uri is opncv:0; no adapter is called 'opncv'; allowed are opencv, sim, take, "
@@ -144,8 +146,9 @@ midi:
         ),
         'lalelu.yaml:7:14: left_handed is "yes"; allowed true or false',
         (
-            "lalelu.yaml:9:24: midi.outputs[1] is vrtual:y; no adapter is called 'vrtual'; allowed are file, memory, "
-            'port, virtual; did you mean "virtual"?'
+            "lalelu.yaml:9:24: midi.outputs[1] is vrtual:y; no adapter is called 'vrtual'; "
+            f"allowed are {', '.join(sorted(ADAPTERS))}; "
+            'did you mean "virtual"?'
         ),
         "lalelu.yaml:9:34: midi.outputs[2] is 3; allowed text",
     ]
@@ -219,7 +222,9 @@ def test_each_rule_names_option_value_range_and_place(folder, text, expected):
             "1:19: player.lost_ms is 0500; YAML reads a number that begins with 0 as octal; leave the 0 out",
         ),
         ("on: 3", "1:1: the key on is no text (YAML reads on as true); put it in quotes"),
-        ("3: 3", "1:1: the key 3 is no text; put it in quotes"),
+        ("3.5: 3", "1:1: the key 3.5 is no text; put it in quotes"),
+        ('"[key]": 3', "1:1: [key] is not known; this file takes " + ", ".join(Config.model_fields)),
+        ("0x3: 3", "1:1: the key 0x3 is no text; put it in quotes"),
         ("[a]: 3", "1:1: a list or mapping stands as a key; a key is a name"),
         ("kit: rock\nkit: rock\n", "2:1: kit stands twice, first in line 1; keep one"),
         ("kit:", "1:5: kit is empty; allowed text, not empty"),
@@ -284,16 +289,15 @@ def test_all_problems_of_a_kit_are_told_and_only_those_of_the_shape_meant(folder
 strike: {mask_ms: 1, min_sped: 2}
 pads:
   snare: {note: acustic_snare, zone: {ellips: [1, 2, 3, 4]}}
-  tom: {note: [high_tom, 200], zone: {box: [1, 2, 0, 3]}, limbs: [left_writs]}
+  tom: {note: [high_tom, 200], zone: {box: [1, 2, 0, 3]}}
   x y: {note: true, zone: {ellipse: [1, 2, 3]}}
   far: {note: 38, zone: {box: [1, 99, a, .inf]}}
-  bare: {note: 38}
   flat: {note: 38, zone: {ellipse: [0, 0, 1, 0]}}
 """
     shapes = " or ".join(
         f"a mapping with frame, {name}" for name in ("box", "ellipse", "half_plane", "sector")
     )
-    drum = "one of acoustic_bass_drum, bass_drum_1, side_stick, ... (47 names)"
+    drum = "one of acoustic_bass_drum, bass_drum_1, side_stick, ... (47 names) or a pitch such as C4"
     assert problems(text, "kit.yaml") == [
         "kit.yaml:1:7: name is 12; allowed text of 1..64 characters",
         "kit.yaml:2:19: strike.mask_ms is 1; allowed 10..500",
@@ -302,24 +306,23 @@ pads:
             'min_score; did you mean "min_speed"?'
         ),
         (
-            "kit.yaml:4:17: pads.snare.note is acustic_snare; no General MIDI percussion sound is called so; write a "
-            'name such as acoustic_snare or a number 0..127; did you mean "acoustic_snare"?'
+            "kit.yaml:4:17: pads.snare.note is acustic_snare; no pitch and no General MIDI percussion sound is called "
+            "so; write a pitch such as C4 (which is 60), F#3 or Bb2, a name such as acoustic_snare, or a number "
+            '0..127; did you mean "acoustic_snare"?'
         ),
-        f"kit.yaml:4:38: pads.snare.zone is a mapping; allowed {shapes}",
+        f"kit.yaml:4:38: pads.snare.zone is a mapping; allowed {shapes} or null",
         f"kit.yaml:5:26: pads.tom.note[1] is 200; allowed 0..127 or {drum}",
         "kit.yaml:5:38: pads.tom.zone: a box is [left, bottom, right, top] with left < right and bottom < top",
         (
-            "kit.yaml:5:67: pads.tom.limbs[0] is left_writs; allowed one of left_wrist, right_wrist; "
-            'did you mean "left_wrist"?'
+            "kit.yaml:6:3: pads.x y is no name for a pad; write a name of up to 32 letters, digits, _ and -, a letter "
+            "first"
         ),
-        "kit.yaml:6:3: pads.x y is no name for a pad; use up to 32 letters, digits, _ and -, a letter first",
         f"kit.yaml:6:15: pads.x y.note is true; allowed a whole number 0..127 or {drum} or a list of 1..8 entries",
         "kit.yaml:6:37: pads.x y.zone.ellipse is a list of 3; allowed a list of 4 numbers",
         "kit.yaml:7:35: pads.far.zone.box[1] is 99; allowed -10..10",
         "kit.yaml:7:39: pads.far.zone.box[2] is a; allowed a number -10..10",
         "kit.yaml:7:42: pads.far.zone.box[3] is .inf; allowed -10..10",
-        f"kit.yaml:8:9: pads.bare.zone is missing; add it ({shapes})",
-        "kit.yaml:9:26: pads.flat.zone: an ellipse is [x, y, radius_x, radius_y] with both radii above 0",
+        "kit.yaml:8:26: pads.flat.zone: an ellipse is [x, y, radius_x, radius_y] with both radii above 0",
     ]
 
 

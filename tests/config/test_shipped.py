@@ -5,7 +5,8 @@ import yaml
 from pydantic import BaseModel
 
 from lalelu.config.loader import check_file, load_config, load_kit, shipped_dir, shipped_kits
-from lalelu.config.schema import Config, Section
+from lalelu.config.schema import Config
+from lalelu.config.section import Section
 
 
 def names(model: type[BaseModel], prefix=""):
@@ -18,7 +19,7 @@ def names(model: type[BaseModel], prefix=""):
 
 def written(data, prefix=""):
     for name, value in data.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from written(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

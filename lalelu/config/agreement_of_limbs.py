@@ -1,0 +1,63 @@
+"""Which limbs of a kit nobody has, and which of its own keypoints cannot be computed. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from lalelu.config.section import Contradiction, Section, Where
+from lalelu.registry import did_you_mean
+from lalelu.skeleton import COCO17, VIRTUAL
+
+if TYPE_CHECKING:  # the schema asks here
+    from lalelu.config.kit import KitConfig
+
+KNOWN: Final = (*COCO17, *VIRTUAL)  # in every kit
+
+_OPTIONS: Final = frozenset({"limb", "limbs", "x", "y", "angle", "distance"})  # whose values are limbs
+_NEARLY_ZERO: Final = 1e-6  # a sum of weights so small is one of rounding errors
+
+
+def of_limbs(kit: "KitConfig") -> Iterator[Contradiction]:
+    """Yield where a limb is named that there is not, and what is wrong with the kit's own keypoints."""
+    known = (*KNOWN, *kit.keypoints)
+    named: list[tuple[Where, str]] = [
+        (("keypoints", name, limb), limb) for name, parts in kit.keypoints.items() for limb in parts
+    ]
+    for part, sections in (("pads", kit.pads), ("gestures", kit.gestures)):
+        named += [found for name, section in sections.items() for found in _limbs(section, (part, name))]
+    for path, limb in named:
+        if limb not in known:
+            yield path, f"no keypoint is called so; allowed are {', '.join(known)}{did_you_mean(limb, known)}"
+    for name, parts in kit.keypoints.items():
+        if name in KNOWN:
+            yield ("keypoints", name), "a keypoint is called so already; give yours another name"
+        elif name in _made_of(parts, kit.keypoints):
+            yield ("keypoints", name), "it is made of itself; make it of keypoints that do not need it"
+        elif abs(sum(parts.values())) < _NEARLY_ZERO:
+            yield ("keypoints", name), "its weights add up to 0; let them add up to 1, or any other number"
+
+
+def _limbs(value: object, path: Where) -> Iterator[tuple[Where, str]]:
+    """Yield every limb that stands in a pad or a gesture, with its place."""
+    if isinstance(value, Section):
+        for option, below in value:
+            if option not in _OPTIONS:
+                yield from _limbs(below, (*path, option))
+            elif isinstance(below, str):
+                yield (*path, option), below
+            elif isinstance(below, tuple):
+                yield from (((*path, option, index), limb) for index, limb in enumerate(below))
+    elif isinstance(value, tuple):
+        for index, entry in enumerate(value):
+            yield from _limbs(entry, (*path, index))
+
+
+def _made_of(parts: Mapping[str, float], own: Mapping[str, Mapping[str, float]]) -> set[str]:
+    """Return all of the kit's own keypoints that these parts are made of, directly or not."""
+    found: set[str] = set()
+    rest = [limb for limb in parts if limb in own]
+    while rest:
+        limb = rest.pop()
+        if limb not in found:
+            found.add(limb)
+            rest += [further for further in own[limb] if further in own]
+    return found

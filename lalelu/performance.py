@@ -1,4 +1,4 @@
-"""What was played, as records and notes for files: from hits or a ledger's notes, and the kit. Pure."""
+"""What was played, as records and notes for files: from hits or a ledger's notes, and the kits. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,16 @@ from typing import Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.hits import HitRecord
+from lalelu.skeleton import VIRTUAL
 from lalelu.types import Hit
 from lalelu.voice.delay import kept_delay_ms
+from lalelu.voice.sounds import own_channel
 from lalelu.voice.voice import velocity_of
 
 UNTOLD_LIMB: Final = "unknown"  # a record needs a limb's name; this one agrees with no limb of the truth
+_MOST_LIMBS: Final = 255  # a row has one byte for a limb's number, and 0 is none
 _ONE_HIT: Final = ["seq", "captured_ns", "struck_ns", "player", "limb", "pad"]  # what a chord's notes share
 
 
@@ -37,15 +40,40 @@ class Delays:
         return max(hit.struck_ns + self.delay_ns, hit.captured_ns + self.pipeline_ns)
 
 
+class Numbers:
+    """The numbers of pads and of controls, from 1 over all kits in order, by the kit's number and their names."""
+
+    def __init__(self, kits: Sequence[KitConfig]) -> None:
+        pads = ((number, name) for number, kit in enumerate(kits) for name in kit.pads)
+        controls = ((number, name) for number, kit in enumerate(kits) for name in kit.gestures)
+        self.pads = {key: number for number, key in enumerate(pads, 1)}
+        self.controls = {key: number for number, key in enumerate(controls, 1)}
+
+
+def limb_names(skeleton: Sequence[str], kits: Sequence[KitConfig]) -> tuple[str, ...]:
+    """Return the names of all limbs that a row can tell, by their numbers from 1.
+
+    The skeleton's keypoints, then the virtual ones, then the kits' own; those beyond 255 have none.
+    """
+    own = (name for kit in kits for name in kit.keypoints)
+    return tuple(dict.fromkeys((*skeleton, *VIRTUAL, *own)))[:_MOST_LIMBS]
+
+
 def hit_records(
-    hits: Iterable[Hit], kit: KitConfig, *, origin_ns: int, delays: Delays = Delays()
+    hits: Iterable[Hit],
+    kits: Sequence[KitConfig],
+    *,
+    origin_ns: int,
+    channels: Sequence[int | None] = (),
+    delays: Delays = Delays(),
 ) -> list[HitRecord]:
     """Return one record per hit, by time; times count from `origin_ns` (the first frame's `captured_ns`).
 
-    A chord is recorded by its first note.
+    A chord is recorded by its first note. `channels`: the players' own, as in Voice.
     """
     records = []
     for hit in hits:
+        kit = kits[hit.kit]
         pad = kit.pads[hit.pad]
         records.append(
             HitRecord(
@@ -55,7 +83,7 @@ def hit_records(
                 player=hit.player,
                 velocity=velocity_of(hit.strength),
                 note=pad.notes[0],
-                channel=pad.channel or kit.channel,
+                channel=pad.channel or own_channel(channels, hit.player) or kit.channel,
                 decided_s=(hit.captured_ns - origin_ns) * 1e-9,
                 note_s=(delays.note_ns(hit) - origin_ns) * 1e-9,
             )
@@ -64,15 +92,15 @@ def hit_records(
 
 
 def hit_records_from_notes(
-    notes: NDArray[np.void], kit: KitConfig, *, skeleton: Sequence[str], origin_ns: int
+    notes: NDArray[np.void], kits: Sequence[KitConfig], *, skeleton: Sequence[str], origin_ns: int
 ) -> list[HitRecord]:
     """Return one record per hit that sounded, by time, from a ledger's notes (M,) in the order of sending.
 
-    A chord is recorded by the first note of it that was sent. `kit` and `skeleton` are those that were
-    played with; a limb that is not told, or not in the skeleton, is UNTOLD_LIMB, such a pad None.
+    A chord is recorded by the first note of it that was sent. `kits` and `skeleton` are those that were
+    played with; a limb that is not told, or that has no name, is UNTOLD_LIMB, such a pad None.
     """
-    limbs = dict(enumerate(skeleton, 1))
-    pads = dict(enumerate(kit.pads, 1))
+    limbs = dict(enumerate(limb_names(skeleton, kits), 1))
+    pads = dict(enumerate((name for kit in kits for name in kit.pads), 1))
     _, first = np.unique(notes[_ONE_HIT], return_index=True)
     records = [
         HitRecord(
@@ -91,11 +119,18 @@ def hit_records_from_notes(
     return sorted(records, key=lambda record: record.time_s)
 
 
-def sounding_notes(records: Sequence[HitRecord], kit: KitConfig) -> list[tuple[float, int, int]]:
-    """Return (time in seconds, note, velocity) of every note that the records sound, chords in full."""
+def sounding_notes(records: Sequence[HitRecord], kits: Sequence[KitConfig]) -> list[tuple[float, int, int]]:
+    """Return (time in seconds, note, velocity) of every note that the records sound, chords in full.
+
+    Where several kits have a pad of that name, it is the one with the record's note.
+    """
+    notes: dict[tuple[str | None, int | None], tuple[int, ...]] = {}
+    for kit in kits:
+        for name, pad in kit.pads.items():
+            notes.setdefault((name, pad.notes[0]), pad.notes)
     return [
         (record.note_s, note, record.velocity)
         for record in records
-        if record.pad is not None and record.note_s is not None and record.velocity is not None
-        for note in kit.pads[record.pad].notes
+        if record.note_s is not None and record.velocity is not None
+        for note in notes.get((record.pad, record.note), ())
     ]

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from lalelu.channel import create_board, create_ring
-from lalelu.config.schema import Config, KitConfig
+from lalelu.config.kit import KitConfig
+from lalelu.config.schema import Config
 from lalelu.errors import MissingError, UsageError
 from lalelu.ledger.schema import EVENT, FRAME, NOTE
 
@@ -25,16 +26,21 @@ ROLES: Final = ("engine", "voice", "desk")
 
 # What goes through the rings beside the ledger's rows; all numbers little-endian.
 # seq, captured_ns, struck_ns, strength, kind, player, limb, pad (limb and pad as in NOTE_DTYPE)
-HIT: Final = struct.Struct("<qqqdBBBB4x")
+HIT: Final = struct.Struct("<qqqdBBBxH2x")
 POSE_HEAD: Final = struct.Struct(
     "<qqBBH4x"
 )  # seq, captured_ns, player, via, K; then K * (x, y), K scores, float32
-PLAY, SILENCE, FINISH = 0, 1, 2  # kinds of HIT: sound it; end every note now; sound what is due, then end
+ORDER: Final = struct.Struct("<qBB6x")  # at_ns, kind, number (see `orders`)
+# Kinds of HIT. PLAY: sound it. SILENCE: end every note now. FINISH: sound what is due, then end. RELEASE: end what
+# the pad sounds, from struck_ns on (see types.Release). CONTROL: set the target of control number `pad` (counted from
+# 1 over the gestures of all kits) to `strength`, 0..1. TAP: the player has tapped the tempo at struck_ns.
+PLAY, SILENCE, FINISH, RELEASE, CONTROL, TAP = range(6)
 
 _FRAME_ROWS: Final = 32_768  # five minutes at 100 frames a second
 _NOTE_ROWS: Final = 16_384
 _EVENT_ROWS: Final = 512
 _HITS: Final = 1024
+_ORDERS: Final = 64  # a player gives one now and then
 # by name: who leads stays small
 _MODULES: Final = {
     "engine": "lalelu.instrument",
@@ -59,18 +65,24 @@ class Plan:
     """What the processes of one instrument have agreed on before they start."""
 
     config: Config
-    kit: KitConfig
+    kits: tuple[KitConfig, ...]  # by number from 0; the first one is played first
     recording: Recording
     core: int | None  # the engine's, which the others leave
     seconds: float | None = None  # of play; None = until stopped
     once: bool = False  # a lost device ends the run
+
+    @property
+    def kit(self) -> KitConfig:
+        """The kit that is played first."""
+        return self.kits[0]
 
 
 class Session:
     """The folder of one instrument: its plan, its rings and its boards.
 
     Rings: `frames`, `poses`, `hits` and `events.engine` are written by the engine, `notes` and `events.voice` by the
-    voice, `events.lead` by the leading process. Boards: one for each of ROLES, and the leader's `lead`.
+    voice, `orders` by the desk, `events.lead` by the leading process. Boards: one for each of ROLES, and the leader's
+    `lead`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -95,7 +107,7 @@ class Session:
             }
             return Plan(
                 config=Config.model_validate(data["config"]),
-                kit=KitConfig.model_validate(data["kit"]),
+                kits=tuple(KitConfig.model_validate(kit) for kit in data["kits"]),
                 recording=Recording(**paths, rotates=recording["rotates"]),
                 core=data["core"],
                 seconds=data["seconds"],
@@ -169,6 +181,7 @@ def _create_channels(session: Session, plan: Plan, keypoints: int) -> None:
     create_ring(session / "frames", FRAME.size, _FRAME_ROWS)
     create_ring(session / "notes", NOTE.size, _NOTE_ROWS)
     create_ring(session / "hits", HIT.size, _HITS)
+    create_ring(session / "orders", ORDER.size, _ORDERS)
     for writer in ("engine", "voice", "lead"):
         create_ring(session / f"events.{writer}", EVENT.size, _EVENT_ROWS)
     if plan.recording.take is not None:
@@ -215,7 +228,7 @@ def _plain(plan: Plan) -> dict[str, Any]:
     recording = asdict(plan.recording)
     return {
         "config": plan.config.model_dump(mode="json"),
-        "kit": plan.kit.model_dump(mode="json"),
+        "kits": [kit.model_dump(mode="json") for kit in plan.kits],
         "recording": {
             **recording,
             **{key: recording[key] and str(recording[key]) for key in ("ledger", "take")},

@@ -3,16 +3,30 @@
 import os
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from lalelu.channel import RingWriter
+from lalelu.config.kit import KitConfig
 from lalelu.ledger.schema import EVENT, FRAME, NOTE, VIA, fixed_text
-from lalelu.session import FINISH, HIT, PLAY, POSE_HEAD, SILENCE, Session, pose_bytes
-from lalelu.types import Hit, Pose
+from lalelu.performance import Numbers, limb_names
+from lalelu.session import (
+    CONTROL,
+    FINISH,
+    HIT,
+    PLAY,
+    POSE_HEAD,
+    RELEASE,
+    SILENCE,
+    TAP,
+    Session,
+    pose_bytes,
+)
+from lalelu.types import Control, Event, Hit, Pose, Release
 from lalelu.voice.voice import NoteSent, Strike
 
 TEXT_BYTES: Final = 96  # of an event
+_COMMANDS: Final = {"standby": SILENCE, "tap": TAP}  # the others are nothing to the voice
 
 
 class EventRing:
@@ -28,39 +42,45 @@ class EventRing:
 
 
 class EngineRings:
-    """The engine's side: hits to the voice, and a row a frame. Nothing here waits, and nothing touches a disk.
+    """The engine's side: events to the voice, and a row a frame. Nothing here waits, and nothing touches a disk.
 
     `bell` is the eventfd that wakes the voice. A take's poses are kept where `keeps_poses`. A row with a number too
     large for its field is not written but counted.
     """
 
     def __init__(
-        self, session: Session, bell: int, *, pads: Iterable[str], skeleton: Sequence[str], keeps_poses: bool
+        self,
+        session: Session,
+        bell: int,
+        *,
+        kits: Sequence[KitConfig],
+        skeleton: Sequence[str],
+        keeps_poses: bool,
     ) -> None:
         self._frames = RingWriter(session / "frames")
         self._hits = RingWriter(session / "hits")
         self._poses = RingWriter(session / "poses") if keeps_poses else None
         self._bell = bell
-        self._pads = {name: number for number, name in enumerate(pads, 1)}
-        self._limbs = {name: number for number, name in enumerate(skeleton, 1)}
+        self._numbers = Numbers(kits)
+        self._limbs = {name: number for number, name in enumerate(limb_names(skeleton, kits), 1)}
         self._keypoints = len(skeleton)
         self._frame = bytearray(FRAME.size)
         self._pose = bytearray(pose_bytes(self._keypoints))
         self.unwritten = 0  # rows that held a number too large for its field
 
-    def play(self, hits: Iterable[Hit]) -> None:
-        """Hand hits to the voice and wake it."""
-        for hit in hits:
+    def send(self, events: Sequence[Event]) -> None:
+        """Hand events to the voice and wake it, once; a limb that has no number is told as 0."""
+        before = self._hits.head
+        for event in events:
             try:
-                record = HIT.pack(
-                    hit.seq, hit.captured_ns, hit.struck_ns, hit.strength, PLAY,
-                    hit.player, self._limbs[hit.limb], self._pads[hit.pad],
-                )  # fmt: skip
+                record = self._packed(event)
             except struct.error:
                 self.unwritten += 1
                 continue
-            self._hits.write(record)
-        os.eventfd_write(self._bell, 1)
+            if record is not None:
+                self._hits.write(record)
+        if self._hits.head != before:
+            os.eventfd_write(self._bell, 1)
 
     def silence(self) -> None:
         """Have every note ended now."""
@@ -113,6 +133,24 @@ class EngineRings:
         self._pose[middle : middle + self._keypoints * 4] = pose.score.astype("<f4").tobytes()
         self._poses.write(self._pose)
 
+    def _packed(self, event: Event) -> bytes | None:
+        """Return an event as the voice reads it; None where it is nothing to the voice."""
+        at_ns, strength, limb, number = 0, 0.0, 0, 0
+        if isinstance(event, Hit):
+            kind, at_ns, strength = PLAY, event.struck_ns, event.strength
+            limb, number = self._limbs.get(event.limb, 0), self._numbers.pads[event.kit, event.pad]
+        elif isinstance(event, Control):
+            kind, strength = CONTROL, event.value
+            number = self._numbers.controls[event.kit, event.target]
+        elif isinstance(event, Release):
+            kind, at_ns = RELEASE, event.at_ns
+            number = self._numbers.pads[event.kit, event.pad]
+        elif event.name in _COMMANDS:
+            kind, at_ns = _COMMANDS[event.name], event.at_ns
+        else:
+            return None
+        return HIT.pack(event.seq, event.captured_ns, at_ns, strength, kind, event.player, limb, number)
+
     def _tell(self, kind: int) -> None:
         self._hits.write(HIT.pack(0, 0, 0, 0.0, kind, 0, 0, 0))
         os.eventfd_write(self._bell, 1)
@@ -128,6 +166,6 @@ def note_row(note: NoteSent) -> bytes:
 
 
 def read_hit(record: bytes) -> tuple[int, Strike]:
-    """Return the kind of what the engine told the voice, and the hit (of no meaning but for PLAY)."""
+    """Return the kind of what the engine told the voice, and its numbers (see HIT) as those of a hit."""
     seq, captured_ns, struck_ns, strength, kind, player, limb, pad = HIT.unpack(record)
     return kind, Strike(seq, captured_ns, struck_ns, strength, player, limb, pad)

@@ -3,11 +3,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.hits import HitRecord, read_hits, write_hits
 from lalelu.ledger.schema import NOTE_DTYPE
-from lalelu.performance import UNTOLD_LIMB, Delays, hit_records, hit_records_from_notes, sounding_notes
-from lalelu.skeleton import COCO17
+from lalelu.performance import (
+    UNTOLD_LIMB,
+    Delays,
+    hit_records,
+    hit_records_from_notes,
+    limb_names,
+    sounding_notes,
+)
+from lalelu.skeleton import COCO17, VIRTUAL
 from lalelu.types import Hit
 
 START = 3 * 10**15  # 35 days of uptime in ns: nothing may be lost in a float
@@ -21,6 +28,16 @@ def kit() -> KitConfig:
     return KitConfig.model_validate({"name": "two pads", "pads": pads})
 
 
+def other() -> KitConfig:
+    """A kit with a pad of the same name, one of its own, and a keypoint of its own."""
+    pads = {
+        "snare": {"zone": {"box": (-1.0, -1.0, 1.0, 0.0)}, "note": [40, 41], "channel": 3},
+        "bell": {"zone": {"box": (0.0, 0.0, 1.0, 1.0)}, "note": 84},
+    }
+    own = {"elbow_tip": {"left_elbow": 1.0}}
+    return KitConfig.model_validate({"name": "another", "channel": 2, "pads": pads, "keypoints": own})
+
+
 def note(**values: int) -> np.ndarray:
     row = np.zeros(1, NOTE_DTYPE)
     usual = {"seq": 7, "limb": 1 + RIGHT, "pad": 1, "note": 38, "channel": 10, "velocity": 96}
@@ -32,7 +49,7 @@ def note(**values: int) -> np.ndarray:
 
 def records_of(*notes: np.ndarray, skeleton=COCO17) -> list[HitRecord]:
     rows = np.concatenate([np.zeros(0, NOTE_DTYPE), *notes])
-    return hit_records_from_notes(rows, kit(), skeleton=skeleton, origin_ns=START)
+    return hit_records_from_notes(rows, [kit()], skeleton=skeleton, origin_ns=START)
 
 
 def chord(**values: int) -> list[np.ndarray]:
@@ -85,7 +102,7 @@ def test_a_limb_and_a_pad_that_are_not_told_stay_unknown():
 
 
 def test_a_limb_or_a_pad_beyond_the_last_is_unknown_too():
-    assert [(hit.limb, hit.pad) for hit in records_of(note(limb=18, pad=3))] == [(UNTOLD_LIMB, None)]
+    assert [(hit.limb, hit.pad) for hit in records_of(note(limb=25, pad=3))] == [(UNTOLD_LIMB, None)]
 
 
 def test_limbs_are_those_of_the_skeleton_that_was_played_with():
@@ -111,9 +128,9 @@ def test_the_ledgers_notes_and_the_detectors_hits_tell_the_same_performance():
         Hit(9, START + 50 * MS, START + 31 * MS, 0, "left_wrist", "snare", 60 / 127),
     ]
     snare = note(seq=9, captured_ns=50 * MS, struck_ns=31 * MS, sent_ns=56 * MS, limb=1 + LEFT, velocity=60)
-    told = hit_records(hits, kit(), origin_ns=START, delays=Delays(pipeline_ns=6 * MS))
+    told = hit_records(hits, [kit()], origin_ns=START, delays=Delays(pipeline_ns=6 * MS))
     assert records_of(*chord(), snare) == told
-    assert sounding_notes(told, kit()) == [
+    assert sounding_notes(told, [kit()]) == [
         (pytest.approx(0.036), 60, 96),
         (pytest.approx(0.036), 64, 96),
         (pytest.approx(0.036), 67, 96),
@@ -132,7 +149,7 @@ def test_the_ledgers_notes_and_the_detectors_hits_tell_the_same_performance():
 )
 def test_a_hits_note_goes_out_when_it_is_due_and_known(delays, note_s):
     hit = Hit(7, START + 30 * MS, START + 10 * MS, 0, "right_wrist", "snare", 0.5)
-    [record] = hit_records([hit], kit(), origin_ns=START, delays=delays)
+    [record] = hit_records([hit], [kit()], origin_ns=START, delays=delays)
     assert record.note_s == pytest.approx(note_s)
 
 
@@ -152,7 +169,38 @@ def test_a_delay_that_is_asked_for_is_kept_whatever_the_hits_need():
 @given(st.binary(max_size=56 * 12))
 def test_damaged_rows_lose_no_hit_and_make_no_more_than_there_are_notes(data):
     rows = np.frombuffer(data[: len(data) // 56 * 56], NOTE_DTYPE)
-    records = hit_records_from_notes(rows, kit(), skeleton=COCO17, origin_ns=START)
+    records = hit_records_from_notes(rows, [kit()], skeleton=COCO17, origin_ns=START)
     keys = {tuple(row) for row in rows[["seq", "captured_ns", "struck_ns", "player", "limb", "pad"]].tolist()}
     assert len(records) == len(keys)
     assert [hit.time_s for hit in records] == sorted(hit.time_s for hit in records)
+
+
+def test_pads_and_limbs_of_notes_are_numbered_over_all_kits():
+    rows = np.concatenate([note(pad=pad, limb=limb) for pad, limb in ((2, 18), (3, 24), (4, 25), (5, 26))])
+    records = hit_records_from_notes(rows, [kit(), other()], skeleton=COCO17, origin_ns=START)
+    assert {(hit.pad, hit.limb) for hit in records} == {
+        ("chord", "head"), ("snare", "right_hand"), ("bell", "elbow_tip"), (None, UNTOLD_LIMB),
+    }  # fmt: skip
+
+
+def test_a_hits_kit_tells_its_note_and_the_players_own_channel_goes_before_the_kits():
+    hits = [
+        Hit(1, START, START + number, player, "right_wrist", pad, 0.5, number % 2)
+        for number, (pad, player) in enumerate(
+            [("snare", 0), ("bell", 1), ("snare", 1), ("snare", 1), ("chord", 1)]
+        )
+    ]
+    records = hit_records(hits, [kit(), other()], channels=[None, 9], origin_ns=START)
+    assert [(hit.note, hit.channel) for hit in records] == [(38, 10), (84, 9), (38, 9), (40, 3), (60, 1)]
+
+
+def test_pads_of_the_same_name_sound_the_notes_of_their_own_kits():
+    records = [
+        HitRecord(0.0, "left_wrist", "snare", velocity=1, note=first, note_s=0.0) for first in (38, 40, 99)
+    ]
+    assert sounding_notes(records, [kit(), other()]) == [(0.0, 38, 1), (0.0, 40, 1), (0.0, 41, 1)]
+
+
+def test_limbs_are_numbered_by_skeleton_virtual_ones_and_kits_each_name_once():
+    names = limb_names(COCO17, [kit(), other(), other()])
+    assert names == (*COCO17, *VIRTUAL, "elbow_tip")

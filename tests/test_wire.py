@@ -9,13 +9,25 @@ from system.stage import orders_of, poses_of, rows_of, session_of, stage_plan
 
 from lalelu.channel import RingReader
 from lalelu.clock import now_ns
+from lalelu.config.kit import KitConfig
 from lalelu.ledger.schema import NOTE_DTYPE
-from lalelu.session import FINISH, HIT, PLAY, SILENCE
+from lalelu.performance import limb_names
+from lalelu.session import CONTROL, FINISH, HIT, PLAY, RELEASE, SILENCE, TAP
 from lalelu.skeleton import COCO17
-from lalelu.types import Hit, Pose
+from lalelu.types import Command, Control, Hit, Pose, Release
 from lalelu.voice.voice import NoteSent, Strike
 from lalelu.wire import EngineRings, EventRing, note_row, read_hit
 
+BOX = {"box": (-1.0, -1.0, 1.0, 1.0)}
+PADS = {"left": {"zone": BOX, "note": 38}, "right": {"zone": BOX, "note": 45}}
+VOLUME = {"gesture": "control", "by": {"y": "nose"}, "between": [0, 1], "to": {"controller": 7}}
+KITS = tuple(
+    KitConfig.model_validate({"name": name, "pads": PADS, "gestures": gestures, "keypoints": keypoints})
+    for name, gestures, keypoints in (
+        ("first", {"stomp": {"gesture": "kick", "pad": "left"}, "volume": VOLUME}, {}),
+        ("second", {"volume": VOLUME}, {"elbow_tip": {"left_elbow": 1.2, "left_shoulder": -0.2}}),
+    )
+)
 HIT_OF_A_PAD = Hit(
     seq=7, captured_ns=3 * 10**15, struck_ns=3 * 10**15 - 1, player=2, limb="right_wrist", pad="right",
     strength=0.1,
@@ -34,9 +46,9 @@ POSE = Pose(
 @pytest.fixture
 def wired(tmp_path):
     """A session and the engine's rings in it."""
-    plan = stage_plan(tmp_path)
+    plan = replace(stage_plan(tmp_path), kits=KITS)
     with session_of(plan, tmp_path) as (session, bell):
-        yield session, bell, EngineRings(session, bell, pads=plan.kit.pads, skeleton=COCO17, keeps_poses=True)
+        yield session, bell, EngineRings(session, bell, kits=KITS, skeleton=COCO17, keeps_poses=True)
 
 
 def told(session):
@@ -46,16 +58,72 @@ def told(session):
 def test_the_voice_reads_the_hits_that_the_engine_played(wired):
     session, _, rings = wired
     other = replace(HIT_OF_A_PAD, limb="left_wrist", pad="left", strength=1.0, player=255)
-    rings.play([HIT_OF_A_PAD, other])
+    rings.send([HIT_OF_A_PAD, other])
     assert told(session) == [
         (PLAY, STRIKE),
         (PLAY, replace(STRIKE, limb=1 + COCO17.index("left_wrist"), pad=1, strength=1.0, player=255)),
     ]
 
 
+def test_a_hit_on_another_kits_pad_has_a_number_behind_those_of_the_kits_before(wired):
+    session, _, rings = wired
+    rings.send([replace(HIT_OF_A_PAD, kit=1, pad="left")])
+    assert told(session) == [(PLAY, replace(STRIKE, pad=3))]
+
+
+@pytest.mark.parametrize(
+    ("limb", "number"), [("nose", 1), ("head", 18), ("right_hand", 24), ("elbow_tip", 25), ("tail", 0)]
+)
+def test_keypoints_virtual_ones_and_the_kits_own_have_numbers_and_others_have_none(wired, limb, number):
+    session, _, rings = wired
+    rings.send([replace(HIT_OF_A_PAD, limb=limb)])
+    ((_, strike),) = told(session)
+    assert strike.limb == number
+    assert (("", *limb_names(COCO17, KITS))[number] or "tail") == limb
+
+
+def test_more_limbs_than_a_row_can_tell_have_no_number(wired):
+    session, bell, _ = wired
+    skeleton = [f"joint_{number}" for number in range(300)]
+    rings = EngineRings(session, bell, kits=KITS, skeleton=skeleton, keeps_poses=False)
+    rings.send([replace(HIT_OF_A_PAD, limb=limb) for limb in ("joint_254", "joint_255", "elbow_tip")])
+    assert [strike.limb for _, strike in told(session)] == [255, 0, 0]
+
+
+def test_releases_controls_taps_and_standby_are_told_with_their_numbers(wired):
+    session, bell, rings = wired
+    rings.send(
+        [
+            Release(seq=1, captured_ns=20, at_ns=10, player=3, pad="right", kit=1),
+            Control(seq=2, captured_ns=30, player=4, target="volume", value=0.75, kit=1),
+            Control(seq=3, captured_ns=40, player=0, target="volume", value=0.25),
+            Command(seq=4, captured_ns=50, player=1, name="tap", at_ns=45),
+            Command(seq=5, captured_ns=60, player=2, name="standby", at_ns=55),
+        ]
+    )
+    assert told(session) == [
+        (RELEASE, Strike(1, 20, 10, 0.0, 3, 0, 4)),
+        (CONTROL, Strike(2, 30, 0, 0.75, 4, 0, 3)),
+        (CONTROL, Strike(3, 40, 0, 0.25, 0, 0, 2)),
+        (TAP, Strike(4, 50, 45, 0.0, 1, 0, 0)),
+        (SILENCE, Strike(5, 60, 55, 0.0, 2, 0, 0)),
+    ]
+    assert os.eventfd_read(bell) == 1
+
+
+@pytest.mark.parametrize("name", ["play", "kit"])
+def test_what_is_nothing_to_the_voice_does_not_wake_it(wired, name):
+    session, bell, rings = wired
+    rings.send([Command(1, 10, 0, name, 10, 1)])
+    assert told(session) == []
+    os.set_blocking(bell, False)
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(bell)
+
+
 def test_the_bell_is_rung_once_for_each_call(wired):
     _, bell, rings = wired
-    rings.play([HIT_OF_A_PAD, HIT_OF_A_PAD])
+    rings.send([HIT_OF_A_PAD, HIT_OF_A_PAD])
     assert os.eventfd_read(bell) == 1
     rings.silence()
     rings.finish()
@@ -64,9 +132,9 @@ def test_the_bell_is_rung_once_for_each_call(wired):
 
 def test_silence_and_finish_stand_among_the_hits_in_their_order(wired):
     session, _, rings = wired
-    rings.play([HIT_OF_A_PAD])
+    rings.send([HIT_OF_A_PAD])
     rings.silence()
-    rings.play([HIT_OF_A_PAD])
+    rings.send([HIT_OF_A_PAD])
     rings.finish()
     assert [kind for kind, _ in told(session)] == [PLAY, SILENCE, PLAY, FINISH]
 
@@ -76,7 +144,7 @@ def test_silence_and_finish_stand_among_the_hits_in_their_order(wired):
 )
 def test_a_hit_that_fits_no_row_is_counted_and_the_others_are_played(wired, change):
     session, bell, rings = wired
-    rings.play([replace(HIT_OF_A_PAD, **change), HIT_OF_A_PAD])
+    rings.send([replace(HIT_OF_A_PAD, **change), HIT_OF_A_PAD])
     assert told(session) == [(PLAY, STRIKE)]
     assert (rings.unwritten, os.eventfd_read(bell)) == (1, 1)
 
@@ -125,9 +193,8 @@ def test_a_pose_that_fits_no_row_is_counted(wired):
 
 def test_new_rings_go_on_where_the_old_ones_ended(wired):
     session, bell, rings = wired
-    rings.play([HIT_OF_A_PAD])
-    pads = ["left", "right"]
-    EngineRings(session, bell, pads=pads, skeleton=COCO17, keeps_poses=True).play([HIT_OF_A_PAD])
+    rings.send([HIT_OF_A_PAD])
+    EngineRings(session, bell, kits=KITS, skeleton=COCO17, keeps_poses=True).send([HIT_OF_A_PAD])
     assert [order[0] for order in orders_of(session)] == [7, 7]
 
 
@@ -150,10 +217,11 @@ def test_a_long_event_is_cut_between_two_characters(wired):
 
 
 def test_a_note_reads_as_it_was_sent():
-    note = NoteSent(STRIKE, due_ns=1, woken_ns=2, sent_ns=1_000_002, channel=16, note=127, velocity=1)
+    strike = replace(STRIKE, pad=1000)  # sixteen kits may have so many
+    note = NoteSent(strike, due_ns=1, woken_ns=2, sent_ns=1_000_002, channel=16, note=127, velocity=1)
     (row,) = np.frombuffer(note_row(note), NOTE_DTYPE)
     stamps = (STRIKE.seq, STRIKE.captured_ns, STRIKE.struck_ns, 1, 2, 1_000_002)
-    assert row.tolist()[:-1] == (*stamps, 2, 16, 127, 1, True, STRIKE.limb, 2)
+    assert row.tolist() == (*stamps, 2, 16, 127, 1, True, STRIKE.limb, 1000)
     assert row["late"] == 1
 
 

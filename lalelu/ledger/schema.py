@@ -45,8 +45,7 @@ NOTE_DTYPE: Final = np.dtype(
         ("velocity", "u1"),
         ("late", "u1"),  # 1: sent more than 1 ms after it was due
         ("limb", "u1"),  # which limb played it: 1 + its index in the skeleton; 0 = not told
-        ("pad", "u1"),  # which pad: 1 + its place in the header's kit; 0 = not told
-        ("unused", "V1"),
+        ("pad", "<u2"),  # which pad: 1 + its place among the pads of the header's kits; 0 = not told
     ]
 )
 
@@ -80,7 +79,7 @@ VIA: Final[tuple[str, ...]] = ("net", "flow")
 
 # How the same rows are packed by those who write them.
 FRAME: Final = struct.Struct("<9qihBB")
-NOTE: Final = struct.Struct("<6q7Bx")
+NOTE: Final = struct.Struct("<6q6BH")
 EVENT: Final = struct.Struct("<q24s96s")
 
 

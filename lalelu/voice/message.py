@@ -1,4 +1,4 @@
-"""MIDI messages as bytes (MIDI 1.0, channel voice messages). Pure.
+"""MIDI messages as bytes (MIDI 1.0, channel voice and real-time messages). Pure.
 
 Channels are counted from 1, as on instruments and in kits; data bytes are 0..127.
 """
@@ -7,9 +7,17 @@ from typing import Final
 
 from lalelu.errors import UsageError
 
+CLOCK: Final = b"\xf8"  # a real-time message: it may come between any two others
+TICKS_PER_BEAT: Final = 24  # of the clock
+CENTRE: Final = 8192  # of the pitch wheel, 0..16383
+
 _NOTE_OFF: Final = 0x80
 _NOTE_ON: Final = 0x90
 _CONTROL: Final = 0xB0
+_BEND: Final = 0xE0
+# Registered parameter 0 is the wheel's range; 127, 127 closes it, so that a stray data entry changes nothing.
+_PARAMETER: Final = (101, 100)  # controllers: its number's high and low part
+_DATA_ENTRY: Final = (6, 38)  # semitones, cents
 
 
 def note_on(channel: int, note: int, velocity: int) -> bytes:
@@ -27,6 +35,23 @@ def note_off(channel: int, note: int) -> bytes:
 def control(channel: int, controller: int, value: int) -> bytes:
     """Return the three bytes that set `controller` to `value`. Raises UsageError for a value out of range."""
     return bytes((_status(_CONTROL, channel), _data("controller", controller), _data("value", value)))
+
+
+def pitch_bend(channel: int, value: int) -> bytes:
+    """Return the three bytes that turn the pitch wheel, 0..16383. Raises UsageError for a value out of range."""
+    if not 0 <= value < 2 * CENTRE:
+        raise UsageError(f"MIDI pitch bend is {value}; use 0..{2 * CENTRE - 1}")
+    return bytes((_status(_BEND, channel), value & 0x7F, value >> 7))
+
+
+def bend_range(channel: int, semitones: int) -> tuple[bytes, ...]:
+    """Return the messages that tell a synth how far the wheel bends to each side.
+
+    Raises UsageError for a value out of range.
+    """
+    numbers = (*zip(_PARAMETER, (0, 0), strict=True), *zip(_DATA_ENTRY, (semitones, 0), strict=True))
+    closing = zip(_PARAMETER, (127, 127), strict=True)
+    return tuple(control(channel, controller, value) for controller, value in (*numbers, *closing))
 
 
 def _status(kind: int, channel: int) -> int:

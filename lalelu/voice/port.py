@@ -1,11 +1,12 @@
 """The MIDI output port: where messages go, and the list of adapters."""
 
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 ADAPTERS: Final[dict[str, str]] = {
     "virtual": "lalelu.voice.outputs.rtmidi:VirtualOutput",
     "port": "lalelu.voice.outputs.rtmidi:PortOutput",
     "file": "lalelu.voice.outputs.file:FileOutput",
+    "osc": "lalelu.voice.outputs.osc:OscOutput",
     "memory": "lalelu.voice.outputs.memory:MemoryOutput",
 }
 
@@ -27,3 +28,13 @@ class MidiOutput(Protocol):
 
     def close(self) -> None:
         """Send nothing more and release the port; safe to call twice and before `open()`."""
+
+
+@runtime_checkable
+class ValueOutput(MidiOutput, Protocol):
+    """An output that takes named values beside MIDI messages."""
+
+    dropped: int  # messages and values that could not be sent at once, and so never were
+
+    def value(self, address: str, value: float) -> None:
+        """Send the value (0..1) of an address such as `/filter/cutoff` now. Raises LostError as `send` does."""

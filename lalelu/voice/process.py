@@ -22,7 +22,7 @@ from lalelu.clock import now_ns
 from lalelu.errors import LaleluError, PortLostError
 from lalelu.ledger.schema import FRAME_DTYPE, offset_of
 from lalelu.registry import from_uri
-from lalelu.session import FINISH, PLAY, SILENCE, Plan, Session
+from lalelu.session import CONTROL, FINISH, PLAY, RELEASE, SILENCE, TAP, Plan, Session
 from lalelu.voice import port as voice_port
 from lalelu.voice.alarm import Alarm
 from lalelu.voice.delay import AutoDelay
@@ -91,6 +91,7 @@ class VoiceProcess:
         self._voice = voice
         self._auto = auto
         self._delay_changed = False
+        self._bpm: int | None = None  # as it was told last
         if auto is not None:
             voice.delay_ns = auto.delay_ms * 1_000_000
         self._say = say  # gets one line for people
@@ -103,7 +104,7 @@ class VoiceProcess:
         self._events = EventRing(session, "voice")
         self._pulse = EnginePulse(RingReader(session / "frames"))
         self._alarm = Alarm()
-        self._again_ns: int | None = now_ns() + AGAIN_NS  # when an earlier voice's notes are ended once more
+        self._again_ns: int | None = now_ns() + AGAIN_NS  # when the outputs are told once more
         self._end_ns: int | None = None  # when what still sounds is ended, once the engine is done
         self._gone = False
 
@@ -113,7 +114,7 @@ class VoiceProcess:
         for descriptor in (self._bell, self._engine, self._alarm.descriptor):
             poller.register(descriptor, select.POLLIN)
         try:
-            while not (self._gone and self._voice.next_due_ns is None):
+            while self._voice.busy or not self._gone:
                 self._set_alarm()
                 ready = [descriptor for descriptor, _ in poller.poll()]
                 self._step(now_ns(), ready)
@@ -125,6 +126,11 @@ class VoiceProcess:
             if self._voice.refused:
                 self._events.write(
                     "notes refused", f"{self._voice.refused} notes came while too many sounded"
+                )
+            if self._voice.dropped:
+                self._events.write(
+                    "values dropped",
+                    f"{self._voice.dropped} messages found the network busy and were left out",
                 )
 
     def _set_alarm(self) -> None:
@@ -141,13 +147,14 @@ class VoiceProcess:
         for note in self._voice.advance(woken_ns):
             self._notes.write(note_row(note))
         self._tell_delay()
+        self._tell_tempo()
         if self._engine in ready:
             self._gone = True
             if self._end_ns is None:
                 self._mourn()
         self._watch(woken_ns)
         if self._again_ns is not None and woken_ns > self._again_ns:
-            self._voice.end_left()
+            self._voice.repeat()
             self._again_ns = None
         self._check_outputs()
 
@@ -156,11 +163,18 @@ class VoiceProcess:
         self._next = batch.next
         if batch.lost:
             self._events.write("hits lost", f"{batch.lost} hits came faster than the voice took them")
+            self._voice.silence()  # among them may have been what ends a held note
         for record in batch.records:
-            kind, strike = read_hit(record)
+            kind, told = read_hit(record)
             if kind == PLAY:
-                self._voice.add(strike)
-                self._learn(now_ns() - strike.struck_ns)
+                self._voice.add(told)
+                self._learn(now_ns() - told.struck_ns)
+            elif kind == CONTROL:
+                self._voice.control(told.pad, told.player, told.strength, told.captured_ns)
+            elif kind == RELEASE:
+                self._voice.release(told.player, told.pad, told.struck_ns)
+            elif kind == TAP:
+                self._voice.tap(told.struck_ns)
             elif kind == SILENCE:
                 self._pulse.pause()
                 self._voice.silence()
@@ -178,6 +192,13 @@ class VoiceProcess:
             self._delay_changed = False
             self._say(str(self._auto))
             self._events.write("delay", str(self._auto))
+
+    def _tell_tempo(self) -> None:
+        bpm = self._voice.bpm()
+        if bpm is not None and round(bpm) != self._bpm:
+            self._bpm = round(bpm)
+            self._say(f"tempo: {self._bpm} bpm, as tapped")
+            self._events.write("tempo", f"{self._bpm} bpm")
 
     def _watch(self, at_ns: int) -> None:
         if self._end_ns is not None:
@@ -219,8 +240,9 @@ def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: in
     auto = AutoDelay() if delay_ms == "auto" else None
     voice = Voice(
         outputs,
-        plan.kit,
+        plan.kits,
         now_ns=now_ns,
+        channels=plan.config.player.channels or (),
         delay_ns=0 if delay_ms == "auto" else round(delay_ms * 1e6),
         table=SoundingTable(session / "sounding"),
     )

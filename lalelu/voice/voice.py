@@ -5,19 +5,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from lalelu.config.schema import KitConfig
-from lalelu.errors import LaleluError, LostError, PortLostError
-from lalelu.voice.message import note_off
-from lalelu.voice.port import MidiOutput
-from lalelu.voice.scheduler import Scheduler, Sounding
+from lalelu.config.kit import KitConfig
+from lalelu.errors import LaleluError, LostError, PortLostError, UsageError
+from lalelu.voice.message import CLOCK, note_off
+from lalelu.voice.port import MidiOutput, ValueOutput
+from lalelu.voice.scheduler import Note, Owner, Scheduler, Sounding
 from lalelu.voice.sounding import SoundingTable
+from lalelu.voice.sounds import own_channel, sounds_of
+from lalelu.voice.targets import Targets, addresses
+from lalelu.voice.tempo import Tempo
 
 LATE_NS: Final = 1_000_000  # 1 ms: the variation a player tolerates (Wessel & Wright 2002)
 
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One hit as it reaches the voice; `limb` and `pad` are numbers, as in a note's row (NOTE_DTYPE)."""
+    """One hit as it reaches the voice; `limb` and `pad` are numbers from 1, 0 = none, as in a note's row."""
 
     seq: int
     captured_ns: int
@@ -46,61 +49,43 @@ class NoteSent:
         return self.sent_ns > self.due_ns + LATE_NS
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    strike: Strike
-    channel: int
-    note: int
-
-
 def velocity_of(strength: float) -> int:
     """Return the MIDI velocity 1..127 of a strength 0..1; beyond is clamped."""
     return min(127, max(1, round(127 * strength)))
 
 
-def _chokes(kit: KitConfig, notes: Sequence[Sequence[Sounding]]) -> list[frozenset[Sounding]]:
-    """Return, for each pad, what its hit ends: the notes of its choke group's other pads, but for its own."""
-    groups = [pad.choke for pad in kit.pads.values()]
-    return [
-        frozenset(
-            note
-            for other, theirs in zip(groups, notes, strict=True)
-            if group is not None and other == group
-            for note in theirs
-        ).difference(own)
-        for group, own in zip(groups, notes, strict=True)
-    ]
-
-
 class Voice:
-    """The kit's sound: every hit to every output at `struck_ns + delay_ns`, and no note left hanging.
+    """The kits' sound: every hit to every output at `struck_ns + delay_ns`, and no note left hanging.
 
+    Pads are numbered from 1 over the pads of all kits in order, and so are controls over their gestures. `channels`,
+    by player: a player's own MIDI channel, where a pad or target names none; None, and players beyond: the kit's.
     `delay_ns` may be changed while it plays: notes that wait keep the time they were given.
     A lost output is named once, by PortLostError from `check()`; the others play on. `table` keeps what sounds for
-    a voice that comes after this one.
+    a voice that comes after this one. `needs_osc`: kits that set OSC addresses need an output that takes them.
     """
 
     def __init__(
         self,
         outputs: Sequence[MidiOutput],
-        kit: KitConfig,
+        kits: Sequence[KitConfig],
         *,
         now_ns: Callable[[], int],
+        channels: Sequence[int | None] = (),
         delay_ns: int = 0,
         table: SoundingTable | None = None,
+        needs_osc: bool = True,
     ) -> None:
         self._outputs = tuple(outputs)
+        self._takers = [output for output in outputs if isinstance(output, ValueOutput)]
         self._now_ns = now_ns
         self.delay_ns = delay_ns
         self._table = table or SoundingTable(None)
-        self._scheduler: Scheduler[_Waiting] = Scheduler(kit.note_ms * 1_000_000)
-        # dict.fromkeys: a note that stands twice in a chord is one note
-        self._pads = [
-            tuple(dict.fromkeys((pad.channel or kit.channel, note) for note in pad.notes))
-            for pad in kit.pads.values()
-        ]
-        self._note_ns = [(pad.note_ms or kit.note_ms) * 1_000_000 for pad in kit.pads.values()]
-        self._chokes = _chokes(kit, self._pads)
+        self._addresses = addresses(kits) if needs_osc else []
+        self._channels = tuple(channels)
+        self._sounds = {own: sounds_of(kits, own) for own in (None, *channels)}
+        self._scheduler: Scheduler[Strike] = Scheduler()
+        self._targets = Targets(kits, channels)
+        self._tempo = Tempo()
         self._live: list[MidiOutput] = []  # open and not lost
         self._opened: list[MidiOutput] = []  # to be closed, lost or not
         self._lost: list[LostError] = []  # not yet raised
@@ -108,8 +93,14 @@ class Voice:
 
     @property
     def next_due_ns(self) -> int | None:
-        """When the next note or note-off falls due; None while nothing waits or sounds."""
-        return self._scheduler.next_due_ns
+        """When the next note, note-off, value or tick of the clock falls due; None while there is none."""
+        due = [self._scheduler.next_due_ns, self._targets.next_due_ns, self._tempo.next_ns]
+        return min((at_ns for at_ns in due if at_ns is not None), default=None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something still sounds or changes by itself: the clock and held notes would go on for ever."""
+        return self._scheduler.next_due_ns is not None or self._targets.next_due_ns is not None
 
     @property
     def sounding(self) -> tuple[Sounding, ...]:
@@ -126,11 +117,23 @@ class Voice:
         """Notes not played because too many waited or sounded."""
         return self._scheduler.refused
 
+    @property
+    def dropped(self) -> int:
+        """Messages and values that an output could not send at once, and so never did."""
+        return sum(output.dropped for output in self._takers)
+
     def open(self) -> list[str]:
         """Open every output, end what an earlier voice has left sounding, and return one line about each output.
 
-        When one cannot be opened, those opened before are closed again and its error is raised.
+        When one cannot be opened, those opened before are closed again and its error is raised. Raises UsageError
+        where a kit sets an OSC address and no output takes its values.
         """
+        if self._addresses and not self._takers:
+            kit, gesture, address = self._addresses[0]
+            raise UsageError(
+                f"kit {kit!r}: gesture {gesture!r} sets the OSC address {address}, and no output takes it; add "
+                "osc:HOST:PORT to midi.outputs, or have it set a controller"
+            )
         lines = []
         with ExitStack() as undo:
             for output in self._outputs:
@@ -140,41 +143,66 @@ class Voice:
         self._opened = list(self._outputs)
         self._live = list(self._outputs)
         self._left = self._table.left()
-        self.end_left()
+        self._end_left()
+        self._send(self._targets.begin())
         return lines
 
-    def end_left(self) -> None:
-        """End what an earlier voice has left sounding, once more.
+    def repeat(self) -> None:
+        """End what an earlier voice has left sounding, and tell the wheels' ranges, once more.
 
         A listener that has to connect to our new port first misses what is sent before.
         """
-        sounding = self._scheduler.sounding
-        self._end([note for note in self._left if note not in sounding])
+        self._end_left()
+        self._send(self._targets.ranges())
 
     def add(self, strike: Strike) -> None:
-        """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kit's, from 1."""
-        for channel, note in self._pads[strike.pad - 1]:
-            self._scheduler.add(strike.struck_ns + self.delay_ns, _Waiting(strike, channel, note))
+        """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kits', from 1."""
+        sound = self._sounds[own_channel(self._channels, strike.player)][strike.pad - 1]
+        owner = Owner(strike.player, strike.pad)
+        for channel, note in sound.notes:
+            self._scheduler.add(
+                strike.struck_ns + self.delay_ns,
+                Note(channel, note, owner, strike.struck_ns, sound.note_ns, strike),
+            )
+
+    def release(self, player: int, pad: int, at_ns: int) -> None:
+        """End what a player's pad sounds, as types.Release tells."""
+        self._scheduler.release(Owner(player, pad), at_ns, at_ns + self.delay_ns)
+
+    def control(self, number: int, player: int, value: float, captured_ns: int) -> None:
+        """Take in the value 0..1 of a gesture's target, by the gesture's number from 1."""
+        self._targets.set(number, player, value, captured_ns + self.delay_ns)
+
+    def tap(self, at_ns: int) -> None:
+        """Take in a tap of the tempo.
+
+        The clock's beats are as late as the notes of strokes on the beat, so that both sound together.
+        """
+        self._tempo.tap(at_ns + self.delay_ns, self._now_ns())
+
+    def bpm(self) -> float | None:
+        """Return the tempo that was tapped, beats a minute; None until two seconds after the last tap of a count."""
+        return self._tempo.bpm(self._now_ns())
 
     def advance(self, woken_ns: int) -> list[NoteSent]:
         """Sound what has fallen due, end what has to end, and return a row for each note-on."""
+        if self._tempo.tick(self._now_ns()):
+            self._send([CLOCK])
+        self._send_values()
         rows = []
         while (waiting := self._scheduler.pop(self._now_ns())) is not None:
             due_ns, note = waiting
-            velocity = velocity_of(note.strike.strength)
-            pad = note.strike.pad - 1
-            if self._chokes[pad]:
-                self._end(self._scheduler.cut(self._chokes[pad]))
-            messages = self._scheduler.strike(
-                note.channel, note.note, velocity, self._now_ns(), note_ns=self._note_ns[pad]
-            )
+            strike = note.told
+            velocity = velocity_of(strike.strength)
+            sound = self._sounds[own_channel(self._channels, strike.player)][strike.pad - 1]
+            if sound.choked:
+                self._end(self._scheduler.cut(sound.choked, sound.rivals))
+            messages = self._scheduler.strike(note, velocity, self._now_ns())
             if not messages:
                 continue
             self._table.begin(note.channel, note.note)
             self._send(messages)
-            rows.append(
-                NoteSent(note.strike, due_ns, woken_ns, self._now_ns(), note.channel, note.note, velocity)
-            )
+            rows.append(NoteSent(strike, due_ns, woken_ns, self._now_ns(), note.channel, note.note, velocity))
         self._end(self._scheduler.ended(self._now_ns()))
         return rows
 
@@ -185,16 +213,21 @@ class Voice:
             raise PortLostError("; ".join(str(exc) for exc in lost)) from lost[0]
 
     def silence(self) -> None:
-        """End every sounding note on every output now, and forget what waits."""
+        """End every sounding note on every output now, and forget the notes that wait.
+
+        Controllers, wheels and the clock go on: they make no sound.
+        """
         self._end(self._scheduler.clear())
         self._end(self._table.left())  # where a signal has interrupted an ending
 
     def close(self) -> None:
-        """End every sounding note, then close every output; safe to call twice and before `open()`.
+        """End every sounding note, let go of the wheels, then close every output.
 
-        One output's failure keeps none of the others from it; the first failure is raised at the end.
+        Safe to call twice and before `open()`. One output's failure keeps none of the others from it; the first
+        failure is raised at the end.
         """
         self.silence()
+        self._send(self._targets.end())
         problem: LaleluError | None = None
         try:
             self.check()
@@ -209,6 +242,10 @@ class Voice:
         if problem is not None:
             raise problem
 
+    def _end_left(self) -> None:
+        sounding = self._scheduler.sounding
+        self._end([note for note in self._left if note not in sounding])
+
     def _end(self, notes: Sequence[Sounding]) -> None:
         self._send([note_off(channel, note) for channel, note in notes])
         self._table.end(notes)
@@ -220,5 +257,22 @@ class Voice:
                 for message in messages:
                     output.send(message, at_ns)
             except LostError as exc:
-                self._live.remove(output)
-                self._lost.append(exc)
+                self._lose(output, exc)
+
+    def _send_values(self) -> None:
+        due = self._targets.due(self._now_ns())
+        if due is None:
+            return
+        self._send(due.messages)
+        for output in self._takers:
+            if output not in self._live:
+                continue
+            try:
+                for address, value in due.values:
+                    output.value(address, value)
+            except LostError as exc:
+                self._lose(output, exc)
+
+    def _lose(self, output: MidiOutput, exc: LostError) -> None:
+        self._live.remove(output)
+        self._lost.append(exc)

@@ -7,17 +7,20 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lalelu.channel import BoardReader, RingReader
-from lalelu.config.schema import Config, KitConfig
+from lalelu.config.kit import KitConfig
+from lalelu.config.schema import Config
 from lalelu.ledger.schema import EVENT_DTYPE, NOTE_DTYPE
 from lalelu.session import Plan, Recording, create_session
 from lalelu.skeleton import COCO17
+from lalelu.types import Command, Control, Release
 from lalelu.voice.voice import Strike
 
 
@@ -68,12 +71,13 @@ import json, os, select, sys, time
 from pathlib import Path
 from lalelu.session import Session
 from lalelu.skeleton import COCO17
-from lalelu.types import Hit
+from lalelu.types import Command, Control, Hit, Release
 from lalelu.wire import EngineRings
 
 session = Session(Path(sys.argv[1]))
-pads = session.plan.kit.pads
-rings = EngineRings(session, int(sys.argv[2]), pads=pads, skeleton=COCO17, keeps_poses=False)
+kits = session.plan.kits
+rings = EngineRings(session, int(sys.argv[2]), kits=kits, skeleton=COCO17, keeps_poses=False)
+values = {value.__name__: value for value in (Command, Control, Hit, Release)}
 period_ns = int(sys.argv[3])
 rows = False
 seq = 0
@@ -87,8 +91,8 @@ while True:
         if not orders:
             sys.exit()
         for order in map(json.loads, orders):
-            if order[0] == "hits":
-                rings.play([Hit(**hit) for hit in order[1]])
+            if order[0] == "events":
+                rings.send([values[name](**event) for name, event in order[1]])
             elif order[0] == "rows":
                 rows = order[1]
                 due_ns = time.monotonic_ns()
@@ -158,14 +162,19 @@ class Stage:
                     "limb": "left_wrist", "pad": pad, "strength": 0.3 + self._played % 5 / 10,
                 }
             )  # fmt: skip
-        self.tell("hits", hits)
+        self.tell("events", [("Hit", hit) for hit in hits])
         return hits
+
+    def send(self, *events: Command | Control | Release) -> None:
+        """Have the engine send events."""
+        self.tell("events", [(type(event).__name__, asdict(event)) for event in events])
 
     def play_and_hear(self, *pads: str) -> list[dict[str, object]]:
         """Play hits and wait until all their notes have been sent."""
         before = self.notes.head
         hits = self.play(*pads)
-        count = sum(len(set(self._plan.kit.pads[pad].notes)) for pad in pads)
+        notes = {name: len(set(pad.notes)) for name, pad in self._plan.kits[0].pads.items()}
+        count = sum(notes[pad] for pad in pads)
         self.wait(lambda: self.notes.head >= before + count)
         return hits
 
@@ -224,7 +233,7 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kit: KitConfig) -> Iterator[Callable[..., Stage]]:
-    """`stage(*outputs, note_ms=, delay_ms=, once=, core=)` makes a Stage, in a runtime directory of its own."""
+    """`stage(*outputs, note_ms=, ...)` makes a Stage, in a runtime directory of its own."""
     place = Path(f"/dev/shm/lalelu-test-{os.getpid()}-{tmp_path.name}")
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
@@ -236,10 +245,18 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kit: KitConfig) -> It
         delay_ms: float = 0.0,
         once: bool = False,
         core: int | None = None,
+        more_kits: Sequence[KitConfig] = (),
+        channels: Sequence[int | None] | None = None,
     ) -> Stage:
-        config = Config.model_validate({"midi": {"outputs": outputs}, "timing": {"delay_ms": delay_ms}})
-        long = kit.model_copy(update={"note_ms": note_ms})
-        stages.append(Stage(Plan(config, long, Recording(), core, once=once)))
+        config = Config.model_validate(
+            {
+                "midi": {"outputs": outputs},
+                "timing": {"delay_ms": delay_ms},
+                "player": {"channels": channels},
+            }
+        )
+        kits = (kit.model_copy(update={"note_ms": note_ms}), *more_kits)
+        stages.append(Stage(Plan(config, kits, Recording(), core, once=once)))
         return stages[-1]
 
     yield make

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.sounding import SoundingTable
@@ -30,7 +30,7 @@ class Stage:
         self.ns = 0
         self.output = MemoryOutput()
         self.table = SoundingTable(None)
-        self.voice = Voice([self.output], KIT, now_ns=lambda: self.ns, table=self.table)
+        self.voice = Voice([self.output], [KIT], now_ns=lambda: self.ns, table=self.table)
         self.voice.open()
 
     def hit(self, pad: str, at_ms: int = 0) -> list[bytes]:
@@ -98,7 +98,7 @@ def test_without_groups_nothing_is_choked() -> None:
     make: Callable[..., KitConfig] = KitConfig.model_validate
     plain = make({"name": "plain", "pads": {name: {**pad, "choke": None} for name, pad in PADS.items()}})
     output = MemoryOutput()
-    voice = Voice([output], plain, now_ns=lambda: 0)
+    voice = Voice([output], [plain], now_ns=lambda: 0)
     voice.open()
     for number in (1, 2):
         voice.add(Strike(0, 0, 0, 0.5, 0, 10, number))

@@ -1,5 +1,6 @@
 """What every MIDI output promises, checked on each adapter with an ear at its other end."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -9,12 +10,13 @@ from typing import NoReturn, Protocol
 import mido
 import pytest
 import rtmidi
+from pythonosc.osc_message import OscMessage
 
 from lalelu.clock import now_ns
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import from_uri
-from lalelu.voice.message import control, note_off, note_on
+from lalelu.voice.message import CENTRE, CLOCK, control, note_off, note_on, pitch_bend
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.outputs.rtmidi import available_api, ports, why_unavailable
 from lalelu.voice.port import ADAPTERS, MidiOutput
@@ -67,6 +69,40 @@ class FileEar:
         pass
 
 
+class OscEar:
+    """A UDP socket; what it hears is written as MIDI again."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.uri = f"osc:127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def attach(self, output: MidiOutput) -> None:
+        pass
+
+    def heard(self, count: int) -> list[bytes]:
+        self._socket.settimeout(5.0)
+        heard = [self._midi(OscMessage(self._socket.recv(1024))) for _ in range(count)]
+        self._socket.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            self._socket.recv(1024)
+        return heard
+
+    def remove(self) -> None:
+        self._socket.close()
+
+    @staticmethod
+    def _midi(message: OscMessage) -> bytes:
+        channel, *values = [*message.params, 0]
+        if message.address == "/lalelu/note":
+            return note_on(channel, *values[:2]) if values[1] else note_off(channel, values[0])
+        if message.address == "/lalelu/control":
+            return control(channel, *values[:2])
+        if message.address == "/lalelu/bend":
+            return pitch_bend(channel, CENTRE + round(values[0] * CENTRE))
+        return CLOCK if message.address == "/lalelu/clock" else bytes(message.params)
+
+
 class JackEar:
     """A JACK client of its own: as a synth that `port:` finds, or listening at our `virtual:` port."""
 
@@ -112,6 +148,8 @@ def ear(
         made = MemoryEar()
     elif name == "file":
         made = FileEar(tmp_path)
+    elif name == "osc":
+        made = OscEar()
     elif name in ("virtual", "port"):
         request.getfixturevalue("jack_server")
         made = JackEar({"virtual": "virtual:lalelu-contract?api=jack", "port": "port:ear:in?api=jack"}[name])
@@ -136,7 +174,9 @@ def test_messages_arrive_whole_and_in_order_even_when_closed_at_once(ear: Ear) -
         note_on(10, 38, 100),
         note_on(1, 60, 1),
         control(10, 4, 64),
+        pitch_bend(3, CENTRE),
         note_off(10, 38),
+        pitch_bend(16, 0),
         bytes((0xC9, 5)),  # a program change has two bytes only
         note_off(1, 60),
     ]
@@ -146,11 +186,22 @@ def test_messages_arrive_whole_and_in_order_even_when_closed_at_once(ear: Ear) -
     assert ear.heard(len(messages)) == messages
 
 
+def test_the_clock_arrives_between_notes_and_is_in_no_file(ear: Ear) -> None:
+    output = opened(ear)
+    messages = [CLOCK, note_on(10, 38, 100), CLOCK, CLOCK, note_off(10, 38), CLOCK]
+    for message in messages:
+        output.send(message, now_ns())
+    output.close()
+    if isinstance(ear, FileEar):
+        messages = [message for message in messages if message != CLOCK]
+    assert ear.heard(len(messages)) == messages
+
+
 def test_closing_a_voice_leaves_no_note_sounding(
     ear: Ear, kit: KitConfig, strike: Callable[..., Strike]
 ) -> None:
     output: MidiOutput = from_uri(MIDI, ADAPTERS, ear.uri)
-    voice = Voice([output], kit, now_ns=now_ns)
+    voice = Voice([output], [kit], now_ns=now_ns)
     voice.open()
     ear.attach(output)
     voice.add(strike("chord"))

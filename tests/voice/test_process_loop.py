@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from lalelu.channel import RingReader, RingWriter, create_ring
+from lalelu.config.kit import KitConfig
 from lalelu.errors import PortLostError
 from lalelu.ledger.schema import FRAME, NOTE_DTYPE
 from lalelu.skeleton import COCO17
-from lalelu.types import Hit
+from lalelu.types import Command, Hit, Release
 from lalelu.voice.delay import BAR, FIRST_MS, AutoDelay
 from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.process import EnginePulse, VoiceProcess
-from lalelu.voice.voice import Voice
+from lalelu.voice.voice import Strike, Voice
 from lalelu.wire import EngineRings
 
 MS = 1_000_000
@@ -31,20 +32,24 @@ class House:
         bell = os.eventfd(0)
         engine, self._life = os.pipe()
         self._descriptors = [bell, engine, self._life]
-        voice = Voice(outputs, kit, now_ns=time.monotonic_ns)
-        voice.open()
+        self.voice = Voice(outputs, [kit], now_ns=time.monotonic_ns)
+        self.voice.open()
         session = stage.session
         self._process = VoiceProcess(
-            session, voice, self.said.append, once=once, bell=bell, engine=engine, auto=auto
+            session, self.voice, self.said.append, once=once, bell=bell, engine=engine, auto=auto
         )
         self.notes = RingReader(session / "notes")
-        self.rings = EngineRings(session, bell, pads=kit.pads, skeleton=COCO17, keeps_poses=False)
+        self.rings = EngineRings(session, bell, kits=[kit], skeleton=COCO17, keeps_poses=False)
 
     def play(self, *pads, ago_ms=0):
         """Have the engine play `pads`, struck `ago_ms` ago, finish and die, and the voice sound it all."""
         at_ns = time.monotonic_ns()
         struck_ns = at_ns - ago_ms * MS
-        self.rings.play([Hit(0, at_ns, struck_ns, 0, "right_wrist", pad, 0.5) for pad in pads])
+        self.send([Hit(0, at_ns, struck_ns, 0, "right_wrist", pad, 0.5) for pad in pads])
+
+    def send(self, events):
+        """Have the engine send `events`, finish and die, and the voice obey it all."""
+        self.rings.send(events)
         self.rings.finish()
         os.close(self._descriptors.pop())
         try:
@@ -108,6 +113,31 @@ def test_notes_that_wait_keep_the_time_they_were_given_when_the_delay_changes(st
     house.play(*["snare"] * BAR, ago_ms=100)
     rows = np.frombuffer(b"".join(house.notes.read(0).records), NOTE_DTYPE)
     assert (rows["due_ns"] - rows["struck_ns"]).tolist() == [FIRST_MS * MS] * BAR
+
+
+def test_the_automatic_delay_learns_from_hits_only(stage, kit):
+    auto = AutoDelay()
+    house = House(stage("memory:"), kit, MemoryOutput(), auto=auto)
+    long_ago_ns = time.monotonic_ns() - 400 * MS
+    releases = [Release(0, long_ago_ns, long_ago_ns, 0, "snare")] * BAR
+    taps = [Command(0, long_ago_ns, 0, "tap", long_ago_ns)] * BAR
+    house.send(releases + taps)
+    assert (auto.delay_ms, house.said) == (FIRST_MS, [])
+
+
+def test_after_lost_orders_nothing_is_held_whose_release_may_have_been_among_them(stage):
+    pads = {"tone": {"note": 60, "note_ms": "hold"}, "snare": {"zone": {"box": (0, 0, 1, 1)}, "note": 38}}
+    on = {"gesture": "chord", "by": {"y": "left_wrist"}, "between": [0, 1], "pads": ["tone"]}
+    held = KitConfig.model_validate({"name": "held", "pads": pads, "gestures": {"on": on}})
+    output = MemoryOutput()
+    house = House(stage("memory:"), held, output)
+    house.voice.add(Strike(0, 0, 0, 0.5, 0, 0, 1))
+    house.voice.advance(0)
+    assert output.sounding == {(10, 60)}
+    house.play(*["snare"] * 1500)
+    messages = [message for _, message in output.sent]
+    assert messages.index(note_off(10, 60)) < messages.index(note_on(10, 38, 64))
+    assert output.sounding == set()
 
 
 # -- whether the engine is stuck --

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.errors import MissingError
 from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
@@ -92,13 +92,13 @@ def test_what_a_killed_voice_left_sounding_is_ended_by_the_next_one_at_its_openi
     kit: KitConfig, tmp_path: Path, strike: Callable[..., Strike]
 ) -> None:
     path = tmp_path / "sounding"
-    killed = Voice([MemoryOutput()], kit, now_ns=lambda: 0, table=SoundingTable(path))
+    killed = Voice([MemoryOutput()], [kit], now_ns=lambda: 0, table=SoundingTable(path))
     killed.open()
     killed.add(strike("chord"))
     killed.add(strike("snare", struck_ns=1))  # waits
     assert len(killed.advance(0)) == 3  # and nothing more is heard of it
     first, second = MemoryOutput(), MemoryOutput()
-    voice = Voice([first, second], kit, now_ns=lambda: 1, table=SoundingTable(path))
+    voice = Voice([first, second], [kit], now_ns=lambda: 1, table=SoundingTable(path))
     voice.open()
     ends = [(1, note_off(2, note)) for note in (60, 64, 67)]
     assert (first.sent, second.sent) == (ends, ends)
@@ -116,7 +116,7 @@ def test_a_voice_that_cannot_open_leaves_the_marks_to_the_next_one(kit: KitConfi
     table.begin(10, 38)
     unwritable = FileOutput(FileOutputOptions(target=str(tmp_path / "nowhere" / "out.mid")))
     with pytest.raises(MissingError):
-        Voice([first, unwritable], kit, now_ns=lambda: 0, table=table).open()
+        Voice([first, unwritable], [kit], now_ns=lambda: 0, table=table).open()
     assert (first.sent, table.left()) == ([], ((10, 38),))
 
 
@@ -126,11 +126,11 @@ def test_what_was_left_is_ended_once_more_but_for_what_sounds_again(
     table, output = SoundingTable(None), MemoryOutput()
     for key in ((2, 60), (10, 38)):
         table.begin(*key)
-    voice = Voice([output], kit, now_ns=lambda: 0, table=table)
+    voice = Voice([output], [kit], now_ns=lambda: 0, table=table)
     voice.open()
     voice.add(strike("snare"))
     voice.advance(0)
-    voice.end_left()
+    voice.repeat()
     both = [note_off(2, 60), note_off(10, 38)]
     assert [message for _, message in output.sent] == [*both, note_on(10, 38, 64), note_off(2, 60)]
     assert table.left() == ((10, 38),)

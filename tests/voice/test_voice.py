@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.errors import LostError, MissingError, PortLostError
 from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
@@ -57,7 +57,7 @@ def make(memory: MemoryOutput, kit: KitConfig, clock: Clock) -> Callable[..., Vo
     """An open voice on `memory`."""
 
     def open_voice(**options: object) -> Voice:
-        voice = Voice([memory], kit, now_ns=clock, **options)
+        voice = Voice([memory], [kit], now_ns=clock, **options)
         voice.open()
         return voice
 
@@ -157,7 +157,7 @@ def test_notes_sound_in_due_order_whatever_the_order_of_their_arrival(
 ) -> None:
     clock, memory = Clock(), MemoryOutput()
     kit = KitConfig.model_validate({"name": "k", "pads": {"a": {"zone": {"box": (0, 0, 1, 1)}, "note": 38}}})
-    voice = Voice([memory], kit, now_ns=clock, delay_ns=delay_ms * MS)
+    voice = Voice([memory], [kit], now_ns=clock, delay_ns=delay_ms * MS)
     voice.open()
     strikes = [Strike(number, 0, NOW + at_ms * MS, 0.5, 0, 1, 1) for number, at_ms in enumerate(struck_ms)]
     rows = played(voice, clock, *strikes)
@@ -193,7 +193,7 @@ def test_whatever_is_played_every_note_on_has_exactly_one_note_off_after_it(
         "c": {"zone": zone, "note": 50},
     }
     kit = KitConfig.model_validate({"name": "k", "note_ms": note_ms, "pads": pads})
-    voice = Voice([memory], kit, now_ns=clock, delay_ns=delay_ms * MS, table=table)
+    voice = Voice([memory], [kit], now_ns=clock, delay_ns=delay_ms * MS, table=table)
     voice.open()
     rows = 0
     for what, gap_ms, pad, ahead_ms in plan:
@@ -284,7 +284,7 @@ def test_a_lost_output_does_not_silence_the_others_and_is_named_once(
 ) -> None:
     bad, good = MemoryOutput(), MemoryOutput()
     bad.fail_after(1)
-    voice = Voice([bad, good], kit, now_ns=clock)
+    voice = Voice([bad, good], [kit], now_ns=clock)
     voice.open()
     rows = played(voice, clock, strike("chord"))
     assert [row.note for row in rows] == [60, 64, 67]
@@ -304,7 +304,7 @@ def test_two_outputs_lost_at_once_are_both_named(
     kit: KitConfig, clock: Clock, tmp_path: Path, strike: MakeStrike
 ) -> None:
     memory, file = MemoryOutput(), FileOutput(FileOutputOptions(target=str(tmp_path / "out.mid")))
-    voice = Voice([memory, file], kit, now_ns=clock)
+    voice = Voice([memory, file], [kit], now_ns=clock)
     voice.open()
     memory.fail_after(0)
     file.close()
@@ -319,7 +319,7 @@ def test_an_output_lost_while_closing_leaves_the_others_silent_and_closed(
     kit: KitConfig, clock: Clock, strike: MakeStrike
 ) -> None:
     bad, good = MemoryOutput(), MemoryOutput()
-    voice = Voice([bad, good], kit, now_ns=clock)
+    voice = Voice([bad, good], [kit], now_ns=clock)
     voice.open()
     played(voice, clock, strike("chord"))
     bad.fail_after(0)
@@ -342,7 +342,7 @@ def test_silence_ends_all_notes_and_play_goes_on(
 
 def test_open_names_every_port_and_close_is_safe_twice_and_before(kit: KitConfig, clock: Clock) -> None:
     outputs = [MemoryOutput(), MemoryOutput()]
-    voice = Voice(outputs, kit, now_ns=clock)
+    voice = Voice(outputs, [kit], now_ns=clock)
     voice.close()
     lines = voice.open()
     assert len(lines) == 2
@@ -357,7 +357,7 @@ def test_when_one_output_cannot_open_those_opened_are_closed_again(
 ) -> None:
     first, last = MemoryOutput(), MemoryOutput()
     unwritable = FileOutput(FileOutputOptions(target=str(tmp_path / "nowhere" / "out.mid")))
-    voice = Voice([first, unwritable, last], kit, now_ns=clock)
+    voice = Voice([first, unwritable, last], [kit], now_ns=clock)
     with pytest.raises(MissingError, match="no folder"):
         voice.open()
     assert (first.is_open, last.is_open) == (False, False)
@@ -377,7 +377,7 @@ def test_a_signal_in_the_middle_of_sending_leaves_no_note_sounding(
     kit: KitConfig, clock: Clock, strike: MakeStrike, after: int
 ) -> None:
     output = Interrupted(after)
-    voice = Voice([output], kit, now_ns=clock)
+    voice = Voice([output], [kit], now_ns=clock)
     voice.open()
     try:
         played(voice, clock, strike("chord"))

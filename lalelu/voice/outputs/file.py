@@ -1,11 +1,12 @@
 """Write a Standard MIDI File. Makes a file.
 
-The file appears whole, when the output is closed: until then the messages are kept in memory (11 bytes each)
+The file appears whole, when the output is closed: until then the messages are kept in memory (12 bytes each)
 and an empty `.NAME.partial` beside the file holds the place and proves that it can be written.
 """
 
 import os
-from array import array
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
@@ -18,7 +19,10 @@ from lalelu.registry import AdapterOptions
 TICKS_PER_BEAT: Final = 5000  # with the tempo below, 0.1 ms a tick
 TEMPO_US: Final = 500_000  # microseconds a beat: 120 beats a minute
 NS_PER_TICK: Final = TEMPO_US * 1000 // TICKS_PER_BEAT
-MAX_MESSAGES: Final = 4_000_000  # 44 MB: a day of 20 notes a second
+MAX_MESSAGES: Final = 4_000_000  # 48 MB: a day of 20 notes a second
+
+_REAL_TIME: Final = 0xF8  # from here on: messages of the moment, such as the clock's, which no file holds
+_ENTRY: Final = struct.Struct("<qB")  # when, and how many bytes follow
 
 
 class FileOutputOptions(AdapterOptions):
@@ -42,9 +46,8 @@ class FileOutput:
         self.origin_ns = options.origin_ns
         self._partial = self.path  # a name beside it, from open() on
         self._file: BinaryIO | None = None
-        self._at_ns = array("q")
-        self._bytes = bytearray()  # three bytes a message; shorter ones are padded
-        self._sizes = bytearray()
+        self._kept = bytearray()  # an _ENTRY and its message, one behind the other
+        self._count = 0
 
     def open(self) -> str:
         """Reserve the place. Raises MissingError without its folder, UsageError when it cannot be written."""
@@ -67,20 +70,24 @@ class FileOutput:
             raise UsageError(
                 f"MIDI file {self.path} cannot be written: {exc.strerror}; name a place that can"
             ) from exc
-        self._at_ns, self._bytes, self._sizes = array("q"), bytearray(), bytearray()
+        self._kept, self._count = bytearray(), 0
         return f"file:{self.path}: a MIDI file, written when the run ends"
 
     def send(self, message: bytes, at_ns: int) -> None:
-        """Keep one message of up to three bytes. Raises LostError when the file is not open or full."""
+        """Keep one message of up to 255 bytes; leave the clock out, for the file has its own tempo.
+
+        Raises LostError when the file is not open or full.
+        """
         if self._file is None:
             raise LostError(f"MIDI file {self.path} is not open; call open() before send()")
-        if len(self._sizes) >= MAX_MESSAGES:
+        if message[0] >= _REAL_TIME:
+            return
+        if self._count >= MAX_MESSAGES:
             raise LostError(
                 f"MIDI file {self.path} is full: {MAX_MESSAGES} messages; end the run (they will be written)"
             )
-        self._at_ns.append(at_ns)
-        self._bytes += message.ljust(3, b"\0")
-        self._sizes.append(len(message))
+        self._kept += _ENTRY.pack(at_ns, len(message)) + message  # at once: a signal may end us anywhere
+        self._count += 1
 
     def close(self) -> None:
         """Write the file; safe to call twice and before `open()`. Raises LostError if the disk refuses.
@@ -90,7 +97,7 @@ class FileOutput:
         if self._file is None:
             return
         file, self._file = self._file, None
-        if not self._sizes and self.path.exists():
+        if not self._kept and self.path.exists():
             file.close()
             self._partial.unlink(missing_ok=True)
             return
@@ -103,21 +110,25 @@ class FileOutput:
         except OSError as exc:
             self._partial.unlink(missing_ok=True)
             raise LostError(
-                f"MIDI file {self.path} could not be written: {exc.strerror}; {len(self._sizes)} messages "
+                f"MIDI file {self.path} could not be written: {exc.strerror}; {self._count} messages "
                 "are lost; make room or name another place"
             ) from exc
 
     def _midi(self) -> mido.MidiFile:
         conductor = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=TEMPO_US)])
         notes = mido.MidiTrack([mido.MetaMessage("track_name", name="lalelu")])
-        origin_ns = self.origin_ns
-        if origin_ns is None:
-            origin_ns = self._at_ns[0] if self._at_ns else 0
-        last = 0
-        for index, (at_ns, size) in enumerate(zip(self._at_ns, self._sizes, strict=True)):
+        origin_ns, last = self.origin_ns, 0
+        for at_ns, message in self._messages():
+            origin_ns = at_ns if origin_ns is None else origin_ns
             # ticks are rounded from the absolute time, so that errors do not add up
             tick = max(last, round((at_ns - origin_ns) / NS_PER_TICK))
-            data = self._bytes[3 * index : 3 * index + size]
-            notes.append(mido.Message.from_bytes(data, time=tick - last))
+            notes.append(mido.Message.from_bytes(message, time=tick - last))
             last = tick
         return mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, tracks=[conductor, notes])
+
+    def _messages(self) -> Iterator[tuple[int, bytearray]]:
+        start = 0
+        while start < len(self._kept):
+            at_ns, size = _ENTRY.unpack_from(self._kept, start)
+            start += _ENTRY.size + size
+            yield at_ns, self._kept[start - size : start]

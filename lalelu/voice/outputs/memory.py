@@ -1,4 +1,4 @@
-"""Keep MIDI messages in memory: for tests, and for whoever wants the bytes."""
+"""Keep MIDI messages and values in memory: for tests, and for whoever wants the bytes."""
 
 from collections import deque
 from typing import Final, Literal
@@ -24,6 +24,8 @@ class MemoryOutput:
         self.options = options or MemoryOutputOptions()
         self.is_open = False
         self._sent: deque[tuple[int, bytes]] = deque(maxlen=MAX_KEPT)
+        self._values: deque[tuple[str, float]] = deque(maxlen=MAX_KEPT)
+        self.dropped = 0  # memory never waits
         self._left: int | None = None  # messages until it fails
 
     @property
@@ -32,14 +34,21 @@ class MemoryOutput:
         return list(self._sent)
 
     @property
+    def values(self) -> list[tuple[str, float]]:
+        """The values that were sent, oldest first, as (address, value)."""
+        return list(self._values)
+
+    @property
     def sounding(self) -> set[tuple[int, int]]:
         """The (channel, note) pairs that were started and not ended; channels from 1."""
         notes: set[tuple[int, int]] = set()
         for _, message in self._sent:
+            if message[0] & 0xF0 not in (0x80, 0x90):
+                continue
             key = ((message[0] & 0x0F) + 1, message[1])
             if message[0] & 0xF0 == 0x90 and message[2] > 0:
                 notes.add(key)
-            elif message[0] & 0xF0 in (0x80, 0x90):
+            else:
                 notes.discard(key)
         return notes
 
@@ -54,14 +63,22 @@ class MemoryOutput:
 
     def send(self, message: bytes, at_ns: int) -> None:
         """Keep one message. Raises LostError when `fail_after` said so, or when it is not open."""
+        self._count()
+        self._sent.append((at_ns, message))
+
+    def value(self, address: str, value: float) -> None:
+        """Keep one value. Raises LostError as `send` does."""
+        self._count()
+        self._values.append((address, value))
+
+    def close(self) -> None:
+        """Take no further messages; those kept stay readable."""
+        self.is_open = False
+
+    def _count(self) -> None:
         if not self.is_open:
             raise LostError("MIDI output memory: is not open; call open() before send()")
         if self._left is not None:
             if self._left <= 0:
                 raise LostError("MIDI output memory: is lost; fail_after() asked for it")
             self._left -= 1
-        self._sent.append((at_ns, message))
-
-    def close(self) -> None:
-        """Take no further messages; those kept stay readable."""
-        self.is_open = False

@@ -70,6 +70,8 @@ def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
         "state": engine.get("state", lead.get("state", "starting")),
         "waiting_for": engine.get("problem") if engine.get("state") == "waiting" else None,
         "playing_s": None if since_ns is None else round((at_ns - since_ns) * 1e-9, 1),
+        "kit": engine.get("kit"),
+        "standby": engine.get("standby"),
         "camera": engine.get("camera"),
         "model": engine.get("model"),
         "runtime": engine.get("runtime"),
@@ -136,6 +138,7 @@ def text(instrument: Mapping[str, Any]) -> str:
     """Return what is known of one instrument, for people."""
     lines = [f"instrument {instrument['leader']}: {_state(instrument)}"]
     for title, parts in (
+        ("kit", _kit(instrument)),
         ("camera", _camera(instrument)),
         (f"last {LOOK_BACK_S} s", _figures(instrument[f"last_{LOOK_BACK_S}_s"])),
         ("real time", _requests(instrument["requests"])),
@@ -157,6 +160,11 @@ def _state(instrument: Mapping[str, Any]) -> str:
         hours, minutes = divmod(minutes, 60)
         return f"{state} for {hours}:{minutes:02}:{seconds:02}"
     return state
+
+
+def _kit(instrument: Mapping[str, Any]) -> Iterator[str]:
+    if instrument["kit"]:
+        yield f"{instrument['kit']}{'; standby, nothing sounds' if instrument['standby'] else ''}"
 
 
 def _camera(instrument: Mapping[str, Any]) -> Iterator[str]:

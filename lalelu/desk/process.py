@@ -1,4 +1,4 @@
-"""The desk's own process: brings what engine and voice leave in their rings to disk. Writes files, reads /proc.
+"""The desk's own process: records what engine and voice leave, hears pedals. Writes files, reads /proc, opens ports.
 
 `python -m lalelu.desk.process SESSION`: its standard input is a lifeline; when it ends, everybody else has ended, and
 the desk writes what is left and closes the recording. Nobody waits for it: it may be killed at any moment, and the
@@ -11,22 +11,26 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
+from lalelu.desk import midi_in
 from lalelu.desk.drain import Drain, Rows, Sink
+from lalelu.desk.remote import Remote
 from lalelu.desk.sampler import PERIOD_NS, Sampler
 from lalelu.desk.segments import Header, ending, remove_oldest
 from lalelu.desk.takes import TakeLines
 from lalelu.errors import LaleluError
 from lalelu.ledger.files import create_ledger, name_at
 from lalelu.ledger.schema import EVENT, RECORDS, fixed_text
+from lalelu.registry import from_uri
 from lalelu.session import Plan, Session
 from lalelu.take import pack, recorded_at
 
@@ -61,7 +65,7 @@ class Desk:
         self._board = board
         self._rotation = rotation
         self._sampler = Sampler(plan.core)
-        self._drain = Drain(session / "drained.json", self._say)
+        self._drain = Drain(session / "drained.json", self.say)
         self._facts = self._drain.facts  # of the recording, kept beside how far the files are
         self._header: Header | None = None
         self._events = Rows({}, stamped=True)
@@ -123,6 +127,11 @@ class Desk:
             time.sleep(POLL_MS * 1e-3)
         return True
 
+    def say(self, line: str, kind: str = "desk") -> None:
+        """Tell people, and the ledger."""
+        self._board.say(line)
+        self._events.own.append(EVENT.pack(now_ns(), kind.encode(), fixed_text(line, 96)))
+
     def pack(self) -> None:
         """Pack the take, where that was asked for; it stays plain when there is no room."""
         take = self._recording.take
@@ -166,16 +175,11 @@ class Desk:
         lead = self._boards["lead"].value()
         return lead.get("engine"), lead.get("voice")
 
-    def _say(self, line: str, kind: str = "desk") -> None:
-        """Tell people, and the ledger."""
-        self._board.say(line)
-        self._events.own.append(EVENT.pack(now_ns(), kind.encode(), fixed_text(line, 96)))
-
     def _complain(self, exc: Exception) -> None:
         """Say once what does not work; `_tend` says when it works again."""
         if not self._trouble:
             self._trouble = True
-            self._say(f"the recording cannot be kept up to date ({exc}); trying again each second")
+            self.say(f"the recording cannot be kept up to date ({exc}); trying again each second")
 
     def _tend(self, at_ns: int, *, ends: bool = False) -> None:
         """Look at what changes seldom. Raises OSError, and ValueError for a damaged header."""
@@ -193,7 +197,7 @@ class Desk:
                 self._remove(at_ns, self._rotation)
         if self._trouble:
             self._trouble = False
-            self._say("the recording is up to date again")
+            self.say("the recording is up to date again")
 
     def _show(self) -> None:
         sinks = self._drain.sinks
@@ -265,7 +269,7 @@ class Desk:
         except LaleluError as exc:
             del facts["next"]
             facts["began_ns"] += REMOVE_NS  # the running one goes on for a while
-            self._say(str(exc))
+            self.say(str(exc))
             return
         begun = Header.read(following)
         self._end_segment(continued=following.name)
@@ -284,12 +288,12 @@ class Desk:
             removed = remove_oldest(self._ledger.parent, rotation.keep_bytes, self._ledger)
         except OSError as exc:
             self._remove_ns = at_ns + REMOVE_AGAIN_NS
-            self._say(
+            self.say(
                 f"old ledgers cannot be removed ({exc}); {self._ledger.parent} takes more than ledger.keep_mb"
             )
             return
         for gone in removed:
-            self._say(f"removed {gone}: the ledgers took more than ledger.keep_mb allows", "removed")
+            self.say(f"removed {gone}: the ledgers took more than ledger.keep_mb allows", "removed")
 
 
 def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: Rotation | None) -> int:
@@ -297,11 +301,17 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
     desk = Desk(session, plan, board, rotation)
     if not desk.finished:
         desk.open()
-        poller = select.poll()
-        poller.register(lifeline, select.POLLIN)
-        passed = 0
-        while not (poller.poll(0 if passed >= BUSY_ROWS else POLL_MS) and not os.read(lifeline, 4096)):
-            passed = desk.step()
+        with ExitStack() as listening:
+            remote = _remote(session, plan)
+            if remote is not None:
+                listening.enter_context(remote)
+            poller = select.poll()
+            poller.register(lifeline, select.POLLIN)
+            passed = 0
+            while not (poller.poll(0 if passed >= BUSY_ROWS else POLL_MS) and not os.read(lifeline, 4096)):
+                passed = desk.step()
+                for line in remote.lines() if remote is not None else ():
+                    desk.say(line, "midi in")
         if not desk.finish():
             error = "the end of the recording is missing: the disk took no more"
             board.tell(state="failed", error=error, exit_code=1)
@@ -309,6 +319,15 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
     desk.pack()
     board.tell(state="ended")
     return 0
+
+
+def _remote(session: Session, plan: Plan) -> Remote | None:
+    """Return what listens to the player's pedals, where the plan has an input for them."""
+    asked = plan.config.midi
+    if asked.input is None:
+        return None
+    build = partial(from_uri, "MIDI input", midi_in.ADAPTERS, asked.input)
+    return Remote(session, build, [kit.name for kit in plan.kits], asked.standby_controller)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,7 +9,8 @@ from lalelu.bulletin import Bulletin
 from lalelu.channel import RingWriter
 from lalelu.clock import now_ns
 from lalelu.commands import status
-from lalelu.config.schema import Config, KitConfig
+from lalelu.config.kit import KitConfig
+from lalelu.config.schema import Config
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE
 from lalelu.session import Plan, Recording, create_session
 
@@ -28,7 +29,7 @@ def runtime(tmp_path, monkeypatch):
 
 @pytest.fixture
 def session():
-    session, lock = create_session(Plan(Config(), KIT, Recording(), core=0), os.environ, keypoints=17)
+    session, lock = create_session(Plan(Config(), (KIT,), Recording(), core=0), os.environ, keypoints=17)
     yield session
     lock.close()
     session.remove()
@@ -59,6 +60,7 @@ def play(session):
     engine.tell(
         state="playing", camera=camera, model="lightning", runtime={"name": "openvino"}, requests=[granted]
     )
+    engine.tell(kit="rock", standby=False)
     voice.tell(requests=[refused])
     desk.tell(ledger="a.ledger", segment=2, rows={"frames": 201}, lost={"notes": 5}, failing=True)
     voice.say("MIDI: port:synth")
@@ -88,6 +90,7 @@ def test_a_playing_instrument_tells_all_figures_as_json(session, capsys):
     assert cli.main(["status", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["instruments"]
     assert (told["leader"], told["state"], round(told["playing_s"])) == (os.getpid(), "playing", 3725)
+    assert (told["kit"], told["standby"]) == ("rock", False)
     assert told["last_10_s"] == {
         "frames": 201,
         "frames_per_s": 100.0,
@@ -123,6 +126,7 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
     memory = [line for line in lines if "MiB" in line]
     assert [line for line in lines if line not in memory] == [
         f"instrument {os.getpid()}: playing for 1:02:05",
+        "  kit        rock",
         "  camera     sim, 640x480 at 100 fps",
         "             lightning on openvino",
         "  last 10 s  100.0 frames/s, 0.50% skipped",
@@ -148,8 +152,18 @@ def test_an_instrument_that_does_not_play_yet_is_told_and_the_exit_status_is_3(s
     assert f"{os.getpid()}: waiting: no camera at /dev/video0\n" in capsys.readouterr().out
 
 
+def test_an_instrument_that_stands_by_is_told_with_its_kit(session, capsys):
+    engine = Bulletin(session / "engine")
+    engine.tell(state="playing", kit="latin", standby=True)
+    assert cli.main(["status"]) == 0
+    assert "  kit        latin; standby, nothing sounds\n" in capsys.readouterr().out
+    assert cli.main(["status", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["instruments"]
+    assert (told["kit"], told["standby"]) == ("latin", True)
+
+
 def test_what_a_dead_leader_has_left_is_not_told(tmp_path, capsys):
-    session, lock = create_session(Plan(Config(), KIT, Recording(), core=0), os.environ, keypoints=17)
+    session, lock = create_session(Plan(Config(), (KIT,), Recording(), core=0), os.environ, keypoints=17)
     lock.close()
     assert cli.main(["status", "--json"]) == 3
     assert json.loads(capsys.readouterr().out) == {"instruments": []}
@@ -158,7 +172,7 @@ def test_what_a_dead_leader_has_left_is_not_told(tmp_path, capsys):
 
 def test_the_system_services_instrument_is_found_from_a_shell(tmp_path, monkeypatch, capsys):
     environment = {"RUNTIME_DIRECTORY": str(tmp_path / "service")}
-    session, lock = create_session(Plan(Config(), KIT, Recording(), core=0), environment, keypoints=17)
+    session, lock = create_session(Plan(Config(), (KIT,), Recording(), core=0), environment, keypoints=17)
     play(session)
     assert cli.main(["status", "--json"]) == 0
     assert [each["leader"] for each in json.loads(capsys.readouterr().out)["instruments"]] == [os.getpid()]

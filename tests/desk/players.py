@@ -15,7 +15,8 @@ import numpy as np
 
 from lalelu.bulletin import Bulletin
 from lalelu.channel import RingWriter
-from lalelu.config.schema import Config, KitConfig
+from lalelu.config.kit import KitConfig
+from lalelu.config.schema import Config
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.ledger.schema import EVENT, NOTE
 from lalelu.session import Plan, Recording, Session, create_session
@@ -44,7 +45,7 @@ class Leader:
         self.take = None if take is None else folder / take
         self.plan = Plan(
             config=Config.model_validate({"ledger": {"dir": str(folder)}}),
-            kit=KIT,
+            kits=(KIT,),
             recording=Recording(self.ledger, self.take, rotates),
             core=0,
         )
@@ -86,7 +87,7 @@ class Players:
     def __init__(self, session: Session) -> None:
         bell = os.eventfd(0, os.EFD_NONBLOCK)
         self._rings = EngineRings(
-            session, bell, pads=KIT.pads, skeleton=COCO17, keeps_poses=(session / "poses").exists()
+            session, bell, kits=(KIT,), skeleton=COCO17, keeps_poses=(session / "poses").exists()
         )
         self._notes = RingWriter(session / "notes")
         self._events = RingWriter(session / "events.voice")

@@ -20,9 +20,11 @@ from lalelu.bulletin import Bulletin, lines_after
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
 from lalelu.config.loader import Loaded
+from lalelu.desk import midi_in
 from lalelu.errors import CheckFailedError, LaleluError, LostError, MissingError, UsageError
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.notify import notify, watchdog_period_s
+from lalelu.registry import from_uri
 from lalelu.session import ROLES, Plan, Recording, Session, create_session
 from lalelu.skeleton import COCO17
 from lalelu.wire import EventRing
@@ -125,8 +127,10 @@ def play(
     """
     signals = _Signals()
     with signals.heard(), ExitStack() as opened:
+        if loaded.config.midi.input is not None:  # the desk opens it; a wrong address stops the start
+            from_uri("MIDI input", midi_in.ADAPTERS, loaded.config.midi.input)
         core = realtime.choose_core(loaded.config.realtime.core)
-        plan = Plan(loaded.config, loaded.kit, recording, core, seconds, once)
+        plan = Plan(loaded.config, loaded.kits, recording, core, seconds, once)
         if recording.ledger is not None:
             header = new_header(loaded.effective, camera={}, model="", runtime={}, packages=_PACKAGES)
             create_ledger(recording.ledger, header)
@@ -168,7 +172,7 @@ class _Leader:
     def start(self) -> None:
         """Start the processes."""
         for child in self._children.values():
-            if child.role != "desk" or self._plan.recording.ledger or self._plan.recording.take:
+            if child.role != "desk" or self._needs_desk():
                 self._start(child)
 
     def lead(self) -> bool:
@@ -230,6 +234,10 @@ class _Leader:
         self._poller.register(child.descriptor, select.POLLIN)
         pids = {role: c.process.pid for role, c in self._children.items() if c.process is not None}
         self._board.tell(**pids, restarts={role: c.restarts for role, c in self._children.items()})
+
+    def _needs_desk(self) -> bool:
+        recording = self._plan.recording
+        return bool(recording.ledger or recording.take or self._plan.config.midi.input)
 
     def _order(self, role: str) -> tuple[list[str], tuple[int, ...], int]:
         passed: tuple[int, ...] = ()

@@ -1,13 +1,14 @@
 """The loop: newest frame, pose, events, notes, one row. The only place that marks diagnostic time."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from lalelu.camera.port import Camera
 from lalelu.clock import now_ns
 from lalelu.errors import LostError
-from lalelu.gesture.detector import Detector
+from lalelu.gesture.band import Band
 from lalelu.pose.port import PoseEstimator
-from lalelu.types import Hit
+from lalelu.types import Command, Event, Frame, Hit
 from lalelu.wire import EngineRings
 
 
@@ -21,8 +22,22 @@ class Stop(Protocol):
     requested: bool
 
 
+class Cues(Protocol):
+    """What the desk asks for between two frames, and who is told what the players have commanded."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is asked for."""
+
+    def take(self, band: Band, frame: Frame) -> Sequence[Event]:
+        """Have `band` do what is asked for, after `frame`; return what follows from it."""
+
+    def tell(self, command: Command) -> None:
+        """Tell people of a command that has been obeyed."""
+
+
 def play(
-    camera: Camera, estimator: PoseEstimator, detector: Detector, rings: EngineRings, stop: Stop
+    camera: Camera, estimator: PoseEstimator, band: Band, rings: EngineRings, stop: Stop, cues: Cues
 ) -> None:
     """Play until `stop.requested`; every frame leaves a row.
 
@@ -41,10 +56,10 @@ def play(
         inferred_ns = now_ns()
         poses = estimator.poses()
         posed_ns = now_ns()
-        hits = [event for pose in poses for event in detector.step(pose) if isinstance(event, Hit)]
+        events = band.frame(frame.seq, frame.captured_ns, poses)
         detected_ns = now_ns()
-        if hits:
-            rings.play(hits)
+        if events:
+            rings.send(events)
         sent_ns = now_ns()
 
         for pose in poses:
@@ -60,6 +75,18 @@ def play(
             detected_ns,
             sent_ns,
             frame.skipped,
-            len(hits),
+            sum(isinstance(event, Hit) for event in events),
             len(poses),
         )
+        _tell(events, cues)
+        if cues.waiting:
+            asked = cues.take(band, frame)
+            if asked:
+                rings.send(asked)
+                _tell(asked, cues)
+
+
+def _tell(events: Sequence[Event], cues: Cues) -> None:
+    for event in events:
+        if isinstance(event, Command) and event.name != "tap":
+            cues.tell(event)

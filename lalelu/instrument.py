@@ -24,9 +24,10 @@ from lalelu.camera.port import Camera, CameraFacts
 from lalelu.camera.take import TakeCamera
 from lalelu.channel import BoardReader
 from lalelu.clock import now_ns
+from lalelu.cues import DeskCues
 from lalelu.engine import NetworkLostError
 from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError
-from lalelu.gesture.detector import Detector
+from lalelu.gesture.band import Band
 from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.port import PoseEstimator, RuntimeFacts
@@ -46,7 +47,7 @@ _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 class Instrument:
-    """Camera, network and detector as the plan wires them, playing into the session's rings.
+    """Camera, network and detectors as the plan wires them, playing into the session's rings.
 
     A context manager: opens in order, and on any way out ends every sounding note first, then closes the rest.
     """
@@ -57,6 +58,7 @@ class Instrument:
         self._board = board
         self._bell = bell
         self._events = EventRing(session, "engine")
+        self._cues = DeskCues(session, [kit.name for kit in plan.kits], board, self._events.write)
         section = plan.config.camera
         self.camera: Camera = from_uri(
             "camera", camera_port.ADAPTERS, section.uri, readout_ms=section.readout_ms
@@ -74,19 +76,12 @@ class Instrument:
             self._board.say(f"camera: {facts.source}, {facts.width}x{facts.height} at {facts.fps:.4g} fps")
             self._estimator, runtime = self._open_estimator(opened)
             width, height = self._upright_size()
-            self._detector = Detector(
-                self._plan.kit,
-                skeleton=self._estimator.skeleton,
-                left_handed=self._plan.config.left_handed,
-                row_delay_ns=rolling_shutter(self._readout_ms, self._orientation, width / height),
-                aspect=width / height,
-                lead_ms=self._plan.config.timing.lead_ms,
-            )
+            self._band = self._make_band(width / height)
             self._load = rehearse(self._estimator, facts)
             self._rings = EngineRings(
                 self._session,
                 self._bell,
-                pads=self._plan.kit.pads,
+                kits=self._plan.kits,
                 skeleton=self._estimator.skeleton,
                 keeps_poses=self._plan.recording.take is not None,
             )
@@ -100,6 +95,8 @@ class Instrument:
                 else {key: str(value) for key, value in asdict(runtime).items()},
                 take=self._take_header(),
                 load=round(self._load, 3),
+                kit=self._plan.kits[0].name,
+                standby=False,
             )
             self._closing = opened.pop_all()
         return self
@@ -132,18 +129,32 @@ class Instrument:
     def _play(self, stop: Stop) -> None:
         while not stop.requested:
             try:
-                engine.play(self.camera, self._estimator, self._detector, self._rings, stop)
+                engine.play(self.camera, self._estimator, self._band, self._rings, stop, self._cues)
             except EndOfStreamError as exc:
                 self._events.write("end", str(exc))
                 self._finished = True
                 return
             except LostError as exc:
                 self._rings.silence()
+                self._band.rest(0, 0)  # what it ends is silent already
                 self._events.write("lost", str(exc))
                 self._board.say(str(exc))
                 if isinstance(exc, NetworkLostError) or (self._plan.once and not stop.requested):
                     raise
                 self._find_camera(stop)
+
+    def _make_band(self, aspect: float) -> Band:
+        config = self._plan.config
+        return Band(
+            self._plan.kits,
+            skeleton=self._estimator.skeleton,
+            player_kits=config.player_kits,
+            left_handed=config.left_handed,
+            row_delay_ns=rolling_shutter(self._readout_ms, self._orientation, aspect),
+            lead_ms=config.timing.lead_ms,
+            chokes=config.timing.choke,
+            aspect=aspect,
+        )
 
     def _end_notes(self) -> None:
         if self._finished:  # its last notes may sound to their ends

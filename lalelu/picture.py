@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.analysis.plots import pad_colours
-from lalelu.config.schema import Ellipse, KitConfig
+from lalelu.config.kit import KitConfig
+from lalelu.config.zones import Ellipse
 from lalelu.errors import LaleluError
 from lalelu.skeleton import COCO17, COCO17_BONES
 from lalelu.types import Pose
@@ -67,7 +68,7 @@ def _outlines(kit: KitConfig, body: tuple[float, float, float], scale: int) -> l
     colours = pad_colours(kit.pads)
     outlines = []
     for name, pad in kit.pads.items():
-        if pad.zone.frame == "image":  # not around the player
+        if pad.zone is None or pad.zone.frame == "image":  # not around the player
             continue
         if isinstance(pad.zone, Ellipse):
             x, y, half_x, half_y = pad.zone.ellipse

@@ -1,5 +1,7 @@
-"""Names of keypoints, per skeleton. A limb in a kit or a take is one of these names."""
+"""Names of keypoints, per skeleton, and virtual ones that are made of them. A limb is one of these names."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 COCO17: Final[tuple[str, ...]] = (
@@ -23,6 +25,31 @@ COCO17: Final[tuple[str, ...]] = (
 )
 
 SKELETONS: Final[dict[str, tuple[str, ...]]] = {"coco17": COCO17}
+
+# How far the middle of a hand lies beyond the wrist, in forearms (Simon and others 2017, hands found by their wrists).
+_HAND: Final = 0.33
+
+
+def _middle(name: str) -> dict[str, float]:
+    return {f"left_{name}": 0.5, f"right_{name}": 0.5}
+
+
+def _hand(side: str) -> dict[str, float]:
+    return {f"{side}_wrist": 1.0 + _HAND, f"{side}_elbow": -_HAND}
+
+
+# Virtual keypoints: weighted sums of others, the weights add up to 1.
+VIRTUAL: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
+    {
+        "head": {"nose": 0.2, "left_eye": 0.2, "right_eye": 0.2, "left_ear": 0.2, "right_ear": 0.2},
+        "mid_shoulder": _middle("shoulder"),
+        "mid_hip": _middle("hip"),
+        "mid_wrist": _middle("wrist"),
+        "mid_knee": _middle("knee"),
+        "left_hand": _hand("left"),
+        "right_hand": _hand("right"),
+    }
+)
 
 
 def mirrored(name: str) -> str:

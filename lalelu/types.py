@@ -47,6 +47,22 @@ class Hit:
     limb: str
     pad: str
     strength: float  # 0..1
+    kit: int = 0  # which of the configuration's kits the pad is of
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The end of what a pad sounds: a chord that was left, a predicted stroke that did not happen.
+
+    What was struck before `at_ns` ends then; what was struck at `at_ns` or later and has not sounded yet never will.
+    """
+
+    seq: int
+    captured_ns: int
+    at_ns: int
+    player: int
+    pad: str
+    kit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +72,9 @@ class Control:
     seq: int
     captured_ns: int
     player: int
-    target: str
+    target: str  # the name of the gesture that sets it
     value: float  # 0..1
+    kit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +84,9 @@ class Command:
     seq: int
     captured_ns: int
     player: int
-    name: str
+    name: Literal["standby", "play", "kit", "tap"]  # `play` ends the standby
+    at_ns: int = 0  # when the player did it
+    kit: int = 0  # that is played from now on
 
 
-Event: TypeAlias = Hit | Control | Command
+Event: TypeAlias = Hit | Release | Control | Command

@@ -27,6 +27,17 @@ PURE = (
     "voice/delay.py",
     "voice/message.py",
     "voice/scheduler.py",
+    "voice/sounds.py",
+    "voice/targets.py",
+    "voice/tempo.py",
+    "voice/sounds.py",
+    "voice/targets.py",
+    "voice/tempo.py",
+    "config/agreement.py",
+    "config/agreement_of_gestures.py",
+    "config/agreement_of_kits.py",
+    "config/agreement_of_limbs.py",
+    "config/notes.py",
     "config/positions.py",
     "config/sentences.py",
 )
@@ -72,8 +83,10 @@ VENDORS = {
     },
     "rtmidi": {
         "voice/outputs/rtmidi.py": "the adapter",
+        "desk/inputs/rtmidi.py": "the adapter",
         "voice/outputs/jack.py": "asks whether JACK answers, for the adapter",
     },
+    "pythonosc": {"voice/outputs/osc.py": "the adapter"},
     "mido": {"voice/outputs/file.py": "writes Standard MIDI files"},
     "onnx": {
         "models/onnx_export.py": "writes model files",

@@ -1,6 +1,7 @@
 """The loop, on fakes that ship: what it hands to the voice, and what every frame leaves in the rings."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,11 +25,12 @@ from lalelu.camera.take import RecordedPoses
 from lalelu.channel import RingReader
 from lalelu.engine import NetworkLostError
 from lalelu.errors import EndOfStreamError, LostError
+from lalelu.gesture.band import Band
 from lalelu.gesture.detector import Detector
-from lalelu.session import PLAY
+from lalelu.session import PLAY, SILENCE
 from lalelu.skeleton import COCO17
 from lalelu.take import Take, TakeFrame, TakeHeader
-from lalelu.types import Hit
+from lalelu.types import Command, Event, Frame, Hit
 from lalelu.wire import EngineRings
 
 FRAMES = 150
@@ -39,6 +41,26 @@ STAGES = ("arrived_ns", "decoded_ns", "prepared_ns", "inferred_ns", "posed_ns", 
 @dataclass
 class Stop:
     requested: bool = False
+
+
+@dataclass
+class ScriptedCues:
+    """Asks for what a script says, by the frame's number, and keeps what it is told."""
+
+    script: dict[int, Callable[[Band, Frame], Sequence[Event]]] = field(default_factory=dict)
+    looks: int = 0
+    told: list[Command] = field(default_factory=list)
+
+    @property
+    def waiting(self):
+        self.looks += 1
+        return self.looks - 1 in self.script
+
+    def take(self, band, frame):
+        return self.script[frame.seq](band, frame)
+
+    def tell(self, command):
+        self.told.append(command)
 
 
 class WatchedRings(EngineRings):
@@ -65,10 +87,12 @@ class Show:
     estimator: object
     rings: WatchedRings
     stop: object = field(default_factory=Stop)
+    cues: ScriptedCues = field(default_factory=ScriptedCues)
 
     def play(self, *, until=EndOfStreamError):
         """Play until the error `until` is raised, None = until the loop returns."""
-        parts = (self.camera, self.estimator, self.detector(), self.rings, self.stop)
+        band = Band(self.plan.kits, skeleton=COCO17)
+        parts = (self.camera, self.estimator, band, self.rings, self.stop, self.cues)
         if until is None:
             engine.play(*parts)
         else:
@@ -76,12 +100,9 @@ class Show:
                 engine.play(*parts)
             assert caught.type is until
 
-    def detector(self):
-        return Detector(self.plan.kit, skeleton=COCO17)
-
     def offline(self):
         """The hits of a detector that sees FILM without the loop."""
-        detector = self.detector()
+        detector = Detector(self.plan.kit, skeleton=COCO17)
         return [event for pose in FILM for event in detector.step(pose) if isinstance(event, Hit)]
 
     @property
@@ -111,7 +132,7 @@ def both_hands(pose):
 def show(tmp_path):
     plan = stage_plan(tmp_path)
     with session_of(plan, tmp_path) as (session, bell):
-        rings = WatchedRings(session, bell, pads=plan.kit.pads, skeleton=COCO17, keeps_poses=True)
+        rings = WatchedRings(session, bell, kits=plan.kits, skeleton=COCO17, keeps_poses=True)
         camera = StageCamera()
         camera.open()
         yield Show(session, bell, plan, camera, recorded(), rings)
@@ -183,11 +204,12 @@ def test_a_frames_hits_and_poses_are_there_before_its_row(show):
 def test_no_poses_are_kept_where_no_take_is_recorded(tmp_path):
     plan = stage_plan(tmp_path, take=False)
     with session_of(plan, tmp_path) as (session, bell):
-        rings = EngineRings(session, bell, pads=plan.kit.pads, skeleton=COCO17, keeps_poses=False)
+        rings = EngineRings(session, bell, kits=plan.kits, skeleton=COCO17, keeps_poses=False)
         camera = StageCamera()
         camera.open()
+        band = Band(plan.kits, skeleton=COCO17)
         with pytest.raises(EndOfStreamError):
-            engine.play(camera, recorded(), Detector(plan.kit, skeleton=COCO17), rings, Stop())
+            engine.play(camera, recorded(), band, rings, Stop(), ScriptedCues())
         assert len(rows_of(session)) == FRAMES
         assert not (session / "poses").exists()
 
@@ -222,6 +244,22 @@ def test_a_stop_ends_the_loop_after_the_frame_in_hand(show):
     assert {order[0] for order in show.orders} == {first.seq}
     assert int(show.frames["seq"][-1]) == first.seq
     assert poses_of(show.session)[-1].seq == first.seq
+
+
+def test_what_the_desk_asks_for_holds_from_the_next_frame_on(show):
+    first, *_, last = show.offline()
+    show.cues.script = {
+        first.seq: lambda band, frame: band.toggle(frame.seq, frame.captured_ns),
+        last.seq - 1: lambda band, frame: band.toggle(frame.seq, frame.captured_ns),
+    }
+    show.play()
+    kinds = [(order[0], order[4]) for order in show.orders]
+    assert kinds == [(first.seq, PLAY), (first.seq, SILENCE), (last.seq, PLAY)]
+    assert [(command.name, command.seq) for command in show.cues.told] == [
+        ("standby", first.seq),
+        ("play", last.seq - 1),
+    ]
+    assert len(show.frames) == FRAMES
 
 
 def test_a_lost_camera_leaves_the_rows_before_it(show):

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from lalelu import picture
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.skeleton import COCO17
 from lalelu.types import Pose
 

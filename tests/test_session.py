@@ -5,7 +5,9 @@ import sys
 import pytest
 
 from lalelu.channel import RingReader
-from lalelu.config.schema import Config, KitConfig
+from lalelu.config.kit import KitConfig
+from lalelu.config.loader import load_kit, shipped_kits
+from lalelu.config.schema import Config
 from lalelu.errors import LaleluError, MissingError
 from lalelu.ledger.schema import EVENT, FRAME, NOTE
 from lalelu.session import (
@@ -35,7 +37,7 @@ sys.stdin.read()
 
 
 def a_plan(recording: Recording = Recording()) -> Plan:  # noqa: B008 - frozen
-    return Plan(Config(left_handed=True), KIT, recording, core=3, seconds=1.5, once=True)
+    return Plan(Config(left_handed=True), (KIT,), recording, core=3, seconds=1.5, once=True)
 
 
 @pytest.fixture
@@ -51,6 +53,16 @@ def test_the_plan_comes_back_as_it_was_made(tmp_path, environment):
     assert Session(session.folder).plan == plan
     lock.close()
     assert not session.alive()
+
+
+def test_several_kits_come_back_in_their_order_and_with_all_that_their_gestures_say(environment):
+    kits = tuple(load_kit(name, None) for name in shipped_kits())
+    config = Config.model_validate({"more_kits": ["latin"], "player": {"kits": {1: "latin"}}})
+    session, lock = create_session(Plan(config, kits, Recording(), core=None), environment, keypoints=17)
+    assert session.plan.kits == kits
+    assert session.plan.kit == kits[0]
+    assert session.plan.config.player.kits == {1: "latin"}
+    lock.close()
 
 
 def test_rings_have_records_of_the_right_size_and_hold_five_minutes(tmp_path, environment):

@@ -1,4 +1,4 @@
-"""Compare found hits with true ones: precision, recall, F1 and timing. Pure."""
+"""Compare found hits with true ones: precision, recall, F1, timing, and what deciding early costs. Pure."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,9 +9,9 @@ from lalelu.hits import HitRecord
 
 By: TypeAlias = Literal["limb", "pad", "none"]
 
-DOUBLE_S: Final = (
-    0.1  # two hits of one limb closer than this: nobody drums above 10 Hz with one hand (Fujii 2009)
-)
+# Two hits of one limb closer than this are one stroke told twice: the quickest hand plays 10 Hz (Fujii 2009), and a
+# hit's time is off by up to 10 ms (SD; takes and films).
+DOUBLE_S: Final = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,24 @@ class Score:
     precision: float
     recall: float
     f1: float
+    false: int  # found hits without a true one
+    missed: int  # true hits that were not found
+    foreseen: float | None  # share of the found hits that were decided before their stroke's end
     error_ms: Spread | None  # found minus true time of matched hits
     decision_ms: Spread | None  # decided_s - time_s of found hits: how long after the stroke it was known
     note_delay_ms: Spread | None  # note_s minus the true time of matched hits
-    doubles: int  # unmatched hits within 100 ms of another hit of the same limb
+    doubles: int  # false hits beyond the first one for a stroke; successive hits of a limb within DOUBLE_S
     velocity_rank: float | None  # Spearman's rho of matched hits
+
+    @property
+    def false_percent(self) -> float | None:
+        """False hits in percent of the true ones; None where nothing was played."""
+        return 100.0 * self.false / self.true if self.true else None
+
+    @property
+    def missed_percent(self) -> float | None:
+        """Missed hits in percent of the true ones; None where nothing was played."""
+        return 100.0 * self.missed / self.true if self.true else None
 
 
 def score(
@@ -69,6 +82,9 @@ def score(
         precision=precision,
         recall=recall,
         f1=2 * len(pairs) / (len(found) + len(truth)) if found or truth else 0.0,
+        false=len(found) - len(pairs),
+        missed=len(truth) - len(pairs),
+        foreseen=_foreseen(found),
         error_ms=_spread([(hit.time_s - real.time_s) * 1e3 for hit, real in both]),
         decision_ms=_spread(
             [(hit.decided_s - hit.time_s) * 1e3 for hit in found if hit.decided_s is not None]
@@ -79,6 +95,35 @@ def score(
         doubles=_doubles(found, matched_found),
         velocity_rank=spearman([float(a) for a, _ in velocities], [float(b) for _, b in velocities]),
     )
+
+
+def table(rows: Sequence[tuple[str, Score]]) -> str:
+    """Return a line for each named score: what is false and missed in % of the true hits, what was foreseen.
+
+    The times are those of matched hits, after the true ones, in ms.
+    """
+    width = max(len(name) for name, _ in rows)
+    heads = ("true", "found", "false %", "missed %", "foreseen %", "hit mean", "SD", "note mean", "SD")
+    lines = [" " * width + "".join(f"{head:>11}" for head in heads)]
+    for name, each in rows:
+        error, note = each.error_ms, each.note_delay_ms
+        figures = (
+            f"{each.true}",
+            f"{each.found}",
+            _decimal(each.false_percent),
+            _decimal(each.missed_percent),
+            _decimal(None if each.foreseen is None else 100.0 * each.foreseen),
+            _decimal(None if error is None else error.mean),
+            _decimal(None if error is None else error.sd),
+            _decimal(None if note is None else note.mean),
+            _decimal(None if note is None else note.sd),
+        )
+        lines.append(f"{name:<{width}}" + "".join(f"{figure:>11}" for figure in figures))
+    return "\n".join(lines)
+
+
+def _decimal(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def match(
@@ -116,16 +161,27 @@ def match(
     return sorted(pairs)
 
 
-def _doubles(found: Sequence[HitRecord], matched: set[int]) -> int:
-    def has_neighbour(i: int) -> bool:
-        return any(
-            k != i
-            and (other.player, other.limb) == (found[i].player, found[i].limb)
-            and abs(other.time_s - found[i].time_s) < DOUBLE_S
-            for k, other in enumerate(found)
-        )
+def _foreseen(found: Sequence[HitRecord]) -> float | None:
+    known = [hit.decided_s < hit.time_s for hit in found if hit.decided_s is not None]
+    return sum(known) / len(known) if known else None
 
-    return sum(1 for i in range(len(found)) if i not in matched and has_neighbour(i))
+
+def _doubles(found: Sequence[HitRecord], matched: set[int]) -> int:
+    """Count the hits in every run of close hits of one limb that are more than its true ones, or than one."""
+    limbs: dict[tuple[int, str], list[tuple[float, bool]]] = {}
+    for index, hit in enumerate(found):
+        limbs.setdefault((hit.player, hit.limb), []).append((hit.time_s, index in matched))
+    doubles = 0
+    for hits in limbs.values():
+        runs: list[list[bool]] = []
+        last_s = -math.inf
+        for time_s, is_true in sorted(hits):
+            if time_s - last_s >= DOUBLE_S:
+                runs.append([])
+            runs[-1].append(is_true)
+            last_s = time_s
+        doubles += sum(len(run) - max(1, sum(run)) for run in runs)
+    return doubles
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

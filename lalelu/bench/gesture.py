@@ -1,4 +1,4 @@
-"""Cost of the gesture step for players and pads: workers on one core take turns. Starts processes.
+"""Cost of the gesture step, in time and in hits decided too early: workers take turns. Starts processes, reads a kit.
 
 `python -m lalelu.bench.gesture JSON` (the fields of Load) is one worker. Like `lalelu.bench.worker` it says one JSON
 object when ready, then one per line read from standard input: the number of frames in the block.
@@ -16,10 +16,11 @@ from typing import Any, Final, TextIO
 import numpy as np
 
 from lalelu.bench.inference import BLOCK, Spread, Worker
+from lalelu.bench.leads import LEADS_MS, Price, lead_table, prices
 from lalelu.bench.pipe import Pipe
 from lalelu.bench.worker import SLEEPER, Variant
 from lalelu.clock import now_ns, sleep_until
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.gesture.detector import Detector
 from lalelu.skeleton import COCO17
 from lalelu.types import Pose
@@ -74,13 +75,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The table. `sleeper` is how late a bare absolute-clock sleeper woke, on the same core."""
+    """The tables. `sleeper` is how late a bare absolute-clock sleeper woke, on the same core."""
 
     core: int
     warmups: int
     runs: int
     rows: tuple[Row, ...]
     sleeper: Spread
+    leads: tuple[Price, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the costs as plain dicts and lists."""
@@ -184,9 +186,15 @@ class LoadWorker:
 
 
 def measure(
-    loads: Sequence[tuple[int, int]], *, core: int, warmups: int, runs: int, progress: Callable[[str], None]
+    loads: Sequence[tuple[int, int]],
+    *,
+    core: int,
+    warmups: int,
+    runs: int,
+    progress: Callable[[str], None],
+    leads_ms: Sequence[float] = LEADS_MS,
 ) -> Costs:
-    """Run all loads (players, pads) and a bare sleeper in turns and return the table.
+    """Run all loads (players, pads) and a bare sleeper in turns, then score each lead, and return the tables.
 
     Raises LostError when a worker dies.
     """
@@ -206,7 +214,8 @@ def measure(
             Row(worker.load.name, worker.load.players, worker.load.pads, worker.hits, Spread.of(worker.ns))
             for worker in workers
         )
-        return Costs(core, warmups, runs, rows, Spread.of(sleeper.ns))
+        late = Spread.of(sleeper.ns)
+    return Costs(core, warmups, runs, rows, late, prices(leads_ms, progress))
 
 
 def table(costs: Costs) -> str:
@@ -222,6 +231,8 @@ def table(costs: Costs) -> str:
         *(_line(row.variant, row.spread) + f"{row.hits:9d}" for row in costs.rows),
         _line("sleeper, late", costs.sleeper),
     ]
+    if costs.leads:
+        lines += ["", lead_table(costs.leads)]
     return "\n".join(lines)
 
 

@@ -36,8 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     inference.add_argument("--runtimes", default=",".join(RUNTIMES), help="names, by commas (%(default)s)")
     step = subparsers.add_parser(
         "gesture",
-        help="the cost of recognising strokes, for players and pads",
-        description="Time the gesture step on a made-up performance: a process for each load, one core, in turns.",
+        help="the cost of recognising strokes, and of deciding them early",
+        description="Time the gesture step on a made-up performance: a process for each load, one core, in turns; "
+        "then score made-up players for each lead.",
         allow_abbrev=False,
     )
     for subject in (inference, step):

@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     """Print every problem of every file, or that a file is ok; 2 when there is any problem."""
     by_file: dict[str, list[Problem]] = {str(path): [] for path in args.files}
     for path in args.files:
-        for problem in check_file(path):  # those of a configuration's kit stand under the kit's own name
+        for problem in check_file(path):  # those of a configuration's kits stand under their own names
             known = by_file.setdefault(problem.file, [])
             if problem not in known:
                 known.append(problem)

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     first_ns = int(first["captured_ns"]) - round(int(first["seq"]) * camera.period_ns)
     last_ns = int(ledger.frames[-1]["captured_ns"])
     played = Played(
-        hit_records_from_notes(ledger.notes, loaded.kit, skeleton=COCO17, origin_ns=first_ns),
+        hit_records_from_notes(ledger.notes, loaded.kits, skeleton=COCO17, origin_ns=first_ns),
         [
             HitRecord(hit.time_ns * 1e-9, hit.limb, hit.pad, hit.player, hit.velocity)
             for hit in camera.truth(last_ns - first_ns)
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         read_take(out / "demo.take.gz"),
         first_ns,
     )
-    notes = sounding_notes(played.found, loaded.kit)
+    notes = sounding_notes(played.found, loaded.kits)
     seconds = (last_ns - first_ns + camera.period_ns) * 1e-9  # a stop ends it sooner
     write_wav(out / "demo.wav", render(notes, seconds + TAIL_S, SAMPLE_RATE), SAMPLE_RATE)
     (out / "report.html").write_text(report(played, loaded, camera), encoding="utf-8")

@@ -3,30 +3,28 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from lalelu.camera.film import Film
 from lalelu.commands.run import add_config_option, check_target
 from lalelu.config.loader import Loaded, load_config, with_overrides
-from lalelu.config.schema import KitConfig
 from lalelu.console import say
 from lalelu.errors import UsageError
-from lalelu.gesture.detector import Detector
+from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.hits import write_hits
 from lalelu.models.catalogue import MODELS
-from lalelu.performance import Delays, hit_records
+from lalelu.performance import Delays, Numbers, hit_records
 from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.port import PoseEstimator
 from lalelu.skeleton import SKELETONS
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
-from lalelu.types import Frame, Hit
+from lalelu.types import Control, Event, Frame, Hit, Release
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
 from lalelu.voice.voice import Strike, Voice
 
@@ -34,6 +32,7 @@ Source: TypeAlias = tuple[TakeHeader, Iterator[TakeFrame]]  # recorded, or recor
 
 ENOUGH = 0.98  # of the frames that a container promises: some count by their duration
 MAX_PIPELINE_MS = 10_000.0  # a delay beyond is no instrument's
+MAX_LEAD_MS = 40.0  # as timing.lead_ms has it
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--explain", type=Path, metavar="F.jsonl", help="write why each stroke did or did not sound"
     )
     parser.add_argument(
+        "--lead",
+        type=lead,
+        metavar="MS",
+        help="decide so long before a stroke's predicted end, 0..40, instead of the configured timing.lead_ms",
+    )
+    parser.add_argument(
         "--pipeline-ms",
         type=milliseconds,
         default=0.0,
@@ -58,12 +63,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def milliseconds(text: str) -> float:
-    """Parse a machine's share of the delay."""
+def milliseconds(text: str, most: float = MAX_PIPELINE_MS) -> float:
+    """Parse a machine's share of the delay, or another time up to `most`."""
     value = float(text)
-    if not 0 <= value <= MAX_PIPELINE_MS:
-        raise argparse.ArgumentTypeError(f"{text} is out of range; allowed are 0 to {MAX_PIPELINE_MS:g} ms")
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; allowed are 0 to {most:g} ms")
     return value
+
+
+def lead(text: str) -> float:
+    """Parse how long before a stroke's end it is decided."""
+    return milliseconds(text, MAX_LEAD_MS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,21 +92,23 @@ def run(args: argparse.Namespace) -> int:
         header, frames = open_source(args.source, loaded, stack)
         take = stack.enter_context(TakeWriter(args.take, header)) if args.take is not None else None
         verdicts: list[Verdict] = []
-        section = loaded.config.camera
-        detector = Detector(
-            loaded.kit,
+        config = loaded.config
+        band = Band(
+            loaded.kits,
             skeleton=SKELETONS[header.skeleton],
-            left_handed=loaded.config.left_handed,
+            player_kits=config.player_kits,
+            left_handed=config.left_handed,
             row_delay_ns=rolling_shutter(
                 header.readout_ms or 0.0,
-                Orientation(section.rotate, section.mirror),
+                Orientation(config.camera.rotate, config.camera.mirror),
                 header.width / header.height,
             ),
             aspect=header.width / header.height,
             explain=verdicts.append if args.explain is not None else None,
-            lead_ms=loaded.config.timing.lead_ms,
+            lead_ms=config.timing.lead_ms if args.lead is None else args.lead,
+            chokes=config.timing.choke,
         )
-        hits: list[Hit] = []
+        events: list[Event] = []
         first_ns = last_ns = None
         problem: UsageError | None = None
         count = 0
@@ -107,21 +119,23 @@ def run(args: argparse.Namespace) -> int:
                 count += 1
                 if take is not None:
                     take.write(frame)
-                hits.extend(e for pose in frame.poses for e in detector.step(pose) if isinstance(e, Hit))
+                events += band.frame(frame.seq, frame.captured_ns, frame.poses)
         except UsageError as exc:  # damaged from here on: what was found before is kept, then it is told
             problem = exc
-        detector.finish()
+        band.finish()
+    hits = [event for event in events if isinstance(event, Hit)]
     timing = loaded.config.timing
     delays = Delays.asked(timing.delay_ms, hits, pipeline_ms=args.pipeline_ms)
     if timing.delay_ms == "auto":
         say(f"timing: delay_ms is auto, so {delays.delay_ns / 1e6:g}: 99 % of {len(hits)} hits keep it")
-    records = hit_records(hits, loaded.kit, origin_ns=first_ns or 0, delays=delays)
+    channels = config.player.channels or ()
+    records = hit_records(hits, loaded.kits, origin_ns=first_ns or 0, channels=channels, delays=delays)
     if args.hits is not None:
         write_hits(args.hits, records)
     if args.explain is not None:
         write_verdicts(args.explain, verdicts, origin_ns=first_ns or 0)
     if args.midi is not None:
-        write_midi(args.midi, hits, loaded.kit, origin_ns=first_ns or 0, delays=delays)
+        write_midi(args.midi, events, loaded, origin_ns=first_ns or 0, delays=delays)
     seconds = ((last_ns or 0) - (first_ns or 0)) * 1e-9
     took = time.monotonic() - began
     say(f"{args.source.name}: {count} frames, {seconds:.1f} s, {len(records)} hits; took {took:.1f} s")
@@ -144,6 +158,7 @@ def write_verdicts(path: Path, verdicts: list[Verdict], *, origin_ns: int) -> No
 
 
 def _verdict_line(verdict: Verdict, origin_ns: int) -> dict[str, Any]:
+    measured = {} if verdict.measured is None else asdict(verdict.measured)
     return {
         "time_s": round((verdict.lowest_ns - origin_ns) * 1e-9, 6),
         "player": verdict.player,
@@ -152,7 +167,7 @@ def _verdict_line(verdict: Verdict, origin_ns: int) -> dict[str, Any]:
         "rule": verdict.rule,
         "why": verdict.why,
         "pad": verdict.pad,
-        **{name: round(value, 4) for name, value in asdict(verdict.measured).items()},
+        **{name: round(value, 4) for name, value in measured.items()},
         "score": round(verdict.score, 4),
         "x": round(verdict.x, 4),
         "y": round(verdict.y, 4),
@@ -161,25 +176,50 @@ def _verdict_line(verdict: Verdict, origin_ns: int) -> dict[str, Any]:
     }
 
 
-def write_midi(path: Path, hits: list[Hit], kit: KitConfig, *, origin_ns: int, delays: Delays) -> None:
-    """Write the notes as the voice would send them, at the times that `hit_records` gives them."""
+def write_midi(
+    path: Path, events: Sequence[Event], loaded: Loaded, *, origin_ns: int, delays: Delays
+) -> None:
+    """Write what the voice would send: everything reaches it `delays.pipeline_ns` after its frame."""
     path.unlink(missing_ok=True)  # where nothing sounds, the output would leave an earlier replay's notes
     output = FileOutput(FileOutputOptions(target=str(path), origin_ns=origin_ns))
     now_ns = origin_ns
-    voice = Voice([output], kit, now_ns=lambda: now_ns)
+    voice = Voice(
+        [output],
+        loaded.kits,
+        now_ns=lambda: now_ns,
+        channels=loaded.config.player.channels or (),
+        delay_ns=delays.delay_ns,
+        needs_osc=False,  # a file of notes takes none of those values
+    )
     voice.open()
-    pads = {name: number for number, name in enumerate(kit.pads, 1)}
-    for note_ns, hit in sorted(((delays.note_ns(hit), hit) for hit in hits), key=itemgetter(0)):
-        while (due_ns := voice.next_due_ns) is not None and due_ns <= note_ns:
+    numbers = Numbers(loaded.kits)
+    for event in events:
+        handed_ns = event.captured_ns + delays.pipeline_ns
+        while (due_ns := voice.next_due_ns) is not None and due_ns <= handed_ns:
             now_ns = due_ns
             voice.advance(now_ns)
-        now_ns = note_ns
-        voice.add(Strike(hit.seq, hit.captured_ns, note_ns, hit.strength, hit.player, 0, pads[hit.pad]))
+        now_ns = handed_ns
+        _hand(voice, event, numbers)
         voice.advance(now_ns)
-    while (due_ns := voice.next_due_ns) is not None:
+    while voice.busy and (due_ns := voice.next_due_ns) is not None:
         now_ns = due_ns
         voice.advance(now_ns)
     voice.close()
+
+
+def _hand(voice: Voice, event: Event, numbers: Numbers) -> None:
+    if isinstance(event, Hit):
+        pad = numbers.pads[event.kit, event.pad]
+        voice.add(Strike(event.seq, event.captured_ns, event.struck_ns, event.strength, event.player, 0, pad))
+    elif isinstance(event, Release):
+        voice.release(event.player, numbers.pads[event.kit, event.pad], event.at_ns)
+    elif isinstance(event, Control):
+        number = numbers.controls[event.kit, event.target]
+        voice.control(number, event.player, event.value, event.captured_ns)
+    elif event.name == "tap":
+        voice.tap(event.at_ns)
+    elif event.name == "standby":
+        voice.silence()
 
 
 def is_take(path: Path) -> bool:

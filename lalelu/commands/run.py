@@ -87,7 +87,7 @@ def ledger_dir(asked: Path | None, loaded: Loaded) -> Path | None:
 def run(args: argparse.Namespace) -> int:
     """Play. Exit 0 when stopped, 4 when a device was lost and `--once` is given."""
     loaded = with_overrides(load_config(args.config), camera=args.camera, midi=args.midi)
-    say(f"configuration: {loaded.origin}; kit: {loaded.kit.name}")
+    say(f"configuration: {loaded.origin}; kit: {', '.join(kit.name for kit in loaded.kits)}")
     if args.take is not None:
         check_target(args.take)
         check_new(args.take)

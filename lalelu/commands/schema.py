@@ -6,7 +6,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from lalelu.config.schema import Config, KitConfig
+from lalelu.config.kit import KitConfig
+from lalelu.config.schema import Config
 
 MODELS: Final[dict[str, type[BaseModel]]] = {"config": Config, "kit": KitConfig}
 

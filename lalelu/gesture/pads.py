@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from lalelu.config.agreement import CROSSTALK_MS, RETRIGGER_MS
-from lalelu.config.schema import KitConfig, PadSection
+from lalelu.config.kit import KitConfig, PadSection
+from lalelu.gesture.act import Sound
 from lalelu.gesture.body import BodyFrame
 from lalelu.gesture.strike import Stroke
 from lalelu.gesture.velocity import Range, Speeds, strength_curve
@@ -51,6 +52,7 @@ class PlayerPads:
         self._last: dict[tuple[str, str], _Last] = {}  # by limb and pad, what sounded
         self._last_of_limb: dict[str, _Last] = {}
         self._last_pad: dict[str, str] = {}  # by limb
+        self._stand_ins: dict[str, str] = {}  # by the pad that is struck
 
     def pad_at(self, limb: str, x: float, y: float) -> str | None:
         """Return the pad that a stroke of `limb` that ends at (x, y), body units, plays now."""
@@ -65,9 +67,10 @@ class PlayerPads:
 
         `speeds` is the limb's movement up to here.
         """
-        name = self.pad_at(limb, stroke.x, stroke.y)
-        if name is None:
+        struck = self.pad_at(limb, stroke.x, stroke.y)
+        if struck is None:
             return None
+        name = self._stand_ins.get(struck, struck)
         pad = self._pads[name]
         speed = speeds.fastest(pad.scan_ms * _MS)
         refused = self._refusal(limb, name, pad, stroke.struck_ns, speed)
@@ -76,8 +79,27 @@ class PlayerPads:
         share = min(1.0, speed * pad.sensitivity / self._range.full_speed)
         self._range.learn(speed)
         self._last[limb, name] = self._last_of_limb[limb] = _Last(stroke.struck_ns, speed)
-        self._last_pad[limb] = name
+        self._last_pad[limb] = struck
         return Played(name, self._curves[name](share))
+
+    def sound(self, act: Sound, limb: str) -> Played | Refused:
+        """Return what a gesture's sound plays, or why it does not."""
+        pad = self._pads[act.pad]
+        if act.speed is None:
+            return Played(act.pad, act.velocity / 127)
+        refused = self._refusal(limb, act.pad, pad, act.struck_ns, act.speed)
+        if refused is not None:
+            return refused
+        self._last[limb, act.pad] = _Last(act.struck_ns, act.speed)
+        share = min(1.0, act.speed * pad.sensitivity / self._range.full_speed)
+        return Played(act.pad, self._curves[act.pad](share))
+
+    def stand_in(self, pad: str, other: str | None) -> None:
+        """Have `other` sound where `pad` is struck; None = the pad itself again."""
+        if other is None:
+            self._stand_ins.pop(pad, None)
+        else:
+            self._stand_ins[pad] = other
 
     def _refusal(self, limb: str, name: str, pad: PadSection, struck_ns: int, speed: float) -> Refused | None:
         if pad.threshold is not None and speed < pad.threshold:

@@ -11,7 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from lalelu.config.schema import StrikeSection
+from lalelu.config.kit import StrikeSection
+from lalelu.gesture.ending import lowest_point
 from lalelu.gesture.motion import Motion
 from lalelu.gesture.prediction import foresee
 
@@ -30,8 +31,6 @@ RISE_NOISES: Final = 1.0  # standard deviations of the velocity; 0.8 sounds 5 ms
 LEAST_BRAKING: Final = 42.0
 SURE_SPEED: Final = 2.0  # of `min_speed`
 FRESH_S: Final = 0.2  # a fall must have been fast this shortly ago
-FIT_S: Final = 0.06  # the parabola begins this long before the lowest sample
-LATEST_S: Final = 0.005  # the parabola's vertex may lie this far ahead of the newest frame
 HISTORY: Final = 48  # samples: a quarter of a second at 200 frames a second
 
 
@@ -124,7 +123,7 @@ class StrokeFinder:
             return self._foreseen(captured_ns, motion) if foresees else None
         if not self.rises(motion) or not (self.foretold or self._is_stroke(motion, spread)):
             return None
-        stroke = self._finish(captured_ns)
+        stroke = self._finish()
         foretold = self.foretold
         self._begin(captured_ns, motion.y)
         if not foretold and self._is_masked(stroke.struck_ns):
@@ -200,44 +199,7 @@ class StrokeFinder:
         squares = sum_tt - sum_t * sum_t / count
         return (sum_t * sum_y / count - sum_ty) / squares, math.sqrt(squares)
 
-    def _finish(self, captured_ns: int) -> Stroke:
+    def _finish(self) -> Stroke:
         """Place the stroke's lowest point between the frames."""
-        lowest_ns = captured_ns
-        lowest_y = math.inf
-        for stamp_ns, _, y in self._samples:
-            if stamp_ns >= self._fast_ns and y <= lowest_y:
-                lowest_ns, lowest_y = stamp_ns, y
-        begin_ns = lowest_ns - round(FIT_S * 1e9)
-        samples = [sample for sample in self._samples if sample[0] >= begin_ns]
-        if len(samples) < 4:
-            samples = list(self._samples)[-4:]
-        times = [(stamp_ns - lowest_ns) * 1e-9 for stamp_ns, _, _ in samples]
-        vertex = _vertex(times, [y for _, _, y in samples])
-        latest = (captured_ns - lowest_ns) * 1e-9 + LATEST_S
-        if vertex is None or not times[0] < vertex <= latest:
-            vertex = 0.0  # no clear parabola: the lowest sample itself
-        struck_ns = lowest_ns + round(vertex * 1e9)
-        nearest = min(samples, key=lambda sample: abs(sample[0] - struck_ns))
-        return Stroke(struck_ns, nearest[1], nearest[2], self.peak, self.top - self.lowest, self.mean_speed)
-
-
-def _vertex(times: list[float], heights: list[float]) -> float | None:
-    """Return the time of the lowest point of the least-squares parabola, None when it opens downward."""
-    count = len(times)
-    mean = sum(times) / count
-    t = [time - mean for time in times]
-    s2 = sum(value * value for value in t)
-    s3 = sum(value**3 for value in t)
-    s4 = sum(value**4 for value in t)
-    middle = sum(heights) / count
-    y = [height - middle for height in heights]
-    r1 = sum(a * b for a, b in zip(t, y, strict=True))
-    r2 = sum(a * a * b for a, b in zip(t, y, strict=True))
-    # Normal equations of y = c0 + c1 t + c2 t^2 with centred t; c0 is eliminated.
-    m22 = s4 - s2 * s2 / count
-    determinant = s2 * m22 - s3 * s3
-    if determinant <= 0.0:
-        return None
-    c1 = (r1 * m22 - r2 * s3) / determinant
-    c2 = (r2 * s2 - r1 * s3) / determinant
-    return mean - c1 / (2.0 * c2) if c2 > 0.0 else None
+        end = lowest_point(self._samples, since_ns=self._fast_ns)
+        return Stroke(end.at_ns, end.x, end.y, self.peak, self.top - self.lowest, self.mean_speed)

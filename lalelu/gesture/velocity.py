@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from lalelu.config.schema import PadSection
+from lalelu.config.kit import PadSection
 
 HISTORY: Final = 96  # frames of one fall: nearly half a second at 200 frames a second
 MOST_TILT: Final = 2.0  # speed per downward speed: 60 degrees; what leans more is a sweep between pads

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from lalelu.config.schema import StrikeSection
+from lalelu.config.kit import StrikeSection
 from lalelu.gesture.strike import FRESH_S, SPEED_PER_FALL
 from lalelu.gesture.zones import REACH
 
@@ -54,7 +54,7 @@ class Verdict:
     x: float  # body units, at the lowest point
     y: float
     score: float  # of the keypoint at the lowest point, 0..1; a stroke's: at the deciding frame
-    measured: Measured
+    measured: Measured | None  # None = a gesture sounded, or would have
 
 
 _WORDS: Final[dict[str, str]] = {

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from lalelu.config.schema import StrikeSection
+from lalelu.config.kit import StrikeSection
+from lalelu.gesture.ending import FIT_S
 from lalelu.gesture.motion import GAP_S, Motion
 from lalelu.gesture.pads import PlayerPads, Refused
 from lalelu.gesture.strike import (
-    FIT_S,
     FRESH_S,
     RISE,
     Stroke,

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from lalelu.config.schema import Box, Ellipse, HalfPlane, PadSection, Sector, Zone
+from lalelu.config.kit import PadSection
+from lalelu.config.zones import Box, Ellipse, HalfPlane, Sector, Zone
 from lalelu.errors import UsageError
 from lalelu.skeleton import mirrored
 
@@ -18,7 +19,7 @@ STAY: Final = 0.03
 STAY_RADII: Final = 0.05
 
 # (x, y), y up -> distance outside of the zone (0 = inside), distance to the middle in radii (1 = at the rim)
-_Measure: TypeAlias = Callable[[float, float], tuple[float, float]]
+Measure: TypeAlias = Callable[[float, float], tuple[float, float]]
 ImagePlace: TypeAlias = tuple[float, float, float]  # x, y (down) and one body unit, in image heights
 
 
@@ -32,9 +33,11 @@ class Zones:
     def __init__(
         self, pads: Mapping[str, PadSection], *, left_handed: bool = False, aspect: float | None = None
     ) -> None:
-        self._by_limb: dict[str, list[tuple[str, bool, _Measure]]] = {}
-        self.in_image = any(pad.zone.frame == "image" for pad in pads.values())
+        self._by_limb: dict[str, list[tuple[str, bool, Measure]]] = {}
+        self.in_image = any(pad.zone is not None and pad.zone.frame == "image" for pad in pads.values())
         for name, pad in pads.items():
+            if pad.zone is None:  # only gestures play it
+                continue
             in_image = pad.zone.frame == "image"
             mirror_at: float | None = None  # x of the line that stays in its place
             if left_handed and in_image:
@@ -46,7 +49,7 @@ class Zones:
                 mirror_at = 0.5 * aspect
             elif left_handed:
                 mirror_at = 0.0
-            measure = _measure(pad.zone, mirror_at)
+            measure = measure_of(pad.zone, mirror_at)
             for limb in pad.limbs:
                 here = self._by_limb.setdefault(mirrored(limb) if left_handed else limb, [])
                 here.append((name, in_image, measure))
@@ -89,10 +92,10 @@ class Zones:
         return winner if nearer or deeper else last
 
 
-def _measure(zone: Zone, mirror_at: float | None) -> _Measure:
+def measure_of(zone: Zone, mirror_at: float | None) -> Measure:
     """Return how far a point is from a zone; in both frames x to the right and y up, mirrored at x = `mirror_at`."""
     up = -1.0 if zone.frame == "image" else 1.0
-    measure: _Measure
+    measure: Measure
     if isinstance(zone, Box):
         left, low, right, high = zone.box
         measure = _box(left, min(up * low, up * high), right, max(up * low, up * high))
@@ -111,7 +114,7 @@ def _measure(zone: Zone, mirror_at: float | None) -> _Measure:
     return lambda x, y: measure(2.0 * mirror_at - x, y)
 
 
-def _box(left: float, bottom: float, right: float, top: float) -> _Measure:
+def _box(left: float, bottom: float, right: float, top: float) -> Measure:
     middle_x, middle_y = (left + right) * 0.5, (bottom + top) * 0.5
     half_width, half_height = (right - left) * 0.5, (top - bottom) * 0.5
 
@@ -122,7 +125,7 @@ def _box(left: float, bottom: float, right: float, top: float) -> _Measure:
     return measure
 
 
-def _ellipse(centre_x: float, centre_y: float, radius_x: float, radius_y: float) -> _Measure:
+def _ellipse(centre_x: float, centre_y: float, radius_x: float, radius_y: float) -> Measure:
     def measure(x: float, y: float) -> tuple[float, float]:
         dx, dy = x - centre_x, y - centre_y
         radii = math.hypot(dx / radius_x, dy / radius_y)
@@ -132,7 +135,7 @@ def _ellipse(centre_x: float, centre_y: float, radius_x: float, radius_y: float)
     return measure
 
 
-def _half_plane(border_x: float, border_y: float, towards: float) -> _Measure:
+def _half_plane(border_x: float, border_y: float, towards: float) -> Measure:
     # it has no middle: a stroke in it counts as at its rim, so that every pad that has one wins there
     normal_x, normal_y = math.cos(towards), math.sin(towards)
 
@@ -142,7 +145,7 @@ def _half_plane(border_x: float, border_y: float, towards: float) -> _Measure:
     return measure
 
 
-def _sector(x0: float, y0: float, least: float, most: float, from_deg: float, to_deg: float) -> _Measure:
+def _sector(x0: float, y0: float, least: float, most: float, from_deg: float, to_deg: float) -> Measure:
     half_deg = (to_deg - from_deg) * 0.5
     ends = [(math.cos(angle), math.sin(angle)) for angle in (math.radians(from_deg), math.radians(to_deg))]
 

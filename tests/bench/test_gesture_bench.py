@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from lalelu.bench import leads
 from lalelu.bench.gesture import Costs, Drill, Load, LoadWorker, Row, kit, measure, table
 from lalelu.bench.inference import Spread
 from lalelu.cli import main
@@ -26,13 +27,14 @@ def test_every_player_s_strokes_are_found_while_the_clock_runs(players):
 
 def test_loads_take_turns_and_every_frame_is_counted():
     news = []
-    found = measure([(1, 6), (2, 16)], core=CORE, warmups=3, runs=53, progress=news.append)
+    found = measure([(1, 6), (2, 16)], core=CORE, warmups=3, runs=53, progress=news.append, leads_ms=())
     assert [(row.variant, row.players, row.pads) for row in found.rows] == [
         ("1 player, 6 pads", 1, 6),
         ("2 players, 16 pads", 2, 16),
     ]
     assert [row.spread.count for row in found.rows] == [53, 53]
     assert found.sleeper.count == 53
+    assert found.leads == ()
     assert news[-1] == "gesture: run 50 of 53"
 
 
@@ -60,12 +62,17 @@ def test_a_worker_that_dies_is_reported_with_its_last_words():
         worker.close()
 
 
-def test_json_is_one_object_and_news_go_to_stderr(capsys):
+def test_json_is_one_object_and_news_go_to_stderr(capsys, monkeypatch):
+    monkeypatch.setattr(leads, "SECONDS", 4.0)
     assert main(["bench", "gesture", "--warmups", "1", "--runs", "3", "--json"]) == 0
     printed = capsys.readouterr()
     costs = json.loads(printed.out)["gesture"]
     assert [(row["players"], row["pads"]) for row in costs["rows"]] == [(1, 6), (1, 16), (1, 32), (6, 16)]
     assert {row["spread"]["count"] for row in costs["rows"]} == {costs["sleeper"]["count"]} == {3}
+    assert [each["lead_ms"] for each in costs["leads"]] == [0, 10, 20, 30, 40]
+    for each in costs["leads"]:
+        assert each["score"]["true"] > 10
+        assert {"false", "missed", "foreseen", "error_ms", "note_delay_ms"} <= set(each["score"])
     assert "warm-up" in printed.err
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.gesture.detector import Detector
 from lalelu.skeleton import COCO17
 from lalelu.types import Event, Hit, Pose

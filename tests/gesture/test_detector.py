@@ -6,7 +6,7 @@ from drummer import HIHAT, KIT, MM, SNARE, changed, hits, poses, seconds, stamps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.errors import UsageError
 from lalelu.gesture.detector import Detector
 from lalelu.skeleton import COCO17, mirrored

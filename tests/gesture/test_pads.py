@@ -8,7 +8,7 @@ from drummer import HIHAT, SNARE, changed, hits, poses, seconds, stamps, still, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.gesture.detector import Detector
 from lalelu.skeleton import COCO17, mirrored
 from lalelu.types import Hit

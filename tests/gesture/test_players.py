@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from drummer import SNARE, poses, stamps, still, strokes
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.gesture.detector import Detector
 from lalelu.performance import hit_records
 from lalelu.skeleton import COCO17
@@ -37,7 +37,7 @@ def played(*, left, right, players=(0, 1, 2)):
         for player in players
         for event in detector.step(replace(pose, player=player))
     ]
-    return hit_records(hits, DUO, origin_ns=0)
+    return hit_records(hits, [DUO], origin_ns=0)
 
 
 def test_each_player_sounds_the_own_pads_on_the_own_channel():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_takes import EVERYWHERE
 
 from lalelu.analysis.scoring import score
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.gesture.detector import Detector
 from lalelu.gesture.prediction import foresee
 from lalelu.hits import read_hits
@@ -199,7 +199,7 @@ def test_an_air_drummer_s_strokes_are_foreseen_at_a_small_price(shared_dir, name
     if not path.exists():
         pytest.skip(f"the recording {path.name} is not here")
     shown = [pose for frame in read_take(path).frames for pose in frame.poses]
-    found = hit_records(led(shown, 20, EVERYWHERE), EVERYWHERE, origin_ns=shown[0].captured_ns)
+    found = hit_records(led(shown, 20, EVERYWHERE), [EVERYWHERE], origin_ns=shown[0].captured_ns)
     result = score(found, read_hits(path.with_name(f"{name}.truth.jsonl")))
     assert result.found - result.matched <= 2  # of 83 and 42 strokes
     assert result.true - result.matched <= 1

@@ -12,7 +12,7 @@ from drummer import KIT, MM, changed, hits, poses, stamps, still, strokes
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.skeleton import COCO17, mirrored
 from lalelu.types import Hit, Pose
 

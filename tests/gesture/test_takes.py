@@ -4,7 +4,7 @@ import pytest
 from drummer import KIT
 
 from lalelu.analysis.scoring import Score, score
-from lalelu.config.schema import KitConfig
+from lalelu.config.kit import KitConfig
 from lalelu.gesture.detector import Detector
 from lalelu.hits import HitRecord, read_hits
 from lalelu.take import read_take

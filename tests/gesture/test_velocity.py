@@ -4,7 +4,7 @@ from drummer import HIHAT, KIT, SNARE, hits, poses, stamps, still, strokes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lalelu.config.schema import KitConfig, PadSection
+from lalelu.config.kit import KitConfig, PadSection
 from lalelu.gesture.velocity import (
     ENOUGH,
     FIRST_FULL_SPEED,

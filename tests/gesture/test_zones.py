@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
+from lalelu.config.kit import KitConfig, PadSection
 from lalelu.config.loader import shipped_kits
-from lalelu.config.schema import KitConfig, PadSection
 from lalelu.errors import UsageError
 from lalelu.gesture.zones import REACH, STAY, Zones
 

@@ -184,7 +184,7 @@ def stage_plan(folder, uri="sim:", *, note_ms=80, take=True, seconds=None, once=
     sections["camera"] = {**sections["camera"], "uri": uri}
     config = Config.model_validate({**plain, **sections})
     recording = Recording(take=folder / "out.take.gz" if take else None)
-    return Plan(config, loaded.kit, recording, core=None, seconds=seconds, once=once)
+    return Plan(config, loaded.kits, recording, core=None, seconds=seconds, once=once)
 
 
 @contextlib.contextmanager

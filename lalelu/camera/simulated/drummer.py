@@ -12,8 +12,10 @@ from typing import Final
 import numpy as np
 
 from lalelu.camera.simulated.groove import (
+    FEET,
     FULL_SPEED,
     LEFT,
+    LEG_GROOVES,
     LIMBS,
     RIGHT,
     Gesture,
@@ -22,6 +24,7 @@ from lalelu.camera.simulated.groove import (
     TruthHit,
     compose,
 )
+from lalelu.camera.simulated.legs import hips_at, landing_speed, leg_points, lifts
 from lalelu.camera.simulated.path import Floats, Track, WristPath
 
 # A man of average size sitting on a stool (m).
@@ -65,7 +68,7 @@ _HEAD: Final[dict[str, tuple[float, float, float]]] = {
     "left_mouth": (0.022, 0.078, 0.100),
     "right_mouth": (-0.022, 0.078, 0.100),
 }
-# Does not move: hips, legs and the stool.
+# Hips, legs and the stool as long as only the hands play: they do not move.
 _SEAT: Final[dict[str, tuple[float, float, float]]] = {
     "left_hip": (0.105, HIP_Y, 0.02),
     "right_hip": (-0.105, HIP_Y, 0.02),
@@ -98,6 +101,10 @@ _HEAD_POINTS: Final[Floats] = np.array(list(_HEAD.values()))
 _SEAT_POINTS: Final[Floats] = np.array(list(_SEAT.values()))
 _HIPS: Final[Floats] = np.array([0.0, HIP_Y, 0.0])
 _NECK: Final[Floats] = np.array(_TORSO["neck"])
+_LEG: Final = ("hip", "knee", "ankle", "toe", "heel")
+_LEGS: Final = {
+    name: [list(_SEAT).index(f"{side}_{name}") for side in ("left", "right")] for name in _LEG
+}  # within _SEAT
 _SHOULDERS: Final = (POINT["left_shoulder"], POINT["right_shoulder"])
 _SIDE: Final[Floats] = np.array([1.0, -1.0])  # the player's left lies at +X
 
@@ -116,6 +123,7 @@ _GESTURE_AT: Final[dict[str, tuple[float, float, float]]] = {
     "wipe": (0.13, 1.27, 0.22),
     "wave": (0.36, 1.22, 0.20),
     "talk": (0.20, 0.86, 0.30),
+    "swing": (0.24, 0.84, 0.26),
 }
 # x, y, z amplitude (m), half period (s), half periods
 _GESTURE_MOVE: Final[dict[str, tuple[tuple[float, float, float], float, int]]] = {
@@ -123,6 +131,7 @@ _GESTURE_MOVE: Final[dict[str, tuple[tuple[float, float, float], float, int]]] =
     "wipe": ((0.09, 0.012, 0.0), 0.45, 4),
     "wave": ((0.11, 0.02, 0.0), 0.30, 6),
     "talk": ((0.07, 0.04, 0.05), 0.48, 5),
+    "swing": ((0.10, 0.05, 0.04), 0.50, 8),
 }
 
 
@@ -136,6 +145,7 @@ class _Played:
     hits: tuple[TruthHit, ...]
     beat_s: float
     playing: tuple[float, float]  # s within the phrase: first and last stroke
+    phrase: Phrase
 
 
 class Drummer:
@@ -159,6 +169,11 @@ class Drummer:
         self._sway_phase = rng.uniform(0.0, 2 * np.pi, size=(5, 2))
         self._sway_size = np.radians([2.2, 1.0, 1.0, 6.0, 2.5])[:, None] * rng.uniform(0.4, 0.8, size=(5, 2))
 
+    @property
+    def moves_legs(self) -> bool:
+        """Whether the legs move in this groove."""
+        return self._groove in LEG_GROOVES
+
     def truth(self, begin_s: float, end_s: float) -> tuple[TruthHit, ...]:
         """Return the hits from `begin_s` up to and with `end_s` of the film, by time."""
         self._compose_until(end_s)
@@ -173,6 +188,8 @@ class Drummer:
         for hand, (plane, height) in enumerate(phrase.paths):
             out[:, hand, (0, 2)] = plane.at(local)
             out[:, hand, 1:2] = height.at(local)
+        if phrase.phrase.uprights:
+            out += hips_at(phrase.phrase, local)[0][:, None]
         return out
 
     def points(self, times: Floats) -> Floats:
@@ -181,12 +198,25 @@ class Drummer:
             self._sway_size[:, :, None]
             * np.sin(2 * np.pi * self._sway_hz[:, :, None] * times + self._sway_phase[:, :, None])
         ).sum(axis=1)
+        phrase = self._phrase(float(times[len(times) // 2]))
+        seat = np.broadcast_to(_SEAT_POINTS, (len(times), *_SEAT_POINTS.shape))
+        way = np.zeros((len(times), 3))
+        if self.moves_legs:
+            local = times - phrase.start_s
+            way, roll, pitch = hips_at(phrase.phrase, local)
+            angles[1] += roll
+            angles[2] += pitch
+            lifted = np.stack([lifts(phrase.phrase.stomps, foot, local) for foot in (LEFT, RIGHT)], axis=1)
+            seat = seat.copy()
+            for name, places in leg_points(way, lifted).items():
+                seat[:, _LEGS[name]] = places
         torso = _rotation(angles[0], angles[1], angles[2])
         head = torso @ _rotation(angles[3], angles[4], 0.03 + self._nod(times))
         torso_points = _HIPS + _TORSO_POINTS @ torso.transpose(0, 2, 1)
         neck = _HIPS + torso @ _NECK
         head_points = neck[:, None] + _HEAD_POINTS @ head.transpose(0, 2, 1)
-        seat = np.broadcast_to(_SEAT_POINTS, (len(times), *_SEAT_POINTS.shape))
+        if self.moves_legs:
+            torso_points, head_points = torso_points + way[:, None], head_points + way[:, None]
         arms = _arms(torso_points[:, _SHOULDERS], self.wrists(times))
         return np.concatenate((torso_points, head_points, seat, arms), axis=1)
 
@@ -232,11 +262,17 @@ class Drummer:
                 if gesture.hand == hand:
                     _perform(path, gesture)
             paths.append(path)
+        for stomp in phrase.stomps:
+            if stomp.pad is not None:
+                speed = landing_speed(stomp) / SHOULDER_WIDTH
+                velocity = max(1, min(127, round(127 * speed / FULL_SPEED)))
+                time_ns = round((start_s + stomp.time_s) * 1e9)
+                hits.append(TruthHit(time_ns, FEET[stomp.foot], stomp.pad, self._player, velocity))
         length = max(phrase.length_s, *(path.time for path in paths)) + 0.1
         playing = (phrase.strokes[0].time_s, phrase.strokes[-1].time_s) if phrase.strokes else (-9.0, -9.0)
         left, right = (path.tracks(length) for path in paths)
         hits.sort(key=lambda hit: hit.time_ns)
-        return _Played(start_s, length, (left, right), tuple(hits), phrase.beat_s, playing)
+        return _Played(start_s, length, (left, right), tuple(hits), phrase.beat_s, playing, phrase)
 
 
 def _strike(path: WristPath, pad: Floats, stroke: Stroke) -> float:

@@ -80,14 +80,17 @@ def _both(a: str, b: str, radius_a: float, radius_b: float, colour: str) -> list
 
 
 # Groups are painted in this order; within a group all rims come first, so that its capsules melt together.
-SEAT: Final[tuple[tuple[Part, ...], ...]] = (
+STOOL: Final[tuple[tuple[Part, ...], ...]] = (
     (
         Part("seat_low", "stool_foot", 0.030, 0.035, "stool"),
         Part("seat_left", "seat_right", 0.05, 0.05, "stool"),
     ),
+)
+SHINS: Final[tuple[tuple[Part, ...], ...]] = (
     tuple(_both("heel", "toe", 0.045, 0.040, "shoes")),
     tuple(_both("knee", "ankle", 0.070, 0.048, "trousers")),
 )
+SEAT: Final = STOOL + SHINS  # what stands still while only the hands play
 BODY: Final[tuple[tuple[Part, ...], ...]] = (
     (Part("nape", "crown", 0.084, 0.094, "hair"),),
     (
@@ -142,8 +145,8 @@ class Painter:
 
     def __init__(self, groups: Sequence[Sequence[Part]], colours: dict[str, Colour], gain: float) -> None:
         parts = [part for group in groups for part in group]
-        self._a = np.array([POINT[part.a] for part in parts])
-        self._b = np.array([POINT[part.b] for part in parts])
+        self._a = np.array([POINT[part.a] for part in parts], np.intp)
+        self._b = np.array([POINT[part.b] for part in parts], np.intp)
         self._radius_a = np.array([part.radius_a for part in parts])
         self._radius_b = np.array([part.radius_b for part in parts])
         # In what order which part's which band is painted with which colour.

@@ -6,13 +6,15 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.random import Generator
 
-Groove: TypeAlias = Literal["rock", "simple", "fast", "idle"]
+Groove: TypeAlias = Literal["rock", "simple", "fast", "pedals", "idle", "restless"]
 GROOVES: Final[tuple[str, ...]] = get_args(Groove)
-GestureKind: TypeAlias = Literal["scratch", "wipe", "wave", "talk"]
+LEG_GROOVES: Final = frozenset({"pedals", "restless"})  # in the others the legs stand still
+GestureKind: TypeAlias = Literal["scratch", "wipe", "wave", "talk", "swing"]
 
 LEFT: Final = 0
 RIGHT: Final = 1
 LIMBS: Final = ("left_wrist", "right_wrist")
+FEET: Final = ("left_ankle", "right_ankle")
 
 # Where the wrist is at the hit, in body units: shoulder widths from the point between the shoulders,
 # x to the player's right, y up, as the camera in front of the player sees it.
@@ -70,6 +72,26 @@ class Stroke:
 
 
 @dataclass(frozen=True, slots=True)
+class Stomp:
+    """One foot goes up and comes down, within its phrase."""
+
+    time_s: float  # it lands, from the phrase's start
+    foot: int  # LEFT or RIGHT
+    pad: str | None  # None: it is put down, which must never sound
+    lift: float  # m, of the ankle
+    up_s: float = 0.25  # so long before it lands it begins to rise
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """The player gets up, stands or dances, and sits down again, within the phrase."""
+
+    start_s: float
+    length_s: float
+    dances: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Gesture:
     """A movement of one hand that must never sound."""
 
@@ -80,12 +102,14 @@ class Gesture:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Some bars; both hands lie on the thighs at its start and at its end."""
+    """Some bars; at its start and at its end both hands lie on the thighs and both feet stand on the floor."""
 
     length_s: float
     strokes: tuple[Stroke, ...]  # by time
     gestures: tuple[Gesture, ...]
     beat_s: float
+    stomps: tuple[Stomp, ...] = ()  # of each foot by time
+    uprights: tuple[Upright, ...] = ()  # by time
 
 
 def compose(groove: str, bpm: float, rng: Generator) -> Phrase:
@@ -93,6 +117,8 @@ def compose(groove: str, bpm: float, rng: Generator) -> Phrase:
     beat = 60.0 / bpm
     if groove == "idle":
         return _idle(beat, rng)
+    if groove == "restless":
+        return _restless(beat, rng)
     if groove == "fast":
         strokes = _fast(rng)
     elif groove == "simple":
@@ -107,10 +133,13 @@ def compose(groove: str, bpm: float, rng: Generator) -> Phrase:
         kinds: tuple[GestureKind, ...] = ("scratch", "wipe", "talk")
         gestures = (Gesture(kinds[rng.integers(3)], int(rng.integers(2)), end),)
         end += GESTURE_S
-    return Phrase(end, played, gestures, beat)
+    stomps = _pedals(played, beat, rng) if groove == "pedals" else ()
+    return Phrase(end, played, gestures, beat, stomps)
 
 
 GESTURE_S: Final = 6.0  # up, the movement itself, and slowly down again
+GET_UP_S: Final = 1.3  # from sitting to standing, and back
+ANKLE_LIFT: Final = (0.06, 0.10)  # m: players with the heel up lift it so far
 
 
 def _human(stroke: Stroke, rng: Generator) -> Stroke:
@@ -209,3 +238,52 @@ def _idle(beat: float, rng: Generator) -> Phrase:
             gestures.append(Gesture(kind, 1 - hand, start + 0.2))
         start += GESTURE_S + float(rng.uniform(0.3, 2.5))
     return Phrase(start, (), tuple(gestures), beat)
+
+
+def _pedals(played: tuple[Stroke, ...], beat: float, rng: Generator) -> tuple[Stomp, ...]:
+    """Feet under what the hands play: the bass drum on 1 and 3 with variations, and the hi-hat's pedal."""
+    stomps: list[Stomp] = []
+    bars = round((played[-1].time_s - LEAD_IN_S) / (4 * beat))
+    for bar in range(bars):
+        start = LEAD_IN_S + bar * 4 * beat
+        # in beats: quavers before the snare or after the third beat
+        places = [0.0, 2.0, *((1.5,), (2.5,), (3.5,), ())[rng.integers(4)]]
+        up_s = min(0.25, 0.45 * beat)
+        stomps += [_stomp(start + place * beat, RIGHT, "bass_drum", up_s, rng) for place in sorted(places)]
+        pedal = rng.random()
+        if pedal < 0.4:  # on 2 and 4
+            stomps += [
+                _stomp(start + k * beat, LEFT, "hihat_pedal", min(0.3, 0.9 * beat), rng) for k in (1, 3)
+            ]
+        elif pedal < 0.7:  # open for two beats
+            stomps.append(_stomp(start + 3 * beat, LEFT, "hihat_pedal", 2 * beat, rng))
+        else:  # open, and let down softly
+            stomps.append(_stomp(start + 3 * beat, LEFT, None, 2 * beat, rng))
+    return tuple(stomps)
+
+
+def _stomp(time_s: float, foot: int, pad: str | None, up_s: float, rng: Generator) -> Stomp:
+    late = float(np.clip(rng.normal(0.0, TIMING_SD_S), -2 * TIMING_SD_S, 2 * TIMING_SD_S))
+    return Stomp(time_s + late, foot, pad, float(rng.uniform(*ANKLE_LIFT)), up_s)
+
+
+def _restless(beat: float, rng: Generator) -> Phrase:
+    """Everything but playing: gestures of the hands, feet that shift, getting up, dancing, sitting down."""
+    still = _idle(beat, rng)
+    gestures, end = list(still.gestures), still.length_s
+    stomps = []
+    time = float(rng.uniform(1.0, 3.0))
+    while time < end - 1.5:
+        up_s = float(rng.uniform(1.0, 2.0))
+        stomps.append(Stomp(time + up_s, int(rng.integers(2)), None, float(rng.uniform(0.02, 0.12)), up_s))
+        time += up_s + float(rng.uniform(0.5, 3.0))
+    uprights = []
+    for dances in (False, True):
+        uprights.append(Upright(end, GET_UP_S * 2 + float(rng.uniform(6.0, 8.0)), dances))
+        if dances:
+            gestures += [Gesture("swing", hand, end + GET_UP_S) for hand in (LEFT, RIGHT)]
+        else:
+            gestures.append(Gesture("talk", int(rng.integers(2)), end + GET_UP_S))
+        end += uprights[-1].length_s + float(rng.uniform(0.5, 2.0))
+    gestures.sort(key=lambda gesture: gesture.start_s)
+    return Phrase(end, (), tuple(gestures), beat, tuple(stomps), tuple(uprights))

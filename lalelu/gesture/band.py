@@ -1,0 +1,149 @@
+"""All players on all kits: who plays which, standby, and switching while playing. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from lalelu.config.kit import KitConfig
+from lalelu.gesture.act import Tell
+from lalelu.gesture.detector import Detector
+from lalelu.gesture.player import RowDelay
+from lalelu.gesture.verdict import Verdict
+from lalelu.types import Command, Event, Pose
+
+# A player unseen for longer has gone: what a gesture of theirs still sounds ends. Networks lose somebody for a few
+# frames now and then; the voice takes an engine without rows for stuck after 0.25 s.
+GONE_NS: Final = 500_000_000
+
+
+class Band:
+    """Detectors of several kits, and who plays which of them.
+
+    `kits` in the order of their numbers; everybody begins on the first one, but for those whom `player_kits` gives
+    another (by player). The other arguments are Detector's. `standby`: nothing sounds, and only a pose that is held
+    for it, or `toggle`, ends that.
+    """
+
+    def __init__(
+        self,
+        kits: Sequence[KitConfig],
+        *,
+        skeleton: Sequence[str],
+        player_kits: Mapping[int, int] | None = None,
+        left_handed: bool = False,
+        explain: Callable[[Verdict], None] | None = None,
+        row_delay_ns: RowDelay | None = None,
+        lead_ms: float = 0.0,
+        chokes: bool = False,
+        aspect: float | None = None,
+    ) -> None:
+        self._names = [kit.name for kit in kits]
+        self._detectors = [
+            Detector(
+                kit,
+                skeleton=skeleton,
+                left_handed=left_handed,
+                explain=explain,
+                row_delay_ns=row_delay_ns,
+                lead_ms=lead_ms,
+                chokes=chokes,
+                aspect=aspect,
+                number=number,
+            )
+            for number, kit in enumerate(kits)
+        ]
+        self._first = 0  # the kit of everybody who has none of their own
+        self._kit_of = dict(player_kits or {})
+        self._seen_ns: dict[int, int] = {}  # by player; those who have gone are taken out
+        self._events: list[Event] = []
+        self.standby = False
+
+    def frame(self, seq: int, captured_ns: int, poses: Sequence[Pose]) -> Sequence[Event]:
+        """Take in one frame's poses and return what has become sure with it, and what ends.
+
+        The list is reused: it is valid until the next call.
+        """
+        events = self._events
+        events.clear()
+        for pose in poses:
+            self._seen_ns[pose.player] = captured_ns
+            detector = self._detectors[self.kit_of(pose.player)]
+            events += detector.step(pose)
+            for tell in detector.told:
+                self._obey(tell, pose)
+        if len(self._seen_ns) > len(poses):
+            self._part(seq, captured_ns)
+        return events
+
+    def kit_of(self, player: int) -> int:
+        """Return the number of the kit that a player plays."""
+        return self._kit_of.get(player, self._first)
+
+    def toggle(
+        self, seq: int, at_ns: int, *, standby: bool | None = None, player: int = 0
+    ) -> Sequence[Event]:
+        """Begin or end the standby; None = the other way round. Nothing happens where it is so already."""
+        self._events.clear()
+        self._toggle(seq, at_ns, at_ns, player, standby=standby)
+        return self._events
+
+    def switch(self, kit: int, seq: int, at_ns: int) -> Sequence[Event]:
+        """Have everybody play the kit of this number; raises IndexError for a number that no kit has."""
+        if not 0 <= kit < len(self._detectors):
+            raise IndexError(kit)
+        self._events.clear()
+        for player in self._seen_ns:
+            self._rest(player, seq, at_ns)
+        self._first = kit
+        self._kit_of.clear()
+        self._events.append(Command(seq, at_ns, 0, "kit", at_ns, kit))
+        return self._events
+
+    def rest(self, seq: int, at_ns: int) -> Sequence[Event]:
+        """Return what ends because no frame will come for a while."""
+        self._events.clear()
+        for player in self._seen_ns:
+            self._rest(player, seq, at_ns)
+        self._seen_ns.clear()
+        return self._events
+
+    def finish(self) -> None:
+        """Tell `explain` the last verdicts; no frame may follow."""
+        for detector in self._detectors:
+            detector.finish()
+
+    def _part(self, seq: int, captured_ns: int) -> None:
+        """End what players who have gone still sound."""
+        for player, seen_ns in tuple(self._seen_ns.items()):
+            if captured_ns - seen_ns > GONE_NS:
+                self._rest(player, seq, captured_ns)
+                del self._seen_ns[player]
+
+    def _rest(self, player: int, seq: int, at_ns: int) -> None:
+        self._events += self._detectors[self.kit_of(player)].rest(player, seq, at_ns)
+
+    def _obey(self, tell: Tell, pose: Pose) -> None:
+        """Do what a player has told by a pose that was held."""
+        player = pose.player
+        if tell.command == "standby":
+            self._toggle(pose.seq, pose.captured_ns, tell.at_ns, player, standby=None)
+            return
+        number = self.kit_of(player)
+        wanted = (number + 1) % len(self._names) if tell.kit is None else self._names.index(tell.kit)
+        if wanted != number:
+            self._rest(player, pose.seq, pose.captured_ns)
+            self._kit_of[player] = wanted
+            self._events.append(Command(pose.seq, pose.captured_ns, player, "kit", tell.at_ns, wanted))
+
+    def _toggle(self, seq: int, captured_ns: int, at_ns: int, player: int, *, standby: bool | None) -> None:
+        wanted = not self.standby if standby is None else standby
+        if wanted == self.standby:
+            return
+        if wanted:
+            for seen in self._seen_ns:
+                self._rest(seen, seq, captured_ns)
+        self.standby = wanted
+        for detector in self._detectors:
+            detector.muted = wanted
+        self._events.append(
+            Command(seq, captured_ns, player, "standby" if wanted else "play", at_ns, self.kit_of(player))
+        )

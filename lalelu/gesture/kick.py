@@ -1,0 +1,263 @@
+"""Play the kick: find where a foot that comes down lands. Pure; lengths in body units.
+
+A stomp ends otherwise than a stroke of the hand: the floor stops the foot within a frame or two, and it may stay
+there. So what is looked for is a fall that is high, quick and clear of the noise, and whose speed collapses; the
+landing is placed between the frames where the line through the falling keypoints meets the level after it.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from lalelu.config.gestures import Kick
+from lalelu.gesture.act import Act, Sight, Sound
+from lalelu.gesture.motion import Motion
+
+# A foot falls 40..120 mm within 60..150 ms (free fall from 50 mm: 100 ms), 8 to 30 frames of 200 a second.
+SLOPE_S: Final = 0.042  # the speed is a line's slope over this time: 5 keypoints at 100 frames a second
+FEWEST: Final = 3  # keypoints that make a slope, at low frame rates
+LEVEL_S: Final = 0.032  # heights are means over this time: 4 keypoints at 100 frames a second
+FALL_S: Final = 0.15  # the peak of the speed is looked for so far back
+ENDS: Final = 4  # of a fall are tried between two keypoints
+SURE: Final = 8.0  # variances of one keypoint by which a landing must fit better than a fall that goes on
+FIT_S: Final = 0.11  # the landing is placed by the keypoints of this time: 70 ms of fall and 30 ms of level
+LOOK_S: Final = 0.5  # the top of the fall is looked for so far back
+LONGEST_FALL_S: Final = (
+    0.25  # from near the top: what takes longer is put down, or somebody uncrosses his legs
+)
+NEAR_TOP: Final = 0.15  # of the fall, below its top: there it begins
+STOPPED: Final = 0.35  # of the peak speed: slower, the foot has landed
+MEAN_SHARE: Final = 0.45  # of `min_speed`: a fall's mean speed. A half cosine's is 0.64 of its peak
+FALL_NOISES: Final = 5.0  # standard deviations by which a fall must exceed rest
+ALIKE: Final = (
+    0.6  # a mean of n keypoints is as good as one of n + this many over 1 + this: their errors are alike
+)
+MOST_TILT: Final = (
+    1.0  # sideways per downwards: a foot that plays goes straight down, one that walks does not
+)
+HISTORY: Final = 128  # keypoints: more than LOOK_S at 240 frames a second
+
+
+@dataclass(frozen=True, slots=True)
+class Stomp:
+    """The end of one stomp."""
+
+    struck_ns: int
+    top: float  # heights as `StompFinder.step` got them
+    level: float
+    speed: float  # peak downward speed, body units/s
+
+
+@dataclass(slots=True)
+class _Sample:
+    captured_ns: int
+    x: float
+    y: float
+    height: float = -math.inf  # mean of y over LEVEL_S
+    speed: float = 0.0  # downward
+
+
+class Foot:
+    """One foot (or knee) as it moves in the picture, cleaned of keypoints that cannot be it.
+
+    The picture's floor stands still, the shoulders do not: a player who nods, leans or gets up would
+    otherwise move his feet. `height` is counted from where the foot was first seen, body units.
+    """
+
+    __slots__ = ("_limb", "_zero", "height", "motion", "x")
+
+    def __init__(self, limb: str) -> None:
+        self._limb = limb
+        self.motion = Motion()
+        self._zero: float | None = None  # image heights, y down
+        self.x = self.height = 0.0
+
+    def forget(self) -> None:
+        """Begin anew with the next frame."""
+        self.motion.forget()
+        self._zero = None
+
+    def see(self, sight: Sight) -> bool:
+        """Take in a frame; False when `x` and `height` are not of this frame."""
+        point = sight.points[self._limb]
+        if point is None:
+            return False
+        image_x, image_y, unit = sight.in_image(*point)
+        if self._zero is None:
+            self._zero = image_y
+        x, height = image_x / unit, (self._zero - image_y) / unit
+        motion, now_ns = self.motion, sight.captured_ns
+        if not motion.predict(now_ns):
+            motion.start(now_ns, x, height)
+        elif motion.plausible(x, height):
+            motion.correct(now_ns, x, height)
+        else:
+            if not motion.skip(now_ns):
+                motion.start(now_ns, x, height)
+            return False
+        self.x, self.height = x, height
+        return True
+
+
+class StompFinder:
+    """One foot's stomps; `step` once for every frame in which the foot was seen.
+
+    `min_speed` (body units/s) and `min_height` (body units) are the least of a stomp's fall.
+    """
+
+    __slots__ = ("_mask_ns", "_min_height", "_min_speed", "_samples", "_struck_ns")
+
+    def __init__(self, *, min_speed: float, min_height: float, mask_ms: int) -> None:
+        self._min_speed = min_speed
+        self._min_height = min_height
+        self._mask_ns = mask_ms * 1_000_000
+        self._samples: deque[_Sample] = deque(maxlen=HISTORY)
+        self._struck_ns: int | None = None
+
+    def restart(self) -> None:
+        """Forget the movement so far (not the last stomp: its mask time goes on)."""
+        self._samples.clear()
+
+    def step(self, captured_ns: int, x: float, y: float, noise: float) -> Stomp | None:
+        """Return the stomp whose landing has become sure with this keypoint, else None.
+
+        `noise`: standard deviation of one coordinate, body units.
+        """
+        samples = self._samples
+        samples.append(_Sample(captured_ns, x, y))
+        if len(samples) < FEWEST + 1:
+            return None
+        level = [s.y for s in _latest(samples, LEVEL_S, 1)]
+        samples[-1].height = sum(level) / len(level)
+        speed = samples[-1].speed = -_line(_times(_latest(samples, SLOPE_S, FEWEST)))[0]
+        peak = max(s.speed for s in _latest(samples, FALL_S, FEWEST))
+        if peak < self._min_speed or speed > STOPPED * peak:
+            return None
+        stomp = self._landed(peak, noise)
+        if stomp is None:
+            return None
+        # It must rise again: what fell before says nothing about the next one.
+        while samples and samples[0].captured_ns <= stomp.struck_ns:
+            samples.popleft()
+        for sample in samples:
+            sample.speed = 0.0
+        if self._struck_ns is not None and stomp.struck_ns - self._struck_ns < self._mask_ns:
+            return None
+        self._struck_ns = stomp.struck_ns
+        return stomp
+
+    def _landed(self, peak: float, noise: float) -> Stomp | None:
+        """Return the stomp that has just ended, None where the fall was none, or may go on."""
+        looked = _latest(self._samples, LOOK_S, FEWEST)
+        newest = looked[-1]
+        top = max(sample.height for sample in looked)
+        fall = top - newest.height
+        averaged = len(_latest(looked, LEVEL_S, 1))
+        if fall < max(
+            self._min_height, FALL_NOISES * noise * math.sqrt(2.0 * (1.0 + ALIKE) / (averaged + ALIKE))
+        ):
+            return None
+        near = top - NEAR_TOP * fall
+        start = max(k for k, sample in enumerate(looked) if sample.height >= near)
+        falling = looked[start:]
+        landing = _landing(_times(_latest(falling, FIT_S, FEWEST + 1)))
+        if landing is None:
+            return None
+        ago_s, level, speed, gain = landing
+        if speed < self._min_speed or gain < SURE * noise * noise:
+            return None
+        struck_ns = newest.captured_ns - round(ago_s * 1e9)
+        lasted_s = (struck_ns - falling[0].captured_ns) * 1e-9
+        if not 0.0 < lasted_s <= LONGEST_FALL_S:
+            return None
+        if (1.0 - NEAR_TOP) * fall < MEAN_SHARE * self._min_speed * lasted_s:
+            return None
+        if abs(newest.x - falling[0].x) > MOST_TILT * fall + FALL_NOISES * noise:
+            return None
+        return Stomp(struck_ns, top, level, peak)
+
+
+def _latest(samples: Sequence[_Sample], span_s: float, fewest: int) -> list[_Sample]:
+    """Return the newest samples within `span_s`, at least `fewest`, by time."""
+    begin_ns = samples[-1].captured_ns - round(span_s * 1e9)
+    latest: list[_Sample] = []
+    for sample in reversed(samples):
+        if len(latest) >= fewest and sample.captured_ns < begin_ns:
+            break
+        latest.append(sample)
+    return latest[::-1]
+
+
+def _times(samples: Sequence[_Sample]) -> list[tuple[float, float]]:
+    """Return the samples' times (s, the newest's is 0) and heights."""
+    newest_ns = samples[-1].captured_ns
+    return [((sample.captured_ns - newest_ns) * 1e-9, sample.y) for sample in samples]
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Return the least-squares line's slope, its height at time 0 and the sum of its squared residuals."""
+    count = len(points)
+    middle = sum(t for t, _ in points) / count
+    mean = sum(y for _, y in points) / count
+    tt = sum((t - middle) ** 2 for t, _ in points)
+    ty = sum((t - middle) * (y - mean) for t, y in points)
+    yy = sum((y - mean) ** 2 for _, y in points)
+    slope = ty / tt if tt > 0.0 else 0.0
+    return slope, mean - slope * middle, max(0.0, yy - slope * ty)
+
+
+def _landing(points: Sequence[tuple[float, float]]) -> tuple[float, float, float, float] | None:
+    """Return how long ago (s) a fall ended, its level and speed, and how much better that fits than a mere line.
+
+    The fall is a line down to the level; of all its ends between the second keypoint and the last but one
+    the one is taken that fits best, least squares. `points` are times and heights; the newest's time is 0.
+    """
+    best: tuple[float, float, float, float] | None = None  # misfit, end, level, slope
+    ends = [
+        before + (after - before) * k / ENDS
+        for (before, _), (after, _) in pairwise(points[1:-1])
+        for k in range(ENDS)
+    ]
+    for end in (*ends, points[-2][0]):
+        slope, level, misfit = _line([(min(t - end, 0.0), y) for t, y in points])
+        if slope < 0.0 and (best is None or misfit < best[0]):
+            best = misfit, end, level, slope
+    if best is None:
+        return None
+    return -best[1], best[2], -best[3], _line(points)[2] - best[0]
+
+
+class KickPlayer:
+    """Sounds a pad at every stomp of one limb (see PlayedGesture)."""
+
+    commands = False
+
+    def __init__(self, section: Kick) -> None:
+        self.limbs: Sequence[str] = (section.limb,)
+        self._section = section
+        self._foot = Foot(section.limb)
+        self._finder = StompFinder(
+            min_speed=section.min_speed, min_height=section.min_height, mask_ms=section.mask_ms
+        )
+
+    def step(self, sight: Sight) -> Sequence[Act]:
+        """Take in a frame and return the stomp whose landing has become sure with it."""
+        foot = self._foot
+        seen = foot.see(sight)
+        if foot.motion.frames <= 1:
+            self._finder.restart()
+        if not seen:
+            return ()
+        stomp = self._finder.step(sight.captured_ns, foot.x, foot.height, foot.motion.noise)
+        if stomp is None:
+            return ()
+        return (Sound(self._section.pad, self._section.limb, stomp.struck_ns, stomp.speed),)
+
+    def rest(self, at_ns: int) -> Sequence[Act]:  # noqa: ARG002  a stomp's sound ends by itself
+        """Forget the movement so far."""
+        self._foot.forget()
+        self._finder.restart()
+        return ()

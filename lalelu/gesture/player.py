@@ -1,0 +1,380 @@
+"""One player of one kit: a body, its limbs, their strokes and the kit's other gestures. Pure."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from lalelu.config.kit import KitConfig
+from lalelu.gesture.act import Act, End, PlayedGesture, Sight, Sound, StandIn, Taps, Tell, Value
+from lalelu.gesture.body import BodyFrame
+from lalelu.gesture.keypoints import Keypoints
+from lalelu.gesture.motion import GATE, Motion
+from lalelu.gesture.pads import Played, PlayerPads, Refused
+from lalelu.gesture.strike import Stroke, StrokeFinder
+from lalelu.gesture.velocity import Speeds
+from lalelu.gesture.verdict import Verdict
+from lalelu.gesture.witness import Witness
+from lalelu.gesture.zones import Zones
+from lalelu.skeleton import mirrored
+from lalelu.types import Command, Control, Event, Hit, Pose, Release
+
+# Body units. Two wrists nearer than this are one wrist to the network: its noise is 0.03, a hand's width 0.2.
+TOGETHER: Final = 0.15
+APART: Final = 0.3  # and only so far from each other they are two again
+
+Point: TypeAlias = tuple[float, float]
+RowDelay: TypeAlias = Callable[[float, float], float]  # (x, y) in image heights -> ns after the frame's time
+
+
+class _Limb:
+    __slots__ = ("borrowed", "finder", "last_hit_ns", "motion", "name", "other", "speeds", "witness")
+
+    def __init__(self, name: str, kit: KitConfig, lead_s: float) -> None:
+        self.name = name
+        self.motion = Motion()
+        self.finder = StrokeFinder(kit.strike, lead_s=lead_s)
+        self.speeds = Speeds()
+        self.other: _Limb | None = None  # the same limb of the body's other side
+        self.last_hit_ns: int | None = None
+        self.borrowed = False  # it has jumped onto the other one and moves with it
+        self.witness: Witness | None = None  # only where verdicts are asked for
+
+    def beside_other(self, distance: float) -> bool:
+        """Whether both limbs are known and nearer than `distance` (body units)."""
+        other = self.other
+        return (
+            other is not None
+            and other.motion.frames > 0
+            and math.hypot(self.motion.x - other.motion.x, self.motion.y - other.motion.y) < distance
+        )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a limb's finder made of a frame."""
+
+    limb: _Limb
+    point: Point
+    stroke: Stroke | None
+    echo: bool
+    fate: Played | Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all players of one kit have in common."""
+
+    kit: KitConfig  # as this player may play it
+    number: int  # of the kit
+    zones: Zones
+    skeleton: Sequence[str]
+    gestures: Callable[[], Mapping[str, PlayedGesture]]  # makes a player's own
+    left_handed: bool = False
+    lead_s: float = 0.0
+    chokes: bool = False
+    row_delay_ns: RowDelay | None = None
+
+
+class Player:
+    """One player's body and limbs. `told` holds what the last `step` tells lalelu itself.
+
+    `muted`: nothing sounds and nothing is learned, but poses that are held still count.
+    """
+
+    def __init__(self, number: int, setting: Setting) -> None:
+        kit, skeleton = setting.kit, setting.skeleton
+        self._number = number
+        self._setting = setting
+        self._row_delay_ns = setting.row_delay_ns
+        self.last_ns: int | None = None
+        self.muted = False
+        self.told: list[Tell] = []
+        self._strike = kit.strike
+        self._min_score = kit.strike.min_score
+        self._mask_ns = kit.strike.mask_ms * 1_000_000
+        self._body = BodyFrame()
+        self._pads = PlayerPads(kit, setting.zones, self._body)
+        self._limbs = {name: _Limb(name, kit, setting.lead_s) for name in setting.zones.limbs}
+        for name, limb in self._limbs.items():
+            if mirrored(name) != name:
+                limb.other = self._limbs.get(mirrored(name))
+        own = kit.keypoints
+        if setting.left_handed:
+            own = {
+                mirrored(name): {mirrored(of): weight for of, weight in parts.items()}
+                for name, parts in own.items()
+            }
+        self._striking = Keypoints(skeleton, own, self._limbs)
+        self._gestures = setting.gestures()
+        # A left-handed player is shown to the gestures as a right-handed one, so none of them has to know.
+        shown = [mirrored(name) for name in skeleton] if setting.left_handed else skeleton
+        self._handed = -1.0 if setting.left_handed else 1.0
+        self._moving = Keypoints(
+            shown, kit.keypoints, {limb for gesture in self._gestures.values() for limb in gesture.limbs}
+        )
+        self._taps = Taps(active=False)
+        self._seen: tuple[Sight, list[float]]  # what the gestures were shown last, and all keypoints' scores
+        self._explain: Callable[[Verdict], None] | None = None
+        index = {name: position for position, name in enumerate(skeleton)}
+        self._left_shoulder, self._right_shoulder = index["left_shoulder"], index["right_shoulder"]
+        self._hips = (
+            (index["left_hip"], index["right_hip"]) if {"left_hip", "right_hip"} <= set(index) else None
+        )
+
+    def watch(self, tell: Callable[[Verdict], None]) -> None:
+        """Have the verdict on every candidate stroke, and on every sound of a gesture, told."""
+        self._explain = tell
+        for name, limb in self._limbs.items():
+            limb.witness = Witness(self._number, name, self._strike, self._pads, tell)
+
+    def finish(self) -> None:
+        """Have the last verdicts told."""
+        for limb in self._limbs.values():
+            if limb.witness is not None:
+                limb.witness.finish()
+
+    def step(self, pose: Pose) -> list[Event]:
+        """Take in one pose and return what has become sure with it: gestures first, then strokes by limb."""
+        self.told.clear()
+        xy: list[list[float]] = pose.xy.tolist()
+        score: list[float] = pose.score.tolist()
+        self._observe_body(pose.captured_ns, xy, score)
+        if not self._body.known:
+            return []
+        events: list[Event] = []
+        if self._gestures:
+            self._gesticulate(pose, xy, score, events)
+        for limb, stroke, played in self._strokes(pose, xy, score):
+            if self._taps.active and self._shown(limb) not in self._taps.but:
+                events.append(Command(pose.seq, pose.captured_ns, self._number, "tap", stroke.struck_ns))
+            else:
+                events.append(self._hit(pose, limb, stroke.struck_ns, played))
+        return events
+
+    def rest(self, seq: int, at_ns: int) -> list[Event]:
+        """End what gestures sound: the player has gone, or has stopped playing this kit."""
+        events: list[Event] = []
+        for name, gesture in self._gestures.items():
+            for act in gesture.rest(at_ns):
+                self._act(name, act, seq, at_ns, events)
+        return events
+
+    def _gesticulate(
+        self, pose: Pose, xy: list[list[float]], score: list[float], events: list[Event]
+    ) -> None:
+        body, handed = self._body, self._handed
+        points: dict[str, Point | None] = {}
+        for name, point in self._moving.points(xy, score, self._min_score).items():
+            if point is None:
+                points[name] = None
+            else:
+                x, y = body.locate(*point)
+                points[name] = (handed * x, y)
+        sight = Sight(pose.captured_ns, points, body, handed)
+        self._seen = sight, score
+        for name, gesture in self._gestures.items():
+            if self.muted and not gesture.commands:
+                continue
+            for act in gesture.step(sight):
+                self._act(name, act, pose.seq, pose.captured_ns, events)
+
+    def _act(self, name: str, act: Act, seq: int, captured_ns: int, events: list[Event]) -> None:
+        """Turn what the gesture `name` does into an event, or a change of this player."""
+        number, kit = self._number, self._setting.number
+        if isinstance(act, Sound):
+            limb = self._shown(act.limb)
+            played = self._pads.sound(act, limb)
+            if self._explain is not None:
+                self._explain(self._verdict(name, act, played, seq, captured_ns))
+            if isinstance(played, Played):
+                events.append(
+                    Hit(seq, captured_ns, act.struck_ns, number, limb, played.pad, played.strength, kit)
+                )
+        elif isinstance(act, End):
+            events.append(Release(seq, captured_ns, act.at_ns, number, act.pad, kit))
+        elif isinstance(act, StandIn):
+            self._pads.stand_in(act.pad, act.other)
+        elif isinstance(act, Value):
+            events.append(Control(seq, captured_ns, number, name, act.value, kit))
+        elif isinstance(act, Taps):
+            self._taps = act
+        else:
+            self.told.append(act)
+
+    def _verdict(
+        self, gesture: str, act: Sound, fate: Played | Refused, seq: int, captured_ns: int
+    ) -> Verdict:
+        """Return why a gesture's sound is heard or not."""
+        sight, score = self._seen
+        x, y = sight.points[act.limb] or (0.0, 0.0)
+        speed = "" if act.speed is None else f" at {act.speed:.1f} shoulder widths/s"
+        return Verdict(
+            seq=seq,
+            captured_ns=captured_ns,
+            lowest_ns=act.struck_ns,
+            player=self._number,
+            limb=self._shown(act.limb),
+            rule=fate.rule if isinstance(fate, Refused) else None,
+            why=fate.why if isinstance(fate, Refused) else f"the gesture {gesture}{speed}",
+            pad=act.pad,
+            x=self._handed * x,
+            y=y,
+            score=self._moving.score_of(act.limb, score),
+            measured=None,
+        )
+
+    def _shown(self, limb: str) -> str:
+        """Return a limb's name as a right-handed player's, or back again."""
+        return mirrored(limb) if self._setting.left_handed else limb
+
+    def _hit(self, pose: Pose, limb: str, struck_ns: int, played: Played) -> Hit:
+        return Hit(
+            seq=pose.seq,
+            captured_ns=pose.captured_ns,
+            struck_ns=struck_ns,
+            player=self._number,
+            limb=limb,
+            pad=played.pad,
+            strength=played.strength,
+            kit=self._setting.number,
+        )
+
+    def _strokes(
+        self, pose: Pose, xy: list[list[float]], score: list[float]
+    ) -> list[tuple[str, Stroke, Played]]:
+        """Return the strokes that have become sure with this pose and sound, by limb."""
+        now_ns = pose.captured_ns
+        body = self._body
+        points = {
+            name: None if point is None else body.locate(*point)
+            for name, point in self._striking.points(xy, score, self._min_score).items()
+        }
+        for limb in self._limbs.values():
+            if not limb.motion.predict(now_ns):
+                limb.finder.restart()
+        self._undo_swaps(points)
+        found: list[_Found] = []
+        for name, limb in self._limbs.items():
+            point = points[name]
+            if point is not None and self._follow(limb, now_ns, *point):
+                stroke = self._stroke(limb, now_ns, point)
+                echo = stroke is not None and self._is_echo(limb, stroke)
+                if stroke is not None and not echo:
+                    limb.last_hit_ns = stroke.struck_ns
+                if stroke is not None or limb.witness is not None:
+                    found.append(_Found(limb, point, stroke, echo))
+            elif limb.witness is not None:
+                seen = self._striking.points(xy, score, 0.0)[name]
+                limb.witness.miss(
+                    pose,
+                    None if seen is None else body.locate(*seen),
+                    self._striking.score_of(name, score),
+                    limb.motion,
+                    held=point is not None,
+                )
+        return self._judge(pose, score, found) if found and not self.muted else []
+
+    def _stroke(self, limb: _Limb, now_ns: int, point: Point) -> Stroke | None:
+        """Return the limb's stroke that has become sure with this keypoint, which its motion has taken in."""
+        limb.borrowed = limb.borrowed and limb.beside_other(APART)
+        if limb.finder.peak == 0.0:  # a new movement
+            limb.speeds.forget()
+        limb.speeds.see(now_ns, limb.motion.vx, limb.motion.vy)
+        stroke = limb.finder.step(now_ns, *point, limb.motion)
+        if (
+            stroke is not None
+            and stroke.predicted
+            and self._pads.pad_at(limb.name, stroke.x, stroke.y) is None
+        ):
+            limb.finder.take_back()  # perhaps its real end is within reach of a pad
+            return None
+        if stroke is not None and self._row_delay_ns is not None:
+            return self._on_its_row(stroke, self._row_delay_ns)
+        return stroke
+
+    def _judge(self, pose: Pose, score: list[float], found: list[_Found]) -> list[tuple[str, Stroke, Played]]:
+        """Return what sounds, in the order of `found`, and have it witnessed."""
+        # the fastest first: of two limbs in one frame the weaker may be the other one's crosstalk
+        for one in sorted(found, key=lambda one: -one.stroke.speed if one.stroke is not None else 0.0):
+            if one.stroke is not None and not one.echo:
+                one.fate = self._pads.judge(one.limb.name, one.stroke, one.limb.speeds)
+        played = []
+        for one in found:
+            limb, fate = one.limb, one.fate
+            if limb.witness is not None:
+                refused = fate if isinstance(fate, Refused) else None
+                limb.witness.see(
+                    pose, one.point, self._striking.score_of(limb.name, score), limb.motion, limb.finder, one.stroke,
+                    echo=one.echo, refused=refused,
+                )  # fmt: skip
+            if one.stroke is not None and isinstance(fate, Played):
+                played.append((limb.name, one.stroke, fate))
+        return played
+
+    def _observe_body(self, captured_ns: int, xy: list[list[float]], score: list[float]) -> None:
+        left, right = (
+            self._known(self._left_shoulder, xy, score),
+            self._known(self._right_shoulder, xy, score),
+        )
+        hips = None
+        if self._hips is not None:
+            left_hip, right_hip = (self._known(index, xy, score) for index in self._hips)
+            if left_hip is not None and right_hip is not None:
+                hips = (left_hip[0] + right_hip[0]) * 0.5, (left_hip[1] + right_hip[1]) * 0.5
+        self._body.observe(captured_ns, left, right, hips)
+
+    def _known(self, index: int, xy: list[list[float]], score: list[float]) -> Point | None:
+        x, y = xy[index]
+        if score[index] >= self._min_score and score[index] > 0.0 and math.isfinite(x) and math.isfinite(y):
+            return x, y
+        return None
+
+    def _on_its_row(self, stroke: Stroke, row_delay_ns: RowDelay) -> Stroke:
+        """Return the stroke at the time at which the row that shows its end was exposed."""
+        body = self._body
+        x, y = body.place_x + body.side * body.size * stroke.x, body.place_y - body.size * stroke.y
+        return replace(stroke, struck_ns=stroke.struck_ns + round(row_delay_ns(x, y)))
+
+    def _undo_swaps(self, points: dict[str, Point | None]) -> None:
+        """Give both wrists their own keypoints back where the network exchanged them in crossing.
+
+        Only when neither is plausible as it stands and both are the other way round.
+        """
+        for name, limb in self._limbs.items():
+            other = limb.other
+            if other is None or not name.startswith("left_"):
+                continue
+            mine, others = points[name], points[other.name]
+            if mine is None or others is None or not (limb.motion.settled and other.motion.settled):
+                continue
+            if (
+                limb.motion.misfit(*mine) > GATE
+                and other.motion.misfit(*others) > GATE
+                and limb.motion.misfit(*others) < GATE
+                and other.motion.misfit(*mine) < GATE
+            ):
+                points[name], points[other.name] = others, mine
+
+    @staticmethod
+    def _follow(limb: _Limb, now_ns: int, x: float, y: float) -> bool:
+        """Feed the limb's motion; False when this keypoint is not to be used for strokes."""
+        motion = limb.motion
+        if motion.frames == 0:
+            motion.start(now_ns, x, y)
+        elif not motion.plausible(x, y):
+            if not motion.skip(now_ns):
+                motion.start(now_ns, x, y)
+                limb.finder.restart()
+                limb.borrowed = limb.beside_other(TOGETHER)
+            return False
+        else:
+            motion.correct(now_ns, x, y)
+        return True
+
+    def _is_echo(self, limb: _Limb, stroke: Stroke) -> bool:
+        """Whether the network has put both wrists on one, so that the stroke is the other limb's."""
+        other = limb.other
+        if limb.borrowed or other is None or other.last_hit_ns is None:
+            return limb.borrowed
+        return abs(stroke.struck_ns - other.last_hit_ns) < self._mask_ns and limb.beside_other(TOGETHER)

@@ -12,8 +12,8 @@ from lalelu.gesture.act import Act, Sight, Sound, StandIn, Value
 from lalelu.gesture.kick import Foot, StompFinder
 from lalelu.gesture.one_euro import OneEuro
 
-# The filter's rest and speed: 1 Hz takes the network's 0.01 body units of noise to one step of a controller, and
-# at a stomp's 2 body units/s the cutoff is 20 Hz, so that the pedal lags by 8 ms.
+# Of the filter: 1 Hz takes the network's 0.01 body units of noise to 0.002, a step or two of a controller; a foot
+# that moves at 1 body unit/s raises the cutoff to 11 Hz, so that the pedal lags by 15 ms.
 MIN_CUTOFF_HZ: Final = 1.0
 BETA: Final = 10.0  # Hz per body unit and second
 FLOOR_RISES_S: Final = 60.0  # time constant: a hi-hat left open for 8 bars at 120 stays open (0.77 of it)
@@ -22,7 +22,7 @@ FLOOR_FALLS_S: Final = 0.15  # likewise: one keypoint that is too low does not m
 AWAY_HEIGHTS: Final = 2.0
 AWAY_S: Final = 2.0
 STEPS: Final = 127  # of a MIDI controller
-PLAY: Final = 0.01  # of the pedal: two standard deviations of the filtered height of a foot at rest
+PLAY: Final = 0.01  # body units, of the pedal: a foot at rest must not seem to move it
 CHICK_SPEED: Final = 1.2  # downward, body units/s: a pedal that closes more slowly closes silently
 CHICK_MASK_MS: Final = 120  # nobody closes it more than 8 times a second
 

@@ -9,35 +9,30 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from lalelu.config.gestures import Kick
 from lalelu.gesture.act import Act, Sight, Sound
 from lalelu.gesture.motion import Motion
 
-# A foot falls 40..120 mm within 60..150 ms (free fall from 50 mm: 100 ms), 8 to 30 frames of 200 a second.
+# A foot falls 40..120 mm within 60..150 ms (free fall from 50 mm: 100 ms), 6 to 15 frames of 100 a second. Chosen on
+# generated stomps of 50..120 mm at 1..4 Hz with 0.01..0.05 body units of noise; a network's ankles have 0.01.
 SLOPE_S: Final = 0.042  # the speed is a line's slope over this time: 5 keypoints at 100 frames a second
 FEWEST: Final = 3  # keypoints that make a slope, at low frame rates
 LEVEL_S: Final = 0.032  # heights are means over this time: 4 keypoints at 100 frames a second
 FALL_S: Final = 0.15  # the peak of the speed is looked for so far back
-ENDS: Final = 4  # of a fall are tried between two keypoints
-SURE: Final = 8.0  # variances of one keypoint by which a landing must fit better than a fall that goes on
 FIT_S: Final = 0.11  # the landing is placed by the keypoints of this time: 70 ms of fall and 30 ms of level
+ENDS: Final = 8  # of a fall are tried around the keypoint at which it seems to end
+SURE: Final = 7.0  # variances of one keypoint by which a landing must fit better than a fall that goes on
 LOOK_S: Final = 0.5  # the top of the fall is looked for so far back
-LONGEST_FALL_S: Final = (
-    0.25  # from near the top: what takes longer is put down, or somebody uncrosses his legs
-)
 NEAR_TOP: Final = 0.15  # of the fall, below its top: there it begins
+LONGEST_FALL_S: Final = 0.25  # from there; a foot that takes longer is put down
 STOPPED: Final = 0.35  # of the peak speed: slower, the foot has landed
-MEAN_SHARE: Final = 0.45  # of `min_speed`: a fall's mean speed. A half cosine's is 0.64 of its peak
-FALL_NOISES: Final = 5.0  # standard deviations by which a fall must exceed rest
-ALIKE: Final = (
-    0.6  # a mean of n keypoints is as good as one of n + this many over 1 + this: their errors are alike
-)
-MOST_TILT: Final = (
-    1.0  # sideways per downwards: a foot that plays goes straight down, one that walks does not
-)
+MEAN_SHARE: Final = 0.45  # of `min_speed`: the least mean speed. A half cosine's is 0.64 of its peak
+FALL_NOISES: Final = 4.5  # standard deviations by which a fall must exceed rest
+# A mean of n keypoints is as good as (n + this) / (1 + this) independent ones: the errors of neighbours are alike.
+ALIKE: Final = 0.6
+MOST_TILT: Final = 1.0  # sideways per downwards: a foot that plays goes down, one that walks goes along
 HISTORY: Final = 128  # keypoints: more than LOOK_S at 240 frames a second
 
 
@@ -143,7 +138,7 @@ class StompFinder:
         while samples and samples[0].captured_ns <= stomp.struck_ns:
             samples.popleft()
         for sample in samples:
-            sample.speed = 0.0
+            sample.height, sample.speed = stomp.level, 0.0
         if self._struck_ns is not None and stomp.struck_ns - self._struck_ns < self._mask_ns:
             return None
         self._struck_ns = stomp.struck_ns
@@ -156,13 +151,14 @@ class StompFinder:
         top = max(sample.height for sample in looked)
         fall = top - newest.height
         averaged = len(_latest(looked, LEVEL_S, 1))
-        if fall < max(
-            self._min_height, FALL_NOISES * noise * math.sqrt(2.0 * (1.0 + ALIKE) / (averaged + ALIKE))
-        ):
+        spread = noise * math.sqrt(2.0 * (1.0 + ALIKE) / (averaged + ALIKE))
+        if fall < max(self._min_height, FALL_NOISES * spread):
             return None
         near = top - NEAR_TOP * fall
         start = max(k for k, sample in enumerate(looked) if sample.height >= near)
         falling = looked[start:]
+        if len(falling) < FEWEST:
+            return None
         landing = _landing(_times(_latest(falling, FIT_S, FEWEST + 1)))
         if landing is None:
             return None
@@ -175,7 +171,8 @@ class StompFinder:
             return None
         if (1.0 - NEAR_TOP) * fall < MEAN_SHARE * self._min_speed * lasted_s:
             return None
-        if abs(newest.x - falling[0].x) > MOST_TILT * fall + FALL_NOISES * noise:
+        begun = _latest(looked, LONGEST_FALL_S, 1)[0]
+        if abs(newest.x - begun.x) > MOST_TILT * fall + FALL_NOISES * noise:
             return None
         return Stomp(struck_ns, top, level, peak)
 
@@ -199,14 +196,26 @@ def _times(samples: Sequence[_Sample]) -> list[tuple[float, float]]:
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
     """Return the least-squares line's slope, its height at time 0 and the sum of its squared residuals."""
+    return _hinge(points, 0.0)
+
+
+def _hinge(points: Sequence[tuple[float, float]], end: float) -> tuple[float, float, float]:
+    """Return the slope of a line that ends in a level at the time `end`, the level, and the squared residuals."""
     count = len(points)
-    middle = sum(t for t, _ in points) / count
-    mean = sum(y for _, y in points) / count
-    tt = sum((t - middle) ** 2 for t, _ in points)
-    ty = sum((t - middle) * (y - mean) for t, y in points)
-    yy = sum((y - mean) ** 2 for _, y in points)
+    sum_t = sum_y = tt = ty = yy = 0.0
+    for time, y in points:
+        t = min(time - end, 0.0)
+        sum_t += t
+        sum_y += y
+        tt += t * t
+        ty += t * y
+        yy += y * y
+    mean_t, mean_y = sum_t / count, sum_y / count
+    tt -= sum_t * mean_t
+    ty -= sum_t * mean_y
+    yy -= sum_y * mean_y
     slope = ty / tt if tt > 0.0 else 0.0
-    return slope, mean - slope * middle, max(0.0, yy - slope * ty)
+    return slope, mean_y - slope * mean_t, max(0.0, yy - slope * ty)
 
 
 def _landing(points: Sequence[tuple[float, float]]) -> tuple[float, float, float, float] | None:
@@ -215,19 +224,13 @@ def _landing(points: Sequence[tuple[float, float]]) -> tuple[float, float, float
     The fall is a line down to the level; of all its ends between the second keypoint and the last but one
     the one is taken that fits best, least squares. `points` are times and heights; the newest's time is 0.
     """
-    best: tuple[float, float, float, float] | None = None  # misfit, end, level, slope
-    ends = [
-        before + (after - before) * k / ENDS
-        for (before, _), (after, _) in pairwise(points[1:-1])
-        for k in range(ENDS)
-    ]
-    for end in (*ends, points[-2][0]):
-        slope, level, misfit = _line([(min(t - end, 0.0), y) for t, y in points])
-        if slope < 0.0 and (best is None or misfit < best[0]):
-            best = misfit, end, level, slope
-    if best is None:
-        return None
-    return -best[1], best[2], -best[3], _line(points)[2] - best[0]
+    times = [time for time, _ in points[1:-1]]
+    middle = min(range(len(times)), key=lambda k: _hinge(points, times[k])[2])
+    first, last = times[max(middle - 1, 0)], times[min(middle + 1, len(times) - 1)]
+    ends = [first + (last - first) * k / ENDS for k in range(ENDS + 1)]
+    end = min(ends, key=lambda end: _hinge(points, end)[2])
+    slope, level, misfit = _hinge(points, end)
+    return None if slope >= 0.0 else (-end, level, -slope, _line(points)[2] - misfit)
 
 
 class KickPlayer:

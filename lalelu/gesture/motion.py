@@ -1,8 +1,9 @@
 """Follow one limb: place, velocity and acceleration, from noisy keypoints at irregular times. Pure.
 
 A Kalman filter with white jerk on both axes, on the frames' own stamps (Bar-Shalom, Li and Kirubarajan
-2001, section 6.2.3); both axes share one covariance. The measurement noise is measured while playing, and what
-cannot be a hand (a wrist that jumps onto the other one) is held back.
+2001, section 6.2.3); both axes share one covariance. The measurement noise is measured while playing, across the
+movement, where the filter's lag does not show. What cannot be a hand (a wrist that jumps onto the other one) is held
+back.
 """
 
 import math
@@ -11,15 +12,27 @@ from typing import Final
 # White-jerk spectral density, body units^2/s^5. A sinusoid of 0.3 body units at 3 Hz has a jerk of 2000 rms/2,
 # correlated over a twentieth of a second. Halving or doubling it moves F1 by less than 0.02 on noisy takes.
 JERK_DENSITY: Final = 1.2e5
-# Standard deviation of one coordinate, body units; 1 body unit is about 100 px of a 480-line picture.
-FIRST_NOISE: Final = 0.02
+# Body units/s: so fast a hand jerks twice as much, for the jerk of a sinusoid grows with its speed. From 50 on, hands
+# that strike at 23 (7 Hz x 400 mm) are lost; 3..30 find all of them, and all others up to 10 Hz.
+SWIFT: Final = 12.0
+# Standard deviation of one coordinate, body units; 1 body unit is about 100 px of a 480-line picture. The filter and
+# the rules of a stroke's size take no less than LEAST_NOISE: a network's errors are larger in movement than at rest.
 LEAST_NOISE: Final = 0.01
+QUIETEST: Final = 0.004  # less is not believed: rendered hands at rest shake by 0.002..0.004
 MOST_NOISE: Final = 0.035  # beyond, the wish to be sure would swallow real strokes
 NOISE_TAU_S: Final = 2.0
-CLIP: Final = 1.0  # an innovation counts at most 1 standard deviation in the noise's estimate
+FIRST_NOISE: Final = 0.02  # at first; it counts like one frame in the mean of the first ones
+FIRST_FRAMES: Final = 20  # over which that mean is taken
+CLIP: Final = 1.0  # an error counts at most 1 standard deviation in the noise's estimate
 CLIPPED_MEAN: Final = 0.5161  # mean of min(z^2, CLIP) for a standard normal z
+# Variance of the third difference of noise of variance 1 that has a memory of 0.3 from frame to frame (20 without).
+THIRD_DIFFERENCE: Final = 12.0
+TINY: Final = 1e-12  # body units^2: two keypoints in one place have no direction
 # Motion blur, rolling shutter and a network's lag: a moving point is off by its speed times this, seconds.
 BLUR_S: Final = 0.004
+# Likewise for what is plausible: the worst errors in movement are twice the usual ones. On 17 rendered films seen by
+# Lightning half as much loses 17 strokes of 1742 more.
+GATE_BLUR_S: Final = 0.008
 GATE: Final = 30.0  # squared normalised innovation (2 axes); chance alone exceeds it once in 3 million frames
 # Body units: a hand that was held comes back this near to where it was expected, or is taken up anew after
 # HOLD_S. The prediction's own doubt grows so fast that it would soon admit a jump onto the other wrist.
@@ -40,6 +53,8 @@ class Motion:
     __slots__ = (
         "_ax",
         "_blur",
+        "_heard",
+        "_jerk",
         "_last_ns",
         "_outlier_ns",
         "_p00",
@@ -48,6 +63,8 @@ class Motion:
         "_p11",
         "_p12",
         "_p22",
+        "_seen",
+        "_spread",
         "_step_s",
         "_variance",
         "_vx1",
@@ -66,10 +83,12 @@ class Motion:
         self.frames = 0  # corrected frames since the last start
         self._last_ns = 0
         self._outlier_ns: int | None = None
-        self._variance = FIRST_NOISE * FIRST_NOISE
+        self._variance = self._spread = FIRST_NOISE * FIRST_NOISE
+        self._heard = 1  # frames that the noise was measured in
+        self._seen = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0))  # the last keypoints, the newest first
         self.x = self.y = self.vx = self.vy = self._ax = self.ay = 0.0
         self._p00 = self._p01 = self._p02 = self._p11 = self._p12 = self._p22 = 0.0
-        self._x1 = self._y1 = self._vx1 = self._vy1 = self._step_s = self._blur = 0.0
+        self._x1 = self._y1 = self._vx1 = self._vy1 = self._step_s = self._blur = self._jerk = 0.0
 
     @property
     def settled(self) -> bool:
@@ -78,8 +97,13 @@ class Motion:
 
     @property
     def noise(self) -> float:
-        """Standard deviation of one coordinate of this keypoint, body units."""
+        """Standard deviation of one coordinate of this keypoint, body units; LEAST_NOISE or more."""
         return math.sqrt(self._variance)
+
+    @property
+    def measured_noise(self) -> float:
+        """The same as it was measured; QUIETEST or more."""
+        return math.sqrt(self._spread)
 
     @property
     def speed_noise(self) -> float:
@@ -104,6 +128,7 @@ class Motion:
         self._y1 = self.y + step * self.vy + half * self.ay
         speed_squared = self._vx1 * self._vx1 + self._vy1 * self._vy1
         self._blur = BLUR_S * BLUR_S * speed_squared
+        self._jerk = JERK_DENSITY * (1.0 + speed_squared / (SWIFT * SWIFT))
         return True
 
     def misfit(self, x: float, y: float) -> float:
@@ -116,10 +141,10 @@ class Motion:
             self._p00
             + step * (2.0 * self._p01 + step * self._p11)
             + half * (2.0 * self._p02 + 2.0 * step * self._p12 + half * self._p22)
-            + JERK_DENSITY * step**5 / 20.0
+            + self._jerk * step**5 / 20.0
         )
         dx, dy = x - self._x1, y - self._y1
-        return (dx * dx + dy * dy) / (ahead + self._variance + self._blur)
+        return (dx * dx + dy * dy) / (ahead + self._variance + self._blur * (GATE_BLUR_S / BLUR_S) ** 2)
 
     def start(self, captured_ns: int, x: float, y: float) -> None:
         """Begin at this keypoint, at rest as far as is known; the measured noise is kept."""
@@ -147,7 +172,7 @@ class Motion:
         """Take in this frame's keypoint, after `predict`."""
         h = self._step_s
         half = 0.5 * h * h
-        q = JERK_DENSITY * h
+        q = self._jerk * h
         p02, p12, p22 = self._p02, self._p12, self._p22
         a0 = self._p00 + h * self._p01 + half * p02
         a1 = self._p01 + h * self._p11 + half * p12
@@ -173,8 +198,27 @@ class Motion:
         self._last_ns = captured_ns
         self._outlier_ns = None
         self.frames += 1
-        if self.frames > SETTLED:
-            seen = min(dy * dy, CLIP * total) / CLIPPED_MEAN - n00 - blur
-            gain = min(1.0, h / NOISE_TAU_S)
-            self._variance += gain * (seen - self._variance)
-            self._variance = min(max(self._variance, LEAST_NOISE * LEAST_NOISE), MOST_NOISE * MOST_NOISE)
+        self._listen(x, y)
+
+    def _listen(self, x: float, y: float) -> None:
+        """Measure the noise by the newest four keypoints.
+
+        Their third difference hides a hand's own movement, but not that of a fast one at few frames a second.
+        What is left of it lies along the way that the hand goes, so only the part across it counts. That way is taken
+        from the contrast that is orthogonal to the third difference, lest noise choose the direction it is seen from.
+        """
+        (x1, y1), (x2, y2), (x3, y3) = self._seen
+        self._seen = ((x, y), (x1, y1), (x2, y2))
+        if self.frames <= SETTLED:
+            return
+        along_x, along_y = 3.0 * (x - x3) + x1 - x2, 3.0 * (y - y3) + y1 - y2
+        across = (x - x3 - 3.0 * (x1 - x2)) * along_y - (y - y3 - 3.0 * (y1 - y2)) * along_x
+        seen = across * across / (THIRD_DIFFERENCE * (along_x * along_x + along_y * along_y) + TINY)
+        if self._heard < FIRST_FRAMES:
+            self._heard += 1
+            self._spread += (seen - self._spread) / self._heard
+        else:
+            gain = min(1.0, self._step_s / NOISE_TAU_S)
+            self._spread += gain * (min(seen, CLIP * self._spread) / CLIPPED_MEAN - self._spread)
+        self._spread = min(max(self._spread, QUIETEST * QUIETEST), MOST_NOISE * MOST_NOISE)
+        self._variance = max(self._spread, LEAST_NOISE * LEAST_NOISE)

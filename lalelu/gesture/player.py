@@ -3,62 +3,23 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from lalelu.config.kit import KitConfig
-from lalelu.gesture.act import Act, End, PlayedGesture, Sight, Sound, StandIn, Taps, Tell, Value
+from lalelu.gesture.act import Act, End, PlayedGesture, Point, Sight, Sound, StandIn, Taps, Tell, Value
 from lalelu.gesture.body import BodyFrame
 from lalelu.gesture.keypoints import Keypoints
-from lalelu.gesture.motion import GATE, Motion
+from lalelu.gesture.limb import APART, TOGETHER, Found, Limb
+from lalelu.gesture.motion import GATE
 from lalelu.gesture.pads import Played, PlayerPads, Refused
-from lalelu.gesture.strike import Stroke, StrokeFinder
-from lalelu.gesture.velocity import Speeds
+from lalelu.gesture.strike import Stroke
 from lalelu.gesture.verdict import Verdict
 from lalelu.gesture.witness import Witness
 from lalelu.gesture.zones import Zones
 from lalelu.skeleton import mirrored
 from lalelu.types import Command, Control, Event, Hit, Pose, Release
 
-# Body units. Two wrists nearer than this are one wrist to the network: its noise is 0.03, a hand's width 0.2.
-TOGETHER: Final = 0.15
-APART: Final = 0.3  # and only so far from each other they are two again
-
-Point: TypeAlias = tuple[float, float]
 RowDelay: TypeAlias = Callable[[float, float], float]  # (x, y) in image heights -> ns after the frame's time
-
-
-class _Limb:
-    __slots__ = ("borrowed", "finder", "last_hit_ns", "motion", "name", "other", "speeds", "witness")
-
-    def __init__(self, name: str, kit: KitConfig, lead_s: float) -> None:
-        self.name = name
-        self.motion = Motion()
-        self.finder = StrokeFinder(kit.strike, lead_s=lead_s)
-        self.speeds = Speeds()
-        self.other: _Limb | None = None  # the same limb of the body's other side
-        self.last_hit_ns: int | None = None
-        self.borrowed = False  # it has jumped onto the other one and moves with it
-        self.witness: Witness | None = None  # only where verdicts are asked for
-
-    def beside_other(self, distance: float) -> bool:
-        """Whether both limbs are known and nearer than `distance` (body units)."""
-        other = self.other
-        return (
-            other is not None
-            and other.motion.frames > 0
-            and math.hypot(self.motion.x - other.motion.x, self.motion.y - other.motion.y) < distance
-        )
-
-
-@dataclass(slots=True)
-class _Found:
-    """What a limb's finder made of a frame."""
-
-    limb: _Limb
-    point: Point
-    stroke: Stroke | None
-    echo: bool
-    fate: Played | Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +56,7 @@ class Player:
         self._mask_ns = kit.strike.mask_ms * 1_000_000
         self._body = BodyFrame()
         self._pads = PlayerPads(kit, setting.zones, self._body)
-        self._limbs = {name: _Limb(name, kit, setting.lead_s) for name in setting.zones.limbs}
+        self._limbs = {name: Limb(name, kit.strike, setting.lead_s) for name in setting.zones.limbs}
         for name, limb in self._limbs.items():
             if mirrored(name) != name:
                 limb.other = self._limbs.get(mirrored(name))
@@ -149,8 +110,22 @@ class Player:
             if self._taps.active and self._shown(limb) not in self._taps.but:
                 events.append(Command(pose.seq, pose.captured_ns, self._number, "tap", stroke.struck_ns))
             else:
-                events.append(self._hit(pose, limb, stroke.struck_ns, played))
+                hit = self._hit(pose, limb, stroke.struck_ns, played)
+                self._limbs[limb].foretold = hit if stroke.predicted else None
+                events.append(hit)
+        if self._setting.chokes:
+            self._choke(pose, events)
         return events
+
+    def _choke(self, pose: Pose, events: list[Event]) -> None:
+        """End what predicted strokes that have not happened sound."""
+        for limb in self._limbs.values():
+            hit = limb.foretold
+            if limb.finder.overdue and hit is not None:
+                limb.foretold = None
+                events.append(
+                    Release(pose.seq, pose.captured_ns, hit.struck_ns, hit.player, hit.pad, hit.kit)
+                )
 
     def rest(self, seq: int, at_ns: int) -> list[Event]:
         """End what gestures sound: the player has gone, or has stopped playing this kit."""
@@ -254,16 +229,16 @@ class Player:
             if not limb.motion.predict(now_ns):
                 limb.finder.restart()
         self._undo_swaps(points)
-        found: list[_Found] = []
+        found: list[Found] = []
         for name, limb in self._limbs.items():
             point = points[name]
             if point is not None and self._follow(limb, now_ns, *point):
                 stroke = self._stroke(limb, now_ns, point)
-                echo = stroke is not None and self._is_echo(limb, stroke)
+                echo = stroke is not None and limb.echoes(stroke, self._mask_ns)
                 if stroke is not None and not echo:
                     limb.last_hit_ns = stroke.struck_ns
                 if stroke is not None or limb.witness is not None:
-                    found.append(_Found(limb, point, stroke, echo))
+                    found.append(Found(limb, point, stroke, echo))
             elif limb.witness is not None:
                 seen = self._striking.points(xy, score, 0.0)[name]
                 limb.witness.miss(
@@ -275,7 +250,7 @@ class Player:
                 )
         return self._judge(pose, score, found) if found and not self.muted else []
 
-    def _stroke(self, limb: _Limb, now_ns: int, point: Point) -> Stroke | None:
+    def _stroke(self, limb: Limb, now_ns: int, point: Point) -> Stroke | None:
         """Return the limb's stroke that has become sure with this keypoint, which its motion has taken in."""
         limb.borrowed = limb.borrowed and limb.beside_other(APART)
         if limb.finder.peak == 0.0:  # a new movement
@@ -293,7 +268,7 @@ class Player:
             return self._on_its_row(stroke, self._row_delay_ns)
         return stroke
 
-    def _judge(self, pose: Pose, score: list[float], found: list[_Found]) -> list[tuple[str, Stroke, Played]]:
+    def _judge(self, pose: Pose, score: list[float], found: list[Found]) -> list[tuple[str, Stroke, Played]]:
         """Return what sounds, in the order of `found`, and have it witnessed."""
         # the fastest first: of two limbs in one frame the weaker may be the other one's crosstalk
         for one in sorted(found, key=lambda one: -one.stroke.speed if one.stroke is not None else 0.0):
@@ -357,7 +332,7 @@ class Player:
                 points[name], points[other.name] = others, mine
 
     @staticmethod
-    def _follow(limb: _Limb, now_ns: int, x: float, y: float) -> bool:
+    def _follow(limb: Limb, now_ns: int, x: float, y: float) -> bool:
         """Feed the limb's motion; False when this keypoint is not to be used for strokes."""
         motion = limb.motion
         if motion.frames == 0:
@@ -371,10 +346,3 @@ class Player:
         else:
             motion.correct(now_ns, x, y)
         return True
-
-    def _is_echo(self, limb: _Limb, stroke: Stroke) -> bool:
-        """Whether the network has put both wrists on one, so that the stroke is the other limb's."""
-        other = limb.other
-        if limb.borrowed or other is None or other.last_hit_ns is None:
-            return limb.borrowed
-        return abs(stroke.struck_ns - other.last_hit_ns) < self._mask_ns and limb.beside_other(TOGETHER)

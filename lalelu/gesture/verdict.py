@@ -14,6 +14,8 @@ Rule: TypeAlias = Literal[
     "too_sudden",  # shorter than a hand needs for this speed: the keypoint jerked
     "landing",  # did not come up again soon and fast enough: the hand was put down
     "braked",  # fast at first, then slow for so long that its end is no stroke's
+    "soft_end",  # did not brake and turn back as hard as a stroke, or not clearly so in the keypoint's noise
+    "sideways",  # passed its lowest point sideways: an arc, no stroke
     "masked",  # within strike.mask_ms of the same limb's last stroke
     "echo_of_other_limb",  # both keypoints lay on one limb, and the other one plays
     "pad_threshold",  # slower than its pad's `threshold`
@@ -86,6 +88,10 @@ _WORDS: Final[dict[str, str]] = {
         "slow for {fresh_s:g} s on the way; after that fell {seen.fall:.3f} of {seen.least_fall:.3f} shoulder "
         "widths at {seen.peak_speed:.2f} of {options.min_speed:g}/s"
     ),
+    "soft_end": (
+        "its fall at {seen.mean_speed:.1f}/s ended too softly: a stroke brakes harder, and comes up again at once"
+    ),
+    "sideways": "it passed its lowest point sideways, in an arc: a stroke stands still there",
     "masked": "{gap_ms:.0f} ms after this limb's last stroke, deaf for {options.mask_ms} (strike.mask_ms)",
     "echo_of_other_limb": "the network had both limbs in one place, and the other one plays there",
     "no_pad": "a stroke, but no pad that this limb may play is within {reach:g} shoulder widths of its end",

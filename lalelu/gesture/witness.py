@@ -20,6 +20,7 @@ from lalelu.gesture.strike import (
     RISE,
     Stroke,
     StrokeFinder,
+    Unturned,
     least_fall,
     least_mean_speed,
     least_rise,
@@ -75,6 +76,7 @@ class Witness:
         self._unseen_score: float | None  # of the last frame whose keypoint was not good enough
         self._attempt: Measured | None  # the movement as the finder refused it when the limb rose
         self._whole: Measured | None  # the whole movement at that frame
+        self._unturned: Unturned | None  # why the finder did not take the rise for a stroke's
         self._begin(0, 0.0, 0.0, 0.0)
 
     def see(
@@ -119,6 +121,7 @@ class Witness:
                 motion, finder.peak, finder.top - finder.lowest, finder.mean_speed, spread
             )
             self._whole = self._measure(motion, self._peak, self._top - self._lowest, self._mean, spread)
+        self._unturned = finder.unturned or self._unturned
         self._end_if_over(pose, motion)
 
     def miss(
@@ -168,7 +171,7 @@ class Witness:
         self._spread = _NO_SPREAD
         self._rose = False
         self._unseen_score = None
-        self._attempt = self._whole = None
+        self._attempt = self._whole = self._unturned = None
 
     def _trace(self, now_ns: int, x: float, motion: Motion, score: float, mean_speed: float) -> None:
         """Follow the movement by one frame."""
@@ -182,7 +185,7 @@ class Witness:
         if y < self._lowest:
             self._lowest, self._lowest_ns, self._lowest_x, self._lowest_score = y, now_ns, x, score
             self._rose = False
-            self._attempt = self._whole = None
+            self._attempt = self._whole = self._unturned = None
         elif y - self._lowest >= RISE and motion.vy >= least_rise(motion, self._peak):
             self._rose = True
 
@@ -210,6 +213,8 @@ class Witness:
             rose = self._rose or self._attempt is not None
             if rose and self._unseen_score is not None:
                 rule = "lost"  # large and fast enough, but the finder saw a part of it at most
+            elif self._unturned is not None:
+                rule = self._unturned
             elif self._attempt is not None:
                 rule, measured = "braked", self._attempt
             else:

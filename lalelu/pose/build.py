@@ -1,11 +1,14 @@
 """Build the pose estimator that the configuration asks for. Fetches and converts the model on first use."""
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
+from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config, PoseSection
 from lalelu.errors import UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
+from lalelu.pose.crop import TORSO, WHOLE_BODY
 from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.estimator_multi import MultiPoseEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
@@ -33,8 +36,8 @@ def build_runtime(pose: PoseSection) -> Runtime:
     return runtime
 
 
-def build_estimator(config: Config) -> Estimator:
-    """Return the estimator for `config.pose`, not yet opened.
+def build_estimator(config: Config, kits: Sequence[KitConfig] = ()) -> Estimator:
+    """Return the estimator for `config.pose`, not yet opened, that shows what `kits` need of a player.
 
     Raises UsageError for options that the model's family does not have.
     """
@@ -66,4 +69,5 @@ def build_estimator(config: Config) -> Estimator:
         rotate=camera.rotate,
         mirror=camera.mirror,
         player=player,
+        framing=WHOLE_BODY if any(kit.needs_legs for kit in kits) else TORSO,
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lalelu.config.schema import PlayerSection
 from lalelu.pose.body import torso_at
-from lalelu.pose.crop import Crop, CropFollower, around, whole
+from lalelu.pose.crop import TORSO, Crop, CropFollower, Framing, around, whole
 from lalelu.pose.hands import HandTracker, Heads, heads_of, shows_heads
 from lalelu.pose.lock import PlayerLock
 from lalelu.pose.movenet import MoveNetSinglePose
@@ -30,7 +30,7 @@ class MoveNetEstimator:
     `crop_mode` follow looks at a square around the player once there is one, whole always at everything.
     `hands` track follows each wrist in the network's heatmaps, network takes the wrists as the network says,
     auto tracks where the network shows its heatmaps; `tracks_hands` says which after `open()`.
-    `rotate` (degrees clockwise) and `mirror` as in CameraSection.
+    `rotate` (degrees clockwise) and `mirror` as in CameraSection. `framing`: how much of the player is followed.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class MoveNetEstimator:
         rotate: Literal[0, 90, 180, 270],
         mirror: bool,
         player: PlayerSection,
+        framing: Framing = TORSO,
     ) -> None:
         self.skeleton = decoder.skeleton
         self._runtime = runtime
@@ -54,7 +55,7 @@ class MoveNetEstimator:
         self._orientation = Orientation(rotate, mirror)
         self._region = player.region
         self._lock = PlayerLock(player)
-        self._follower = CropFollower()
+        self._follower = CropFollower(framing)
         self._crop: Crop | None = None  # for the next frame; none: look for a player
         self._sampler: Sampler
         self._input: NDArray[Any]

@@ -4,7 +4,8 @@ MoveNet sees each frame for itself: of all the places that look like a left wris
 where the body's centre lets it expect one. When arms cross, or a hand lies in front of the body, that is often
 the other hand, and then the right one again. The right place nearly always has a peak of its own in the
 heatmap. Here the peaks of both wrists are weighed by where each wrist was in the frame before, and chosen
-together, since two hands are rarely in one place. The place is then refined by the votes of the cells around.
+together, since two hands are rarely in one place. A wrist is then placed at the centre of the hill around its peak:
+that wanders a tenth less than the place to which the network's offsets point.
 """
 
 import math
@@ -28,6 +29,10 @@ ELSEWHERE: Final = 0.12  # a far peak still counts this much: a lost hand is fou
 TOGETHER: Final = 0.12  # body units*: nearer peaks are one hand ...
 ONE_HAND: Final = 0.05  # ... and both wrists there count this much
 MOST_PEAKS: Final = 3  # of one wrist
+# Cells to each side of a peak that place the wrist, by their squares: a lower hill beside it, the other hand's, hardly
+# counts. Eight rendered films, Lightning and Thunder: strokes' timing SD 6.3 ms with the offsets of 3 x 3 cells, 5.6
+# with first powers, 5.2 so, 5.3 with third ones; 5.7 with 3 and with 4 cells to each side.
+AROUND: Final = 2
 
 _Wrists: TypeAlias = tuple[tuple[float, float], tuple[float, float]]  # x, y of both, image heights
 # weight, x, y (image heights), place: its number among the heatmaps' (row, column, side)
@@ -112,7 +117,7 @@ class HandTracker:
         self._last = left[1:3], right[1:3]
         for wrist, peak in ((LEFT, left), (RIGHT, right)):
             place = peak[3]
-            places[2 * wrist : 2 * wrist + 2] = _vote(heads, crop, place)
+            places[2 * wrist : 2 * wrist + 2] = _centre(heads, crop, place)
             scores[wrist] = min(heads.heatmaps[place], 1.0)
 
 
@@ -156,20 +161,21 @@ def _chosen(lefts: list[_Peak], rights: list[_Peak], near: float) -> tuple[_Peak
     return chosen
 
 
-def _vote(heads: Heads, crop: Crop, place: int) -> tuple[float, float]:
-    """Return where (x, y, image heights) the cells around a peak agree that it is, each by its height."""
-    cells, heatmaps, _, offsets, _ = heads
+def _centre(heads: Heads, crop: Crop, place: int) -> tuple[float, float]:
+    """Return where (x, y, image heights) the hill around a peak is centred, each cell by its height squared."""
+    cells, heatmaps, _, _, _ = heads
     row, column = divmod(place >> 1, cells)
+    left, right = max(column - AROUND, 0), min(column + AROUND + 1, cells)
     total = sum_x = sum_y = 0.0
-    for i in range(max(row - 1, 0), min(row + 2, cells)):
-        for j in range(max(column - 1, 0), min(column + 2, cells)):
-            at = 2 * (i * cells + j) + (place & 1)
-            height = heatmaps[at]
-            total += height
-            sum_x += height * (j + offsets[2 * at + 1])
-            sum_y += height * (i + offsets[2 * at])
+    for i in range(max(row - AROUND, 0), min(row + AROUND + 1, cells)):
+        begin = 2 * (i * cells + left) + (place & 1)
+        for j, height in enumerate(heatmaps[begin : begin + 2 * (right - left) : 2], left):
+            weight = height * height
+            total += weight
+            sum_x += weight * j
+            sum_y += weight * i
     scale = crop.side / cells
     return (
-        crop.x - 0.5 * crop.side + sum_x / total * scale,
-        crop.y - 0.5 * crop.side + sum_y / total * scale,
+        crop.x - 0.5 * crop.side + (sum_x / total + 0.5) * scale,
+        crop.y - 0.5 * crop.side + (sum_y / total + 0.5) * scale,
     )

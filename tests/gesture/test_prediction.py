@@ -16,7 +16,7 @@ from lalelu.hits import read_hits
 from lalelu.performance import hit_records
 from lalelu.skeleton import COCO17
 from lalelu.take import read_take
-from lalelu.types import Hit
+from lalelu.types import Hit, Release
 
 LEADS = [10, 20, 30, 40]
 
@@ -165,6 +165,36 @@ def test_a_stroke_whose_foreseen_end_reaches_no_pad_is_left_to_its_real_end():
         }
     )
     assert seconds(led(shown, 40, nearer), "right_wrist") == pytest.approx(truth, abs=0.015)
+
+
+def put_down(seconds=3.0, fps=100.0):
+    """Poses of a hand that falls like a stroke's and then stays where it is, twice."""
+    t = stamps(seconds, fps, 0.37)
+    cycles = np.clip((t - 1.0) * 2.0, 0.0, 1.0)  # one stroke's up and down ...
+    right = still(t, SNARE)
+    right[:, 1] += 0.35 * (1.0 - np.cos(2.0 * np.pi * cycles))  # ... without a rise behind it
+    return poses(t, still(t, HIHAT), right)
+
+
+def releases(shown, *, chokes):
+    """The hits, and what is ended again."""
+    detector = Detector(KIT, skeleton=COCO17, lead_ms=40, chokes=chokes)
+    found = [event for pose in shown for event in detector.step(pose)]
+    return [e for e in found if isinstance(e, Hit)], [e for e in found if isinstance(e, Release)]
+
+
+def test_a_predicted_stroke_that_does_not_happen_is_choked_where_that_is_asked_for():
+    (hit,), ended = releases(put_down(), chokes=True)
+    (release,) = ended
+    assert (release.pad, release.at_ns, release.player) == (hit.pad, hit.struck_ns, hit.player)
+    assert 60e6 < release.captured_ns - hit.struck_ns <= 75e6
+    assert releases(put_down(), chokes=False) == ([hit], [])
+
+
+def test_predicted_strokes_that_happen_are_not_choked():
+    shown, truth = film(hz=2.0, height=0.6)
+    sounded, ended = releases(shown, chokes=True)
+    assert (len(sounded), ended) == (len(truth), [])
 
 
 def test_every_predicted_stroke_has_one_verdict_and_its_real_end_none():

@@ -244,10 +244,6 @@ def test_a_dropped_frame_moves_a_hit_by_less_than_a_period(played, share):
         assert all(abs(gap) < 1e9 / played.fps for gap in moved)
 
 
-@pytest.mark.xfail(
-    reason="a quick fall still counts as fast in the deciding frame, so the parabola is laid around that frame; the "
-    "lowest point comes before its first sample where one is missing, and the deciding frame is taken for it"
-)
 def test_a_frame_dropped_at_a_quick_stroke_s_end_moves_it_by_less_than_a_period():
     part = Part((0.8, -1.0), 20 / 3, 130.0, 0.0)
     shown, _ = Performance(replace(part, place=(-0.8, -1.0)), part, 80.0, 0.0, 0.0, 0).film()
@@ -292,38 +288,16 @@ def lost(hz: float, mm: float, fps: float, seconds: float) -> int:
         (3.5, 400.0, 100.0, 20.0),
         (6.0, 300.0, 100.0, 20.0),
         (3.0, 150.0, 24.0, 20.0),
-        pytest.param(
-            *(10.0, 80.0, 100.0, 20.0),
-            marks=pytest.mark.xfail(
-                reason="the motion's noise estimate takes the filter's lag for noise and rises for 2 s, "
-                "until the falls are no longer 6 times as much"
-            ),
-        ),
-        pytest.param(
-            *(8.0, 60.0, 100.0, 20.0), marks=pytest.mark.xfail(reason="the same: it begins at 8 Hz and 60 mm")
-        ),
-        pytest.param(
-            *(7.0, 400.0, 100.0, 2.0),
-            marks=pytest.mark.xfail(
-                reason="23 body units/s: the motion does not follow, and the strokes' ends look like landings"
-            ),
-        ),
-        pytest.param(
-            *(5.0, 80.0, 24.0, 2.0),
-            marks=pytest.mark.xfail(
-                reason="5 frames a stroke: what the motion cannot follow is taken for noise"
-            ),
-        ),
+        (10.0, 80.0, 100.0, 20.0),
+        (8.0, 60.0, 100.0, 20.0),
+        (7.0, 400.0, 100.0, 2.0),  # 23 body units/s
+        (5.0, 80.0, 24.0, 2.0),  # 5 frames a stroke
     ],
 )
 def test_a_hand_that_plays_on_and_on_keeps_sounding(hz, mm, fps, seconds):
     assert lost(hz, mm, fps, seconds) == 0
 
 
-@pytest.mark.xfail(
-    reason="of two wrists within a hand's width that strike in one frame only the first by name sounds, "
-    "since the network may have put both on one: the left one sounds, in the mirror, too"
-)
 def test_mirroring_swaps_hands_that_strike_one_spot_in_unison():
     part = Part((0.05, -1.0), 3.0, 200.0, 0.0)
     shown, _ = Performance(replace(part, place=(-0.05, -1.0)), part, 100.0, 0.0, 0.0, 0).film()

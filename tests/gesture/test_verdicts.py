@@ -80,9 +80,9 @@ def test_a_fast_twitch_of_a_few_centimetres_falls_too_short():
 
 
 def test_small_strokes_that_a_clear_picture_would_sound_are_noise_in_a_poor_one():
-    clear, truth = playing(4.0, 0.13)
+    clear, truth = playing(4.0, 0.16)
     assert rules(clear) == [None] * 4
-    poor, _ = playing(4.0, 0.13, sd=0.04, seed=3)
+    poor, _ = playing(4.0, 0.16, sd=0.04, seed=3)
     told = [
         v
         for v in verdicts(poor)

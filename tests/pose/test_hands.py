@@ -14,8 +14,14 @@ UNIT = 0.2  # shoulder width, image heights
 FRAME_NS = 10_000_000
 
 
+def shares(place):
+    """Of a cell and its two neighbours, so that their centre is at `place` (cells); the middle one has 1."""
+    off = place - int(place) - 0.5
+    return 0.5 - off, 1.0, 0.5 + off
+
+
 class Scene:
-    """Heads of one frame, made of peaks; the same place is exact: cells are voted on by their offsets."""
+    """Heads of one frame, made of peaks, whose hills are centred exactly."""
 
     def __init__(self):
         self.heatmaps = np.zeros((CELLS, CELLS, 2), np.float32)
@@ -23,14 +29,13 @@ class Scene:
         self.offsets = np.zeros((CELLS, CELLS, 4), np.float32)
 
     def peak(self, wrist, x, y, height):
-        """A bump of 3 x 3 cells whose cells all point at (x, y), image heights."""
+        """A hill of 3 x 3 cells with its centre at (x, y), image heights; their offsets point there, too."""
         column = (x - (CROP.x - CROP.side / 2)) / CROP.side * CELLS
         row = (y - (CROP.y - CROP.side / 2)) / CROP.side * CELLS
         side = (LEFT, RIGHT).index(wrist)
-        for i in range(int(row) - 1, int(row) + 2):
-            for j in range(int(column) - 1, int(column) + 2):
-                middle = (i, j) == (int(row), int(column))
-                self.heatmaps[i, j, side] = height if middle else 0.5 * height
+        for i, down in zip(range(int(row) - 1, int(row) + 2), shares(row), strict=True):
+            for j, along in zip(range(int(column) - 1, int(column) + 2), shares(column), strict=True):
+                self.heatmaps[i, j, side] = height * np.sqrt(down * along)
                 self.offsets[i, j, 2 * side : 2 * side + 2] = row - i, column - j
         return self
 
@@ -50,7 +55,7 @@ def follow(tracker, index, scene):
     return np.array(places).reshape(17, 2), np.array(scores)
 
 
-def test_a_wrist_is_placed_where_the_cells_around_its_peak_point():
+def test_a_wrist_is_placed_at_the_centre_of_the_hill_around_its_peak():
     xy, score = follow(HandTracker(), 0, Scene().peak(LEFT, 0.713, 0.401, 0.8).peak(RIGHT, 0.287, 0.395, 0.6))
     assert xy[LEFT] == pytest.approx((0.713, 0.401), abs=1e-5)
     assert xy[RIGHT] == pytest.approx((0.287, 0.395), abs=1e-5)
@@ -121,20 +126,19 @@ def test_a_model_without_heads_is_refused_with_the_remedy():
             heads_of(lacking)
 
 
-def voted(scene, wrist, row, column):
-    """The reference: the mean of where the 3 x 3 cells point, weighted by their heights."""
+def centred(scene, wrist, row, column):
+    """The reference: the mean of the middles of the 5 x 5 cells, weighted by their heights squared."""
     side = (LEFT, RIGHT).index(wrist)
-    rows, columns = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
-    heights = scene.heatmaps[rows, columns, side].astype(np.float64)
+    rows, columns = slice(max(row - 2, 0), row + 3), slice(max(column - 2, 0), column + 3)
+    weights = scene.heatmaps[rows, columns, side].astype(np.float64) ** 2
     i, j = np.mgrid[0:CELLS, 0:CELLS][:, rows, columns]
-    dy, dx = np.moveaxis(scene.offsets[rows, columns, 2 * side : 2 * side + 2].astype(np.float64), -1, 0)
     cell = CROP.side / CELLS
-    x, y = (np.sum(heights * along) / heights.sum() * cell for along in (j + dx, i + dy))
+    x, y = (np.sum(weights * (along + 0.5)) / weights.sum() * cell for along in (j, i))
     return CROP.x - CROP.side / 2 + x, CROP.y - CROP.side / 2 + y
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_vote_is_the_mean_of_the_cells_around_also_at_the_edges(seed):
+def test_the_centre_is_that_of_the_cells_around_also_at_the_edges(seed):
     random = np.random.default_rng(seed)
     scene = Scene()
     scene.heatmaps[:] = random.uniform(0, 0.5, scene.heatmaps.shape)
@@ -145,9 +149,25 @@ def test_the_vote_is_the_mean_of_the_cells_around_also_at_the_edges(seed):
     scene.expected[:] = 0.1
     scene.expected[(*left, 0)] = scene.expected[(*right, 1)] = 1.0
     xy, score = follow(HandTracker(), 0, scene)
-    assert xy[LEFT] == pytest.approx(voted(scene, LEFT, *left), abs=1e-9)
-    assert xy[RIGHT] == pytest.approx(voted(scene, RIGHT, *right), abs=1e-9)
+    assert xy[LEFT] == pytest.approx(centred(scene, LEFT, *left), abs=1e-9)
+    assert xy[RIGHT] == pytest.approx(centred(scene, RIGHT, *right), abs=1e-9)
     assert score[[LEFT, RIGHT]] == pytest.approx((0.9, 0.9))
+
+
+@pytest.mark.parametrize("wrist", [LEFT, RIGHT])
+def test_a_hand_that_moves_evenly_is_seen_to_move_evenly_from_cell_to_cell(wrist):
+    """The hill is as wide as the network's own, 1.5 cells; where it is cut off, it is low."""
+    middles = CROP.y - CROP.side / 2 + (np.arange(CELLS) + 0.5) * CROP.side / CELLS
+    cell, tracker, seen = CROP.side / CELLS, HandTracker(), []
+    true = 0.4 + 0.1 * cell * np.arange(21)
+    for index, y in enumerate(true):
+        scene = Scene().peak(LEFT, 0.7, 0.4, 0.1).peak(RIGHT, 0.3, 0.4, 0.1)
+        x = 0.7 if wrist == LEFT else 0.3
+        far = (middles[:, None] - y) ** 2 + (middles[None, :] - x) ** 2
+        scene.heatmaps[:, :, (LEFT, RIGHT).index(wrist)] = 0.8 * np.exp(-0.5 * far / (1.5 * cell) ** 2)
+        xy, _ = follow(tracker, index, scene)
+        seen.append(xy[wrist, 1])
+    assert np.abs(np.array(seen) - true).max() < 0.15 * cell
 
 
 def test_the_heads_show_what_is_written_to_the_networks_arrays_later():

@@ -6,7 +6,7 @@ from posed_people import person
 
 from lalelu.config.schema import PlayerSection
 from lalelu.pose.body import Torso, torso_of
-from lalelu.pose.crop import BASE_SIDE, CropFollower, around, whole
+from lalelu.pose.crop import TORSO, WHOLE_BODY, CropFollower, around, whole
 from lalelu.pose.lock import PlayerLock
 
 FRAME_NS = 10_000_000
@@ -103,7 +103,7 @@ def follow(follower, n, xy):
 
 def test_distant_player_fills_the_square():
     crop = follow(CropFollower(), 0, person(0.5, 0.4, 0.05))
-    assert crop.side == pytest.approx(BASE_SIDE * 0.05, rel=0.05)
+    assert crop.side == pytest.approx(TORSO.base_side * 0.05, rel=0.05)
 
 
 def test_square_stands_still_while_a_drummer_plays_and_sways():
@@ -140,3 +140,12 @@ def test_wrists_stretched_out_stay_inside_the_square():
 
 def test_near_player_gets_no_more_than_the_whole_picture():
     assert follow(CropFollower(), 0, person(0.66, 0.4, 0.6)).side == pytest.approx(ASPECT)
+
+
+def test_a_kit_for_feet_keeps_them_in_the_square():
+    # a player on a stool: ankles 2.7 shoulder widths below the shoulders
+    xy = person(0.66, 0.3, 0.12)
+    torso, body = (follow(CropFollower(framing), 0, xy) for framing in (TORSO, WHOLE_BODY))
+    ankles = 0.3 + 2.7 * 0.12
+    assert torso.y + 0.5 * torso.side < ankles < body.y + 0.5 * body.side - 0.05
+    assert body.y - 0.5 * body.side < 0.3 - 0.9 * 0.12  # and the head

@@ -204,7 +204,7 @@ class Instrument:
             self._board.say("poses: as recorded in the take, no network")
             return self.camera.estimator(), None
         config = self._plan.config
-        estimator = build_estimator(config)
+        estimator = build_estimator(config, self._plan.kits)
         opened.callback(estimator.close)
         facts = estimator.open()
         self._board.say(

@@ -1,6 +1,6 @@
 """Film simulated drummers with the real network, offline: a take and its truth per film, for tuning and tests.
 
-python tools/film_takes.py OUT 'sim:?groove=rock&seed=1&seconds=30' [more films] [--model thunder]
+python tools/film_takes.py OUT 'sim:?groove=rock&seed=1&seconds=30' [more films] [--model thunder] [--kit rock_pedals]
 """
 
 import argparse
@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 from lalelu.camera.port import ADAPTERS
+from lalelu.config.kit import KitConfig
+from lalelu.config.loader import load_kit
 from lalelu.config.schema import Config, PoseSection
 from lalelu.hits import HitRecord, write_hits
 from lalelu.pose.build import build_estimator
@@ -16,11 +18,11 @@ from lalelu.take import TakeFrame, TakeHeader, TakeWriter
 from lalelu.types import Frame
 
 
-def film(uri: str, out: Path, model: str) -> None:
-    """Film one address (it must name `seconds`) and write NAME.take.gz and NAME.truth.jsonl into `out`."""
+def film(uri: str, out: Path, model: str, kit: KitConfig) -> None:
+    """Film one address (it must name `seconds`) as `kit` needs it; write NAME.take.gz and NAME.truth.jsonl to `out`."""
     camera = from_uri("camera", ADAPTERS, uri)
     frames = round(camera.options.seconds * camera.options.fps)
-    estimator = build_estimator(Config(pose=PoseSection(model=model)))
+    estimator = build_estimator(Config(pose=PoseSection(model=model)), [kit])
     estimator.open()
     name = re.sub(r"[^a-z0-9.]+", "_", f"{model}_{uri.partition('?')[2]}".lower())
     width, height = (int(side) for side in camera.options.size.split("x"))
@@ -47,7 +49,10 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     parser.add_argument("films", nargs="+")
     parser.add_argument("--model", default="lightning")
+    parser.add_argument(
+        "--kit", default="rock", help="a kit's name or file: one for feet shows them (default rock)"
+    )
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     for address in asked.films:
-        film(address, asked.out, asked.model)
+        film(address, asked.out, asked.model, load_kit(asked.kit, None))

@@ -238,7 +238,7 @@ def open_source(path: Path, loaded: Loaded, stack: ExitStack) -> Source:
             say(problem)
         return take.header, iter(take.frames)
     film = stack.enter_context(Film(path))
-    estimator = build_estimator(loaded.config)
+    estimator = build_estimator(loaded.config, loaded.kits)
     stack.callback(estimator.close)
     estimator.open()
     width, height = Orientation(loaded.config.camera.rotate).upright_size(film.width, film.height)

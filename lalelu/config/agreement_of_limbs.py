@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the schema asks here
 KNOWN: Final = (*COCO17, *VIRTUAL)  # in every kit
 
 _OPTIONS: Final = frozenset({"limb", "limbs", "x", "y", "angle", "distance"})  # whose values are limbs
+_LEGS: Final = frozenset({"left_knee", "right_knee", "left_ankle", "right_ankle"})
 _NEARLY_ZERO: Final = 1e-6  # a sum of weights so small is one of rounding errors
 
 
@@ -49,6 +50,19 @@ def _limbs(value: object, path: Where) -> Iterator[tuple[Where, str]]:
     elif isinstance(value, tuple):
         for index, entry in enumerate(value):
             yield from _limbs(entry, (*path, index))
+
+
+def needs_legs(kit: "KitConfig") -> bool:
+    """Whether a pad or a gesture goes by a knee or an ankle, or by a keypoint that is made of one."""
+    sections = (*kit.pads.values(), *kit.gestures.values())
+    rest = [limb for section in sections for _, limb in _limbs(section, ())]
+    seen: set[str] = set()
+    while rest:
+        limb = rest.pop()
+        if limb not in seen:
+            seen.add(limb)
+            rest += [*kit.keypoints.get(limb, VIRTUAL.get(limb, ()))]
+    return not seen.isdisjoint(_LEGS)
 
 
 def _made_of(parts: Mapping[str, float], own: Mapping[str, Mapping[str, float]]) -> set[str]:

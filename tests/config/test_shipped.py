@@ -48,3 +48,8 @@ def test_every_shipped_kit_is_valid_and_called_like_its_file(name):
     path: Path = shipped_dir() / "kits" / f"{name}.yaml"
     assert check_file(path) == ()
     assert load_kit(name, None).name == name
+
+
+def test_only_kits_with_pedals_ask_for_the_players_legs():
+    asking = {name for name in shipped_kits() if load_kit(name, None).needs_legs}
+    assert asking == {"rock_pedals", "gestures"}

@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.camera.simulated.drummer import POINT, SHOULDER_WIDTH, SHOULDER_Y, Drummer
-from lalelu.camera.simulated.figure import BODY, SEAT, Painter, Picture, bounds, forearm, upper_arms, view
+from lalelu.camera.simulated.figure import (
+    BODY,
+    SEAT,
+    SHINS,
+    STOOL,
+    Painter,
+    Picture,
+    bounds,
+    forearm,
+    upper_arms,
+    view,
+)
 from lalelu.camera.simulated.groove import LEFT, RIGHT, TruthHit, hit_position
 from lalelu.camera.simulated.scene import LOOKS, LookName, room
 from lalelu.skeleton import COCO17
@@ -75,7 +86,9 @@ class Film:
         ]
         self._room = room(look, width, height, gain, settings.seed)
         pixels, depths = self._view.project(self._drummer.points(np.array([0.0])))
-        seat = Painter(SEAT, look.colours, gain)
+        moves_legs = self._drummer.moves_legs
+        seat = Painter(STOOL if moves_legs else SEAT, look.colours, gain)
+        self._shins = Painter(SHINS if moves_legs else (), look.colours, gain)
         seat.paint(self._room, seat.outlines(pixels, depths, height)[0])
         rng = np.random.default_rng([settings.seed, 0x2015E])
         tile = rng.normal(0.0, noise, (height + _TILE_MARGIN, width + _TILE_MARGIN, 3))
@@ -119,6 +132,7 @@ class Film:
         ends = self._drummer.points(middle + exposure * np.array([-0.5, 0.0, 0.5]))
         pixels, depths = self._view.project(ends)
         moved = float(np.abs(pixels[2, _HANDS] - pixels[0, _HANDS]).max())
+        self._shins.paint(out, self._shins.outlines(pixels[1:2], depths[1:2], s.height)[0])
         self._body.paint(out, self._body.outlines(pixels[1:2], depths[1:2], s.height)[0])
         count = min(_MAX_MOMENTS, 1 + int(moved / _STEP_PX))
         if count > 1:

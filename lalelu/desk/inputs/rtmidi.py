@@ -10,16 +10,14 @@ import rtmidi
 from pydantic import Field
 
 from lalelu.errors import LostError, MissingError, UsageError
-from lalelu.registry import AdapterOptions, did_you_mean
+from lalelu.registry import AdapterOptions
 from lalelu.voice.outputs.jack import JackServer
-from lalelu.voice.outputs.rtmidi import APIS, CLIENT_NAME, Api, why_unavailable
+from lalelu.voice.outputs.rtmidi import APIS, CLIENT_NAME, CODES, TITLES, Api, only_port, why_unavailable
 
 # Looking takes 0.03 ms. A USB device that is plugged in again takes some 0.5 s, in which its name is not there.
 PRESENT_EVERY_NS: Final = 250_000_000
 # appended to the clients' names: JACK would number the second client of a name, and the outputs' have the plain one
 _SUFFIX: Final = "-in"
-_CODES: Final[dict[Api, int]] = {"alsa": rtmidi.API_LINUX_ALSA, "jack": rtmidi.API_UNIX_JACK}
-_TITLES: Final[dict[Api, str]] = {"alsa": "ALSA", "jack": "JACK"}
 _INSTEAD: Final = "connect or start it, or play without by midi.input: null"
 
 
@@ -42,7 +40,7 @@ class _Connection:
     """An rtmidi client on one API that hears, with the watch that JACK needs."""
 
     def __init__(self, label: str, api: Api, client_name: str) -> None:
-        self.facts = _TITLES[api]  # the API in words, after open()
+        self.facts = TITLES[api]  # the API in words, after open()
         self._label = label  # the input's address, for errors
         self._api = api
         self._client_name = client_name
@@ -189,22 +187,7 @@ class PortInput:
     def _find(self) -> tuple[Api, str]:
         unavailable = _unavailable(self.options.api)
         found = [(api, name) for api, reason in unavailable.items() if reason is None for name in ports(api)]
-        wanted = self.options.target
-        exact = [entry for entry in found if entry[1] == wanted]
-        near = exact or [entry for entry in found if wanted in entry[1]]
-        if len(near) == 1:
-            return near[0]
-        listed = ", ".join(f'"{name}" ({_TITLES[api]})' for api, name in near or found)
-        if near:
-            raise UsageError(
-                f"{self._label} fits {len(near)} ports: {listed}; write more of the name, or ?api="
-            )
-        there = f"the ports are {listed}" if found else "there are no ports"
-        hint = did_you_mean(wanted, [name for _, name in found])
-        reasons = _listed(unavailable)
-        raise MissingError(
-            f"{self._label} is not there; {there}{hint}{f' ({reasons})' if reasons else ''}; {_INSTEAD}"
-        )
+        return only_port(self._label, self.options.target, found, _listed(unavailable), _INSTEAD)
 
 
 def ports(api: Api) -> tuple[str, ...]:
@@ -222,11 +205,11 @@ def _unavailable(wanted: Literal["auto", "alsa", "jack"]) -> dict[Api, str | Non
 
 
 def _listed(unavailable: dict[Api, str | None]) -> str:
-    return ". ".join(f"{_TITLES[api]}: {reason}" for api, reason in unavailable.items() if reason)
+    return ". ".join(f"{TITLES[api]}: {reason}" for api, reason in unavailable.items() if reason)
 
 
 def _midi_in(api: Api, client_name: str) -> rtmidi.MidiIn:
     try:
-        return rtmidi.MidiIn(_CODES[api], client_name)
+        return rtmidi.MidiIn(CODES[api], client_name)
     except rtmidi.RtMidiError as exc:
         raise MissingError(f"{exc}; {_INSTEAD}") from exc

@@ -18,8 +18,8 @@ CLIENT_NAME: Final = "lalelu"
 PRESENT_EVERY_NS: Final = 1_000_000_000  # how often a connected port is looked for; looking takes 0.03 ms
 
 _SEQUENCER: Final = "/dev/snd/seq"
-_CODES: Final[dict[Api, int]] = {"alsa": rtmidi.API_LINUX_ALSA, "jack": rtmidi.API_UNIX_JACK}
-_TITLES: Final[dict[Api, str]] = {"alsa": "ALSA", "jack": "JACK"}
+CODES: Final[dict[Api, int]] = {"alsa": rtmidi.API_LINUX_ALSA, "jack": rtmidi.API_UNIX_JACK}
+TITLES: Final[dict[Api, str]] = {"alsa": "ALSA", "jack": "JACK"}
 _INSTEAD: Final = "write a file instead with midi.outputs: [file:out.mid]"
 
 
@@ -67,7 +67,7 @@ def available_api() -> Api | None:
 
 def ports(api: Api) -> tuple[str, ...]:
     """Return the names of the ports that can be played to. Raises MissingError where the API is missing."""
-    midi = _midi_out(api, f"{CLIENT_NAME}-list", f"MIDI ports of {_TITLES[api]}")
+    midi = _midi_out(api, f"{CLIENT_NAME}-list", f"MIDI ports of {TITLES[api]}")
     try:
         return tuple(midi.get_ports())
     finally:
@@ -80,7 +80,7 @@ class _Connection:
     def __init__(self, label: str, api: Api, client_name: str) -> None:
         self.label = label  # the output's address, for errors
         self.api = api
-        self.facts = _TITLES[api]  # the API in words, after open()
+        self.facts = TITLES[api]  # the API in words, after open()
         self._server = JackServer() if api == "jack" else None
         self._period_ms = 0.0  # JACK's
         self.midi: rtmidi.MidiOut | None = None
@@ -165,7 +165,7 @@ class VirtualOutput:
             reason = why_unavailable(api)
             if reason is None:
                 return api
-            reasons.append(f"{_TITLES[api]}: {reason}")
+            reasons.append(f"{TITLES[api]}: {reason}")
         raise MissingError(f"{self._label} cannot be opened ({'. '.join(reasons)}); or {_INSTEAD}")
 
 
@@ -227,20 +227,27 @@ class PortOutput:
             if reason is None:
                 found += [(api, name) for name in ports(api)]
             else:
-                reasons.append(f"{_TITLES[api]}: {reason}")
-        wanted = self.options.target
-        exact = [entry for entry in found if entry[1] == wanted]
-        near = exact or [entry for entry in found if wanted in entry[1]]
-        if len(near) == 1:
-            return near[0]
-        if near:
-            raise UsageError(
-                f"{self._label} fits {len(near)} ports: {_listed(near)}; write more of the name, or ?api="
-            )
-        there = f"the ports are {_listed(found)}" if found else "there are no ports"
-        hint = did_you_mean(wanted, [name for _, name in found])
-        unavailable = f" ({'. '.join(reasons)})" if reasons else ""
-        raise MissingError(f"{self._label} is not there; {there}{hint}{unavailable}; or {_INSTEAD}")
+                reasons.append(f"{TITLES[api]}: {reason}")
+        return only_port(self._label, self.options.target, found, ". ".join(reasons), f"or {_INSTEAD}")
+
+
+def only_port(
+    label: str, wanted: str, found: list[tuple[Api, str]], reasons: str, instead: str
+) -> tuple[Api, str]:
+    """Return the one of the ports `found` whose name is, or contains, `wanted`.
+
+    Raises MissingError when there is none (listing those there are), UsageError when there are several. `label` is the
+    address, `reasons` say why an API cannot be asked, `instead` what would work.
+    """
+    exact = [entry for entry in found if entry[1] == wanted]
+    near = exact or [entry for entry in found if wanted in entry[1]]
+    if len(near) == 1:
+        return near[0]
+    if near:
+        raise UsageError(f"{label} fits {len(near)} ports: {_listed(near)}; write more of the name, or ?api=")
+    there = f"the ports are {_listed(found)}" if found else "there are no ports"
+    hint = did_you_mean(wanted, [name for _, name in found])
+    raise MissingError(f"{label} is not there; {there}{hint}{f' ({reasons})' if reasons else ''}; {instead}")
 
 
 def _wanted(api: Literal["auto", "alsa", "jack"]) -> tuple[Api, ...]:
@@ -248,11 +255,11 @@ def _wanted(api: Literal["auto", "alsa", "jack"]) -> tuple[Api, ...]:
 
 
 def _listed(entries: list[tuple[Api, str]]) -> str:
-    return ", ".join(f'"{name}" ({_TITLES[api]})' for api, name in entries)
+    return ", ".join(f'"{name}" ({TITLES[api]})' for api, name in entries)
 
 
 def _midi_out(api: Api, client_name: str, label: str) -> rtmidi.MidiOut:
     try:
-        return rtmidi.MidiOut(_CODES[api], client_name)
+        return rtmidi.MidiOut(CODES[api], client_name)
     except rtmidi.RtMidiError as exc:
         raise MissingError(f"{label} cannot be opened: {exc}; {_INSTEAD}") from exc

@@ -23,6 +23,14 @@ def impatient(monkeypatch):
     monkeypatch.setattr(stop_module, "GRACE_S", 0.05)
 
 
+@pytest.fixture(autouse=True)
+def hung_up():
+    """A hang-up is heard, whoever runs the tests: under nohup it would be ignored, and loops here never end."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def handlers():
     return [signal.getsignal(number) for number in (*NUMBERS, signal.SIGALRM)]
 

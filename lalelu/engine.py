@@ -7,6 +7,7 @@ from lalelu.camera.port import Camera
 from lalelu.clock import now_ns
 from lalelu.errors import LostError
 from lalelu.gesture.band import Band
+from lalelu.ledger.schema import VIA
 from lalelu.pose.port import PoseEstimator
 from lalelu.types import Command, Event, Frame, Hit
 from lalelu.wire import EngineRings
@@ -77,6 +78,7 @@ def play(
             frame.skipped,
             sum(isinstance(event, Hit) for event in events),
             len(poses),
+            VIA.index(poses[0].via) if poses else 0,
         )
         _tell(events, cues)
         if cues.waiting:

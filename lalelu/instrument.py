@@ -204,13 +204,13 @@ class Instrument:
             self._board.say("poses: as recorded in the take, no network")
             return self.camera.estimator(), None
         config = self._plan.config
-        estimator = build_estimator(config, self._plan.kits)
+        estimator = build_estimator(config, self._plan.kits, self._session.folder)
         opened.callback(estimator.close)
         facts = estimator.open()
         self._board.say(
             f"poses: {config.pose.model} on {facts.name} {facts.version}, "
             f"{facts.device} {facts.precision}, threads: {facts.threads}; first inference {facts.first_ms:.0f} ms; "
-            f"hands {'tracked' if estimator.tracks_hands else 'as the network says'}"
+            f"hands {'tracked' if estimator.tracks_hands else 'as the network says'}, flow {config.pose.flow}"
         )
         return estimator, facts
 

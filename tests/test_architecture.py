@@ -76,10 +76,14 @@ WORLD_CALLS = frozenset({"open", "print", "input", "exec", "eval", "breakpoint",
 # vendor -> the files that may import it, with the reason
 VENDORS = {
     "openvino": {"pose/runtimes/openvino.py": "the adapter"},
-    "onnxruntime": {"pose/runtimes/onnxruntime.py": "the adapter"},
+    "onnxruntime": {
+        "pose/runtimes/onnxruntime.py": "the adapter",
+        "models/quantize.py": "measures ranges and writes int8 models",
+    },
     "tensorflow": {
         "pose/runtimes/tensorflow.py": "the adapter",
         "models/savedmodel.py": "reads and writes TensorFlow's own format",
+        "models/tftrt.py": "TensorFlow's converter for TensorRT",
     },
     "rtmidi": {
         "voice/outputs/rtmidi.py": "the adapter",
@@ -91,19 +95,33 @@ VENDORS = {
     "onnx": {
         "models/onnx_export.py": "writes model files",
         "models/onnx_check.py": "reads a user's model file",
+        "models/quantize.py": "reads and writes model files",
+        "pose/runtimes/torch_graph.py": "reads the file that PyTorch is to run",
     },
     "videodev2": {"camera/v4l2/": "the kernel's structures"},
     "yaml": {"config/positions.py": "reads configuration"},
     "cv2": {
         "camera/": "decodes, filters and renders pictures",
         "pose/estimator.py": "sets OpenCV to one thread",
+        "pose/flow.py": "follows points from frame to frame",
         "pose/sampling.py": "scales the crop",
         "pose/reference.py": "reads the film of the reference keypoints",
         "picture.py": "draws",
+        "models/looks.py": "reads photos",
+        "models/compare_pictures.py": "draws what variants saw",
     },
     "mir_eval": {},  # the judge of our own scoring: tests only
     "scipy": {},  # 143 MB that playing does not need
-    "torch": {},
+    "torch": {
+        "pose/runtimes/torch.py": "the adapter",
+        "pose/runtimes/torch_graph.py": "makes the adapter's module",
+    },
+    "tensorrt": {"pose/runtimes/tensorrt.py": "the adapter"},
+    "cuda": {"pose/runtimes/tensorrt.py": "the card's memory, for the adapter"},
+    "ai_edge_litert": {
+        "pose/runtimes/litert.py": "the adapter",
+        "models/tflite_export.py": "the file format's tables",
+    },
     "keras": {},
 }
 

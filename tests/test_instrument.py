@@ -94,7 +94,7 @@ def engine_on(folder, *arguments, **options):
 def stage(monkeypatch, tmp_path):
     """`stage:` in the registry, a network that sees the player, and no waiting."""
     monkeypatch.setitem(camera_port.ADAPTERS, "stage", "system.stage:StageCamera")
-    monkeypatch.setattr(instrument, "build_estimator", lambda _config: network(poses(1.0))[0])
+    monkeypatch.setattr(instrument, "build_estimator", lambda *_: network(poses(1.0))[0])
     monkeypatch.setattr(instrument, "RETRY_S", 0.0)
     return tmp_path
 
@@ -148,7 +148,7 @@ def test_with_once_a_lost_camera_ends_the_engine_in_silence(stage):
 
 def test_a_lost_network_ends_the_engine_in_silence_and_no_camera_is_looked_for(stage, monkeypatch):
     estimator, runtime = network(poses(1.0))
-    monkeypatch.setattr(instrument, "build_estimator", lambda _config: estimator)
+    monkeypatch.setattr(instrument, "build_estimator", lambda *_: estimator)
     with engine_on(stage, "stage:") as engine:
         runtime_open = runtime.open
 
@@ -226,7 +226,7 @@ def test_a_signal_ends_the_wait_for_a_camera(stage, monkeypatch, address):
     "number", [signal.SIGTERM, signal.SIGINT, signal.SIGALRM], ids=lambda number: number.name
 )
 def test_a_signal_before_the_first_frame_ends_the_start(stage, monkeypatch, number):
-    def load_for_ever(_config):
+    def load_for_ever(*_):
         signal.raise_signal(number)
         time.sleep(60)
 
@@ -320,7 +320,7 @@ def slow_network(share):
 
 
 def test_a_loop_that_needs_more_than_the_kernel_gives_fifo_threads_is_refused_fifo(stage, monkeypatch):
-    monkeypatch.setattr(instrument, "build_estimator", lambda _config: slow_network(1.5))
+    monkeypatch.setattr(instrument, "build_estimator", lambda *_: slow_network(1.5))
     asked = {"core": "none", "priority": 50, "lock_memory": False, "cpu_latency": False}
     with engine_on(stage, "stage:?frames=20", realtime=asked) as engine:
         engine.play()
@@ -333,7 +333,7 @@ def test_a_loop_that_needs_more_than_the_kernel_gives_fifo_threads_is_refused_fi
 
 
 def test_a_required_real_time_that_is_refused_ends_the_engine_before_its_first_frame(stage, monkeypatch):
-    monkeypatch.setattr(instrument, "build_estimator", lambda _config: slow_network(1.5))
+    monkeypatch.setattr(instrument, "build_estimator", lambda *_: slow_network(1.5))
     core = min(os.sched_getaffinity(0))
     asked = {"core": core, "priority": 50, "lock_memory": False, "cpu_latency": False, "required": True}
     with engine_on(stage, "stage:?frames=20", realtime=asked) as engine:
@@ -345,7 +345,7 @@ def test_a_required_real_time_that_is_refused_ends_the_engine_before_its_first_f
 def test_rows_that_could_not_be_written_are_told_at_the_end(stage, monkeypatch):
     monkeypatch.setattr("system.stage.START_NS", 1 << 63)
     with engine_on(stage, "stage:?frames=7", take=False) as engine:
-        monkeypatch.setattr(instrument, "build_estimator", lambda _config: network(poses(1.0))[0])
+        monkeypatch.setattr(instrument, "build_estimator", lambda *_: network(poses(1.0))[0])
         engine.play()
         assert engine.frames == []
         assert engine.events[-1] == ("unwritten", "7 rows held a number too large for a row")

@@ -166,7 +166,7 @@ def table(comparison: Comparison) -> str:
         f"{comparison.model}, core {comparison.core}: {comparison.runs} runs each, in turns of {BLOCK}, "
         f"after {comparison.warmups} warm-ups; ms"
     )
-    lines = [title, f"{columns[0]:<18}" + "".join(f"{column:>9}" for column in columns[1:])]
+    lines = [title, f"{columns[0]:<20}" + "".join(f"{column:>9}" for column in columns[1:])]
     for row in comparison.rows:
         ratio = f"{row.ratio:9.2f}" if row.ratio is not None else f"{'-':>9}"
         lines.append(
@@ -182,4 +182,4 @@ def table(comparison: Comparison) -> str:
 
 def _line(name: str, spread: Spread) -> str:
     values = (spread.mean, spread.min, spread.max, spread.sd, spread.p50, spread.p99)
-    return f"{name:<18}" + "".join(f"{value:9.2f}" for value in values)
+    return f"{name:<20}" + "".join(f"{value:9.2f}" for value in values)

@@ -10,17 +10,23 @@ from lalelu.bench import gesture
 from lalelu.bench.inference import Comparison, compare, table
 from lalelu.bench.worker import Variant
 from lalelu.errors import MissingError, UsageError
+from lalelu.models import catalogue
 from lalelu.models.progress import StderrProgress
-from lalelu.models.store import onnx_path, saved_model_path
-from lalelu.pose.port import RUNTIMES
+from lalelu.models.store import onnx_path
+from lalelu.pose.build import MODEL_FILES
 from lalelu.registry import did_you_mean
 
 # runtime -> the precisions it is measured in on a CPU
 PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
     "openvino": ("bf16", "f32"),
     "onnxruntime": ("f32",),
+    "litert": ("f32",),
     "tensorflow": ("f32",),
+    "torch": ("bf16", "f32"),
+    "torch_compiled": ("bf16", "f32"),
 }
+MODULES: Final = {"litert": "ai_edge_litert", "torch_compiled": "torch"}  # the others' are called as they are
+EXTRAS: Final = {"torch_compiled": "torch"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     inference.add_argument("--model", default="lightning,thunder", help="names, by commas (%(default)s)")
-    inference.add_argument("--runtimes", default=",".join(RUNTIMES), help="names, by commas (%(default)s)")
+    inference.add_argument("--runtimes", default=",".join(PRECISIONS), help="names, by commas (%(default)s)")
     step = subparsers.add_parser(
         "gesture",
         help="the cost of recognising strokes, and of deciding them early",
@@ -61,9 +67,9 @@ def run(args: argparse.Namespace) -> int:
         return _gesture(core, args)
     runtimes = _names(args.runtimes)
     for name in runtimes:
-        if name not in RUNTIMES:
+        if name not in PRECISIONS:
             raise UsageError(
-                f"--runtimes has {name!r}; known are {', '.join(RUNTIMES)}{did_you_mean(name, RUNTIMES)}"
+                f"--runtimes has {name!r}; known are {', '.join(PRECISIONS)}{did_you_mean(name, PRECISIONS)}"
             )
     comparisons = [_compare(model, runtimes, core, args) for model in _names(args.model)]
     if args.json:
@@ -85,20 +91,19 @@ def _compare(model: str, runtimes: list[str], core: int, args: argparse.Namespac
     progress = StderrProgress()
     variants: list[Variant] = []
     left_out: dict[str, str] = {}
-    onnx = str(
-        onnx_path(model, progress=progress)
-    )  # an unknown model, or none to be had, ends the command here
+    catalogue.find(model)  # an unknown one ends the command here
     for runtime in runtimes:
-        path = onnx
-        if runtime == "tensorflow":
-            if find_spec("tensorflow") is None:  # asked before a SavedModel is made, which needs it too
-                left_out[runtime] = "not installed; `pip install 'lalelu[tensorflow]'` brings it"
-                continue
-            try:
-                path = str(saved_model_path(model, progress=progress))
-            except MissingError as exc:
-                left_out[runtime] = str(exc)
-                continue
+        if (
+            find_spec(MODULES.get(runtime, runtime)) is None
+        ):  # asked before a file is made, which may need it too
+            extra = EXTRAS.get(runtime, runtime)
+            left_out[runtime] = f"not installed; `pip install 'lalelu[{extra}]'` brings it"
+            continue
+        try:
+            path = str(MODEL_FILES.get(runtime, onnx_path)(model, progress=progress))
+        except (MissingError, UsageError) as exc:  # the latter: there is only the user's own ONNX file
+            left_out[runtime] = str(exc)
+            continue
         variants += [Variant(runtime, precision, model, path, core) for precision in PRECISIONS[runtime]]
     return compare(
         model,

@@ -1,10 +1,11 @@
-"""`lalelu model`: list, fetch and import the networks' files. Uses the cache and the network."""
+"""`lalelu model`: list, fetch, import, quantise and compare networks' files. Uses the cache and the network."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 
+from lalelu.commands import model_compare, model_quantize
 from lalelu.errors import UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
@@ -44,10 +45,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     importing.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
+    model_quantize.configure(
+        actions.add_parser("quantize", help="write a network with coarser numbers: f16, bf16, int8, mixed")
+    )
+    model_compare.configure(
+        actions.add_parser(
+            "compare", help="what a variant of a network costs in keypoints, and gains in time"
+        )
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     """Carry out one sub-command; returns the exit code."""
-    return {"list": _list, "fetch": _fetch, "import": _import}[args.action](args)
+    actions = {
+        "list": _list,
+        "fetch": _fetch,
+        "import": _import,
+        "quantize": model_quantize.run,
+        "compare": model_compare.run,
+    }
+    return actions[args.action](args)
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lalelu.camera import port as camera_port
 from lalelu.config.notes import NoteMapName
@@ -55,6 +55,11 @@ def _known_runtime(name: str) -> str:
     return name
 
 
+def _off(value: object) -> object:
+    """YAML 1.1 reads a bare `off` as false."""
+    return "off" if value is False else value
+
+
 def _lies_open(region: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     left, top, right, bottom = region
     if not (left < right and top < bottom):
@@ -85,17 +90,53 @@ class CameraSection(Section):
     wait: bool = False  # wait for a camera that is not there yet (the service's setting)
 
 
+class TensorRTSection(Section):
+    """How NVIDIA's TensorRT builds its engine; only for pose.runtime: tensorrt."""
+
+    workspace_mib: Annotated[int, Field(ge=64, le=65_536)] = (
+        1024  # of the card's memory, for its tries of kernels
+    )
+    verbose: bool = False  # it tells its work on standard error
+
+
 class PoseSection(Section):
     """Which network finds the player."""
 
     model: ModelName = "lightning"
     runtime: RuntimeName = "openvino"
-    precision: Literal["auto", "f32", "bf16"] = "auto"  # auto: bf16 where the CPU computes in it, else f32
+    device: pose_port.Device = "cpu"
+    # auto: bf16 where the CPU computes in it, else f32; on a card, what its library takes for the fastest
+    precision: pose_port.Precision = "auto"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     crop: Literal["follow", "whole"] = "follow"  # follow the player's torso, or always the whole picture
     # track: each hand is followed in the network's heatmaps; network: keypoints as the network chooses them;
     # auto: track where the model shows its heatmaps (the catalogue's do, a model of your own may not)
     hands: Literal["auto", "track", "network"] = "auto"
+    # keypoints by optical flow: interleaved = on the frames between the network's; carried = on every frame, the
+    # network runs beside and its newest result is carried forward
+    flow: Annotated[Literal["off", "interleaved", "carried"], BeforeValidator(_off)] = "off"
+    # interleaved: the network's turn is on every so many frames; null = 2
+    every: Annotated[int, Field(ge=2, le=6)] | None = None
+    # carried, offline: a result is there so many frames after its frame; playing, as soon as it is there
+    lag: Annotated[int, Field(ge=1, le=12)] = 3
+    tensorrt: TensorRTSection = TensorRTSection()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        found: list[Contradiction] = []
+        if self.every is not None and self.flow != "interleaved":
+            rule = (
+                f"only flow: interleaved takes turns, and flow is {self.flow}; set that, or leave every out"
+            )
+            found.append((("every",), rule))
+        devices = pose_port.DEVICES.get(self.runtime, pose_port.CPU_ONLY)
+        if self.device not in devices:
+            here = " or ".join(devices)
+            rule = f"runtime {self.runtime} computes on {here}; set device: {devices[0]}, or choose another runtime"
+            found.append((("device",), rule))
+        if found:
+            raise contradicted(found)
+        return self
 
 
 class PlayerSection(Section):

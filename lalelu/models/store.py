@@ -4,14 +4,16 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lalelu.errors import UsageError
+from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue, fetch
 from lalelu.models.cache import cache_dir, digest, lock, not_writable, replacing
 from lalelu.models.catalogue import Model
+from lalelu.models.graph import Graph
 from lalelu.models.progress import Progress, Silent, StderrProgress
 
 # what decides the converted file: a change in any of them makes a new one
@@ -26,6 +28,7 @@ CONVERTER: Final = (
     "simplify.py",
     "tfjs.py",
 )
+TFLITE_CONVERTER: Final = ("tflite_export.py", "tflite_ops.py")  # besides those
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,50 @@ def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
     if own := imported(row):
         return _intact(own, row)
     path = cache_dir() / "onnx" / f"{row.name}-{_version(row)}.onnx"
+
+    def convert(graph: Graph) -> bytes:
+        from lalelu.models import onnx_export
+
+        news.say(f"converting {row.name} to ONNX")
+        return onnx_export.to_onnx(graph, row.name)
+
+    return _converted(row, path, convert, news)
+
+
+def tflite_path(model: str, *, progress: Progress | None = None) -> Path:
+    """Return the TFLite file of a model, fetching and converting it where needed; no TensorFlow takes part.
+
+    Inputs and outputs as in `onnx_path`. Raises MissingError without the litert extra, UsageError when the user
+    imported another model here.
+    """
+    row, news = catalogue.find(model), progress or StderrProgress()
+    _refuse_import(row, "TFLite file")
+    path = cache_dir() / "tflite" / f"{row.name}-{_version(row, *TFLITE_CONVERTER)}.tflite"
+    if not path.is_file():
+        from lalelu.models import tflite_export
+
+        tflite_export.import_schema()  # before anything is fetched
+
+    def convert(graph: Graph) -> bytes:
+        from lalelu.models import tflite_export
+
+        news.say(f"converting {row.name} to TFLite")
+        return tflite_export.to_tflite(graph, row.name)
+
+    return _converted(row, path, convert, news)
+
+
+def _converted(row: Model, path: Path, convert: Callable[[Graph], bytes], news: Progress) -> Path:
+    """Return `path`, made anew by `convert` where it is not there or damaged."""
     if _is_whole(path, Silent()):
         return path
     fetch.fetch([row], news)
     with lock("convert"):
         if not _is_whole(path, news):
-            from lalelu.models import heads, onnx_export, tfjs
+            from lalelu.models import heads, tfjs
 
-            news.say(f"converting {row.name} to ONNX")
             original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
-            _store(path, onnx_export.to_onnx(heads.expose(original, row.heads), row.name))
+            _store(path, convert(heads.expose(original, row.heads)))
     return path
 
 
@@ -67,11 +104,7 @@ def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
     Raises MissingError without the tensorflow extra, UsageError when the user imported another model here.
     """
     row, news = catalogue.find(model), progress or StderrProgress()
-    if own := imported(row):
-        raise UsageError(
-            f"model {row.name!r} is your own import ({own.origin}), of which there is no SavedModel; "
-            f"`lalelu model import {row.name} --remove` brings the catalogue's back"
-        )
+    _refuse_import(row, "SavedModel")
     path = cache_dir() / "saved-model" / f"{row.name}-{_version(row, 'savedmodel.py')}"
     if path.is_dir():  # it was renamed into place when it was complete
         return path
@@ -94,6 +127,31 @@ def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
     return path
+
+
+def tftrt_folder(model: str, precision: str) -> Path:
+    """Return where TF-TRT's conversion of a model's SavedModel is kept; `tools/convert_tftrt.py` makes it."""
+    row = catalogue.find(model)
+    return cache_dir() / "tftrt" / f"{row.name}-{precision}-{_version(row, 'savedmodel.py')}"
+
+
+def tftrt_path(model: str, precision: str) -> Path:
+    """Return TF-TRT's conversion of a model. Raises MissingError where there is none for this precision."""
+    path = tftrt_folder(model, precision)
+    if not path.is_dir():
+        raise MissingError(
+            f"model {model!r} has not been converted for TF-TRT in {precision}; "
+            f"`python tools/convert_tftrt.py {model} --precision {precision}` does it, or choose pose.device: cpu"
+        )
+    return path
+
+
+def _refuse_import(row: Model, kind: str) -> None:
+    if own := imported(row):
+        raise UsageError(
+            f"model {row.name!r} is your own import ({own.origin}), of which there is no {kind}; "
+            f"`lalelu model import {row.name} --remove` brings the catalogue's back"
+        )
 
 
 def imported(row: Model) -> Import | None:

@@ -1,6 +1,7 @@
 """Build the pose estimator that the configuration asks for. Fetches and converts the model on first use."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from lalelu.config.kit import KitConfig
@@ -10,16 +11,21 @@ from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
 from lalelu.pose.crop import TORSO, WHOLE_BODY
 from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
 from lalelu.pose.estimator_multi import MultiPoseEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.multipose import MOST_PEOPLE, MoveNetMultiPose
-from lalelu.pose.port import RUNTIMES, Runtime
+from lalelu.pose.net_link import NetProcess
+from lalelu.pose.port import DEVICES, RUNTIMES, Runtime
 from lalelu.registry import load
 
-Estimator: TypeAlias = MoveNetEstimator | MultiPoseEstimator
+Estimator: TypeAlias = MoveNetEstimator | MultiPoseEstimator | InterleavedEstimator | CarriedEstimator
 
-READS_SAVED_MODEL: Final = frozenset({"tensorflow"})  # the other runtimes read ONNX
-KEEPS_COMPILED: Final = frozenset({"openvino"})  # takes a cache_dir
+# the others read ONNX
+MODEL_FILES: Final = {"litert": store.tflite_path, "tensorflow": store.saved_model_path}
+EVERY: Final = 2  # frames from one turn of an interleaved network to the next
+# take a cache_dir
+KEEPS_COMPILED: Final = frozenset({"onnxruntime", "openvino", "tensorrt", "torch_compiled"})
 
 
 def build_runtime(pose: PoseSection) -> Runtime:
@@ -28,21 +34,36 @@ def build_runtime(pose: PoseSection) -> Runtime:
     Raises MissingError when no source has the model or the runtime is not installed.
     """
     runtime_class = load("runtime", RUNTIMES, pose.runtime)
-    get_path = store.saved_model_path if pose.runtime in READS_SAVED_MODEL else store.onnx_path
-    options = {"cache_dir": cache_dir()} if pose.runtime in KEEPS_COMPILED else {}
-    runtime: Runtime = runtime_class(
-        get_path(pose.model), precision=pose.precision, threads=pose.threads, **options
-    )
+    options: dict[str, object] = {"precision": pose.precision, "threads": pose.threads}
+    if pose.runtime in DEVICES:
+        options["device"] = pose.device
+    if pose.runtime in KEEPS_COMPILED:
+        options["cache_dir"] = cache_dir()
+    if pose.runtime == "tensorrt":
+        options |= pose.tensorrt.model_dump()
+    if pose.runtime == "tensorflow" and pose.device == "tensorrt":
+        options["precision"] = precision = "f16" if pose.precision == "auto" else pose.precision
+        path = store.tftrt_path(pose.model, precision)
+    else:
+        path = MODEL_FILES.get(pose.runtime, store.onnx_path)(pose.model)
+    runtime: Runtime = runtime_class(path, **options)
     return runtime
 
 
-def build_estimator(config: Config, kits: Sequence[KitConfig] = ()) -> Estimator:
+def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Path | None = None) -> Estimator:
     """Return the estimator for `config.pose`, not yet opened, that shows what `kits` need of a player.
 
-    Raises UsageError for options that the model's family does not have.
+    A network that runs beside has its own process where there is a `session` (its folder); without one, as for a
+    film, it runs in turn and is `pose.lag` frames late. Raises UsageError for options that the model's family does
+    not have.
     """
     camera, pose, player = config.camera, config.pose, config.player
     if catalogue.find(pose.model).family == "movenet_multi":
+        if pose.flow != "off":
+            raise UsageError(
+                f"pose.flow is {pose.flow}, but pose.model {pose.model} sees several people, and flow follows one; "
+                "choose pose.flow: off, or pose.model: lightning or thunder"
+            )
         if pose.hands == "track":
             raise UsageError(
                 f"pose.hands is track, but pose.model {pose.model} does not show where it sees hands; "
@@ -61,6 +82,22 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = ()) -> Estimator
             f"player.players is {player.players}, but pose.model {pose.model} sees one person; "
             "choose pose.model: multipose, or player.players: 1"
         )
+    if pose.flow == "carried":
+        net = LaggedNet(build_single(config, kits), lag=pose.lag) if session is None else NetProcess(session)
+        return CarriedEstimator(net, rotate=camera.rotate, mirror=camera.mirror)
+    single = build_single(config, kits)
+    if pose.flow == "interleaved":
+        every = pose.every or EVERY
+        return InterleavedEstimator(single, every=every, rotate=camera.rotate, mirror=camera.mirror)
+    return single
+
+
+def build_single(config: Config, kits: Sequence[KitConfig] = ()) -> MoveNetEstimator:
+    """Return the estimator that runs the network of `config.pose` on every frame, not yet opened.
+
+    It shows what `kits` need of a player.
+    """
+    camera, pose = config.camera, config.pose
     return MoveNetEstimator(
         build_runtime(pose),
         MoveNetSinglePose(),
@@ -68,6 +105,6 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = ()) -> Estimator
         hands=pose.hands,
         rotate=camera.rotate,
         mirror=camera.mirror,
-        player=player,
+        player=config.player,
         framing=WHOLE_BODY if any(kit.needs_legs for kit in kits) else TORSO,
     )

@@ -113,6 +113,11 @@ class MoveNetEstimator:
         """Run the network on what `prepare` made."""
         self._outputs = self._runtime.infer(self._input)
 
+    def expect(self, captured_ns: int, wrists: tuple[float, float, float, float] | None) -> None:
+        """Say where both wrists (x, y, x, y, image heights) were at `captured_ns`, if somebody followed them."""
+        if self._hands is not None and wrists is not None:
+            self._hands.expect(captured_ns, wrists)
+
     def poses(self) -> Sequence[Pose]:
         """Return the player's pose in the frame last prepared; empty when the player is not seen.
 

@@ -92,6 +92,11 @@ class HandTracker:
         """Begin anew: the next wrists are taken as the network says."""
         self._last = None
 
+    def expect(self, captured_ns: int, wrists: tuple[float, float, float, float]) -> None:
+        """Believe that the wrists were at x, y, x, y (left, right) then; of no use before they were found once."""
+        if self._last is not None:
+            self._last, self._at_ns = (wrists[:2], wrists[2:]), captured_ns
+
     def follow(
         self,
         captured_ns: int,

@@ -1,8 +1,9 @@
 """The ports of pose estimation: a runtime knows tensors, an estimator turns frames into poses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,27 @@ from lalelu.types import Frame, Pose
 RUNTIMES: Final[dict[str, str]] = {
     "openvino": "lalelu.pose.runtimes.openvino:OpenVINORuntime",
     "onnxruntime": "lalelu.pose.runtimes.onnxruntime:OnnxRuntime",
+    "litert": "lalelu.pose.runtimes.litert:LiteRTRuntime",
     "tensorflow": "lalelu.pose.runtimes.tensorflow:TensorFlowRuntime",
+    "tensorrt": "lalelu.pose.runtimes.tensorrt:TensorRTRuntime",
+    "torch": "lalelu.pose.runtimes.torch:TorchRuntime",
+    "torch_compiled": "lalelu.pose.runtimes.torch:TorchCompiledRuntime",
 }
+
+Precision: TypeAlias = Literal["auto", "f32", "f16", "bf16", "int8"]
+# cpu; cuda: an NVIDIA card through CUDA; tensorrt: the same through NVIDIA's compiler
+Device: TypeAlias = Literal["cpu", "cuda", "tensorrt"]
+# where each runtime can compute besides the CPU; those that are not named have the CPU only
+DEVICES: Final[Mapping[str, tuple[Device, ...]]] = MappingProxyType(
+    {
+        "onnxruntime": ("cpu", "cuda", "tensorrt"),
+        "tensorflow": ("cpu", "tensorrt"),
+        "tensorrt": ("cuda",),
+        "torch": ("cpu", "cuda"),
+        "torch_compiled": ("cpu", "cuda"),
+    }
+)
+CPU_ONLY: Final[tuple[Device, ...]] = ("cpu",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +51,7 @@ class RuntimeFacts:
 
     name: str
     version: str
-    device: str  # e.g. "CPU"
+    device: str  # "CPU", or the card's name
     precision: str  # "f32", "bf16", ...: the arithmetic in force
     threads: int
     load_ms: float  # reading and compiling the model

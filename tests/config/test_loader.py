@@ -133,8 +133,8 @@ midi:
         "lalelu.yaml:4:11: camera.rotate is 45; allowed one of 0, 90, 180, 270",
         "lalelu.yaml:5:17: pose.threads is 0; allowed 1..64",
         (
-            "lalelu.yaml:5:29: pose.runtime is openvno; allowed are onnxruntime, openvino, tensorflow; "
-            'did you mean "openvino"?'
+            "lalelu.yaml:5:29: pose.runtime is openvno; allowed are litert, onnxruntime, openvino, tensorflow, "
+            'tensorrt, torch, torch_compiled; did you mean "openvino"?'
         ),
         (
             "lalelu.yaml:5:45: pose.model is lightening; allowed are lightning, multipose, thunder; "
@@ -161,10 +161,16 @@ midi:
         ("pose: {threads: many}", "1:17: pose.threads is many; allowed a whole number 1..64"),
         ("pose: {threads: 1.5}", "1:17: pose.threads is 1.5; allowed a whole number 1..64"),
         ("pose: {threads: true}", "1:17: pose.threads is true; allowed a whole number 1..64"),
-        ("pose: 3", "1:7: pose is 3; allowed a mapping with model, runtime, precision, threads, crop, hands"),
+        (
+            "pose: 3",
+            (
+                "1:7: pose is 3; allowed a mapping with model, runtime, device, precision, threads, crop, hands, flow, "
+                "every, lag, tensorrt"
+            ),
+        ),
         (
             "pose: {precision: bf61}",
-            '1:19: pose.precision is bf61; allowed one of auto, f32, bf16; did you mean "bf16"?',
+            '1:19: pose.precision is bf61; allowed one of auto, f32, f16, bf16, int8; did you mean "bf16"?',
         ),
         ("timing: {delay_ms: soon}", "1:20: timing.delay_ms is soon; allowed auto or a number -200..500"),
         ("timing: {delay_ms: 600}", "1:20: timing.delay_ms is 600; allowed auto or -200..500"),

@@ -10,18 +10,32 @@ import cv2
 import numpy as np
 import pytest
 
-from lalelu.errors import LaleluError, MissingError, UsageError
+from lalelu.errors import MissingError, UsageError
 from lalelu.models import store
 from lalelu.pose.port import RUNTIMES
-from lalelu.pose.runtimes.onnxruntime import OnnxRuntime
 from lalelu.pose.runtimes.openvino import OpenVINORuntime
 from lalelu.registry import load
 
 # Fractions of the input square: float32 sums in another order; the converter's own tests ask the same.
 F32_TOLERANCE = 1e-4
 BF16_TOLERANCE = 0.02  # 4 px of 192: bf16 moves keypoints by 0.3 px at the median, hidden ones by more
-READ_ONNX = [OpenVINORuntime, OnnxRuntime]
-PRECISIONS = [("openvino", "f32"), ("openvino", "bf16"), ("onnxruntime", "f32"), ("tensorflow", "f32")]
+COMPILES = pytest.mark.slow  # for a minute or two
+PRECISIONS = [
+    ("openvino", "f32"),
+    ("openvino", "bf16"),
+    ("onnxruntime", "f32"),
+    ("litert", "f32"),
+    ("tensorflow", "f32"),
+    ("torch", "f32"),
+    ("torch", "bf16"),
+    pytest.param("torch_compiled", "f32", marks=COMPILES),
+]
+NEEDS_A_CARD = {"tensorrt"}  # tests/pose/test_runtimes_on_cards.py holds what can be seen of it without one
+# the module that each needs, where it is not called as the runtime
+MODULES = {"litert": "ai_edge_litert", "torch_compiled": "torch"}
+KINDS = {"tensorflow": "saved", "litert": "tflite"}  # the others read ONNX
+# those that can be opened twice in one process
+ANYWHERE = ["openvino", "onnxruntime", "litert", "torch"]
 
 CHILD = """
 import json, sys
@@ -56,7 +70,8 @@ print("\\n" + json.dumps(said))
 
 def model(expect, kind):
     try:
-        return {"onnx": store.onnx_path, "saved": store.saved_model_path}[kind]("lightning")
+        paths = {"onnx": store.onnx_path, "saved": store.saved_model_path, "tflite": store.tflite_path}
+        return paths[kind]("lightning")
     except MissingError as exc:
         expect("model", str(exc))
 
@@ -66,10 +81,18 @@ def photo(shared_dir) -> np.ndarray:
     return cv2.resize(image, (192, 192))[None]
 
 
-def run_child(expect, tmp_path, name, precision, picture, threads=1):
-    if find_spec(name) is None:
+def require(expect, name):
+    if find_spec(MODULES.get(name, name)) is None:
         expect(name, "it is not installed")
-    path = model(expect, "saved" if name == "tensorflow" else "onnx")
+
+
+def made(name, path, **options):
+    return load("runtime", RUNTIMES, name)(path, **options)
+
+
+def run_child(expect, tmp_path, name, precision, picture, threads=1):
+    require(expect, name)
+    path = model(expect, KINDS.get(name, "onnx"))
     np.save(tmp_path / "picture.npy", picture)
     done = subprocess.run(
         [
@@ -121,54 +144,49 @@ def test_runtime_does_what_it_was_asked_and_agrees_with_the_others(
 
 
 def test_every_registered_runtime_is_under_contract():
-    assert {name for name, _ in PRECISIONS} == set(RUNTIMES)
+    tried = {case.values[0] if hasattr(case, "values") else case[0] for case in PRECISIONS}
+    assert tried | NEEDS_A_CARD == set(RUNTIMES)
+    assert not tried & NEEDS_A_CARD
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("runtime_class", READ_ONNX)
-def test_thread_count_is_taken_and_read_back(expect, runtime_class):
-    if find_spec(runtime_class.__module__.rpartition(".")[2]) is None:
-        expect(runtime_class.__module__.rpartition(".")[2], "it is not installed")
-    runtime = runtime_class(model(expect, "onnx"), precision="f32", threads=2)
-    assert runtime.open().threads == 2
-    runtime.close()
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime", "litert", "tensorflow", "torch"])
+def test_thread_count_is_taken_and_read_back(expect, tmp_path, shared_dir, name):
+    assert run_child(expect, tmp_path, name, "f32", photo(shared_dir), threads=2)["threads"] == 2
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_absent_model_is_one_sentence_with_the_remedy(tmp_path, name):
-    runtime = load("runtime", RUNTIMES, name)(tmp_path / "none.onnx", precision="auto", threads=1)
+    runtime = made(name, tmp_path / "none.onnx", precision="auto", threads=1)
     with pytest.raises(MissingError, match=r"none\.onnx .*lalelu model fetch NAME") as caught:
         runtime.open()
     assert len(str(caught.value).splitlines()) == 1
     runtime.close()
 
 
-@pytest.mark.parametrize("runtime_class", READ_ONNX)
+@pytest.mark.parametrize("name", ANYWHERE)
 @pytest.mark.parametrize("damage", ["cut in half", "noise", "noise behind a good beginning", "empty"])
-def test_damaged_model_is_one_sentence_with_the_remedy(expect, tmp_path, runtime_class, damage):
-    vendor = runtime_class.__module__.rpartition(".")[2]
-    if find_spec(vendor) is None:
-        expect(vendor, "it is not installed")
+def test_damaged_model_is_one_sentence_with_the_remedy(expect, tmp_path, name, damage):
+    require(expect, name)
     file = tmp_path / "bad.onnx"
     noise = np.random.default_rng(1).bytes(5000)
+    beginning = b"\x1c\0\0\0TFL3" if name == "litert" else b"\x08\x08"
     if damage == "cut in half":
-        whole = model(expect, "onnx").read_bytes()
+        whole = model(expect, KINDS.get(name, "onnx")).read_bytes()
         file.write_bytes(whole[: len(whole) // 2])
     else:
-        file.write_bytes({"noise": noise, "empty": b""}.get(damage, b"\x08\x08" + noise))
-    runtime = runtime_class(file, precision="auto", threads=1)
+        file.write_bytes({"noise": noise, "empty": b""}.get(damage, beginning + noise))
+    runtime = made(name, file, precision="auto", threads=1)
     with pytest.raises(MissingError, match=r"bad\.onnx cannot be loaded.*lalelu model fetch NAME") as caught:
         runtime.open()
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("runtime_class", READ_ONNX)
-def test_wrong_input_and_early_use_are_refused_in_words(expect, runtime_class):
-    vendor = runtime_class.__module__.rpartition(".")[2]
-    if find_spec(vendor) is None:
-        expect(vendor, "it is not installed")
-    runtime = runtime_class(model(expect, "onnx"), precision="auto", threads=1)
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_wrong_input_and_early_use_are_refused_in_words(expect, name):
+    require(expect, name)
+    runtime = made(name, model(expect, KINDS.get(name, "onnx")), precision="auto", threads=1)
     with pytest.raises(UsageError, match="not open"):
         runtime.infer(np.zeros((1, 192, 192, 3), np.uint8))
     runtime.open()
@@ -180,11 +198,35 @@ def test_wrong_input_and_early_use_are_refused_in_words(expect, runtime_class):
         runtime.infer(np.zeros((1, 192, 192, 3), np.uint8))
 
 
-@pytest.mark.parametrize("name", ["onnxruntime", "tensorflow"])
-def test_bf16_is_refused_where_the_runtime_has_none(tmp_path, name):
-    runtime = load("runtime", RUNTIMES, name)(tmp_path / "any", precision="bf16", threads=1)
-    with pytest.raises(LaleluError, match="choose auto or f32"):
+@pytest.mark.parametrize("name", ["onnxruntime", "litert", "tensorflow"])
+@pytest.mark.parametrize("precision", ["bf16", "f16", "int8"])
+def test_a_precision_is_refused_where_the_runtime_has_none(tmp_path, name, precision):
+    runtime = made(name, tmp_path / "any", precision=precision, threads=1)
+    with pytest.raises(MissingError, match=rf"pose\.precision is {precision}.*choose auto or f32"):
         runtime.open()
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_f16_is_refused_on_a_cpu_that_would_only_imitate_it(expect, name):
+    require(expect, name)
+    runtime = made(name, model(expect, "onnx"), precision="f16", threads=1)
+    with pytest.raises(MissingError, match=r"pose\.precision is f16.*choose auto"):
+        runtime.open()
+
+
+def test_litert_refuses_to_play_without_xnnpack(expect, monkeypatch):
+    require(expect, "litert")
+    path = model(expect, "tflite")
+    from ai_edge_litert import interpreter
+
+    def slow(*args, **options):
+        kernels = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        return whole(*args, **options, experimental_op_resolver_type=kernels)
+
+    whole = interpreter.Interpreter
+    monkeypatch.setattr(interpreter, "Interpreter", slow)
+    with pytest.raises(MissingError, match=r"XNNPACK did not take 75 of .*choose pose\.runtime: openvino"):
+        made("litert", path, precision="auto", threads=1).open()
 
 
 @pytest.mark.model

@@ -7,7 +7,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from lalelu.errors import MissingError, UsageError
-from lalelu.pose.port import TensorSpec
+from lalelu.pose.port import Precision, TensorSpec
 
 REMEDY: Final = "`lalelu model fetch NAME` brings it anew"
 ONNX_FIRST_BYTE: Final = b"\x08"  # every ONNX file begins with its ir_version: protobuf field 1, a varint
@@ -28,11 +28,11 @@ def require_onnx(path: Path) -> None:
             raise unusable(path, "it is not an ONNX file, or a damaged one")
 
 
-def require_f32(runtime: str, precision: str) -> None:
-    """Refuse bf16 for a runtime that computes in f32 only. Raises MissingError."""
-    if precision == "bf16":
+def require_f32(runtime: str, precision: Precision) -> None:
+    """Refuse any other precision for a runtime that computes in f32 only. Raises MissingError."""
+    if precision not in {"auto", "f32"}:
         raise MissingError(
-            f"pose.precision is bf16, which runtime {runtime!r} does not offer on a CPU; "
+            f"pose.precision is {precision}, which runtime {runtime!r} does not offer on a CPU; "
             "choose auto or f32, or pose.runtime: openvino"
         )
 

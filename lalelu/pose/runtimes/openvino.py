@@ -10,13 +10,13 @@ import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import LostError, MissingError
-from lalelu.pose.port import RuntimeFacts, TensorSpec
+from lalelu.pose.port import Precision, RuntimeFacts, TensorSpec
 from lalelu.pose.runtimes.model_file import are_same, check_inputs, check_open, require_onnx, unusable
 
 DEVICE: Final = "CPU"
@@ -60,7 +60,7 @@ class OpenVINORuntime:
         self,
         model_path: Path,
         *,
-        precision: Literal["auto", "f32", "bf16"],
+        precision: Precision,
         threads: int,
         cache_dir: Path | None = None,
     ) -> None:
@@ -150,6 +150,11 @@ class OpenVINORuntime:
         self._bound = inputs
 
     def _choose_precision(self, core: Any) -> str:  # noqa: ANN401 - a vendor's object without types
+        if self._precision not in {"auto", "f32", "bf16"}:
+            raise MissingError(
+                f"pose.precision is {self._precision}, which runtime 'openvino' does not offer on a CPU; "
+                "choose auto, f32 or bf16"
+            )
         has_bf16 = "BF16" in core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
         if self._precision == "bf16" and not has_bf16:
             raise MissingError(

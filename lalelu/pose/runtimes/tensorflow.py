@@ -1,4 +1,4 @@
-"""Run a SavedModel on the CPU with TensorFlow: the field's baseline, for comparisons. Reads a model folder.
+"""Run a SavedModel with TensorFlow, the field's baseline: on the CPU, or as TF-TRT made it. Reads a model folder.
 
 TensorFlow's thread counts belong to the process: they can be set once, before its first operation.
 """
@@ -7,29 +7,35 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import LostError, MissingError
-from lalelu.pose.port import RuntimeFacts, TensorSpec
+from lalelu.models import tftrt
+from lalelu.pose.port import Device, Precision, RuntimeFacts, TensorSpec
 from lalelu.pose.runtimes.model_file import REMEDY, check_inputs, check_open, require_f32, unusable
 
 
 class TensorFlowRuntime:
-    """One SavedModel folder in f32, called through its `serving_default` signature."""
+    """One SavedModel folder in f32, called through its `with_heads` signature, else `serving_default`.
+
+    With `device` tensorrt it is one that TF-TRT converted for this card, in the precision that was asked for there.
+    """
 
     def __init__(
         self,
         model_path: Path,
         *,
-        precision: Literal["auto", "f32", "bf16"],
+        precision: Precision,
         threads: int,
+        device: Device = "cpu",
     ) -> None:
         self._path = model_path
         self._precision = precision
         self._threads = threads
+        self._device = device
         self._tf: Any = None
         self._model: Any = None  # kept: the function holds its variables only weakly
         self._function: Any = None
@@ -42,10 +48,13 @@ class TensorFlowRuntime:
         Raises MissingError for an unusable folder, a precision it has not, or thread counts that another
         user of TensorFlow in this process has already fixed otherwise.
         """
-        require_f32("tensorflow", self._precision)
+        if self._device == "cpu":
+            require_f32("tensorflow", self._precision)
         if not self._path.is_dir():
             raise MissingError(f"model {self._path} is not a SavedModel folder; {REMEDY}")
         self._tf = _import_tensorflow()
+        if self._device == "tensorrt":
+            tftrt.require()
         self._set_threads()
         start = time.perf_counter()
         try:
@@ -67,8 +76,8 @@ class TensorFlowRuntime:
         return RuntimeFacts(
             name="tensorflow",
             version=self._tf.__version__,
-            device="CPU",
-            precision="f32",
+            device="CPU" if self._device == "cpu" else "TF-TRT",
+            precision="f32" if self._device == "cpu" else self._precision,
             threads=self._tf.config.threading.get_intra_op_parallelism_threads(),
             load_ms=load_ms,
             first_ms=first_ms,
@@ -97,6 +106,8 @@ class TensorFlowRuntime:
     def _set_threads(self) -> None:
         threading = self._tf.config.threading
         try:
+            if self._device == "cpu" and self._tf.config.list_physical_devices("GPU"):
+                self._tf.config.set_visible_devices([], "GPU")  # else TensorFlow would take the card unasked
             threading.set_intra_op_parallelism_threads(self._threads)
             threading.set_inter_op_parallelism_threads(1)
         except RuntimeError as exc:

@@ -100,7 +100,7 @@ def hit_records_from_notes(
     played with; a limb that is not told, or that has no name, is UNTOLD_LIMB, such a pad None.
     """
     limbs = dict(enumerate(limb_names(skeleton, kits), 1))
-    pads = dict(enumerate((name for kit in kits for name in kit.pads), 1))
+    pads = {number: name for (_, name), number in Numbers(kits).pads.items()}
     _, first = np.unique(notes[_ONE_HIT], return_index=True)
     records = [
         HitRecord(

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from lalelu.commands.run import positive
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.console import say
 from lalelu.doctor.device_findings import judge_back_ends, judge_camera, judge_outputs, judge_runtime
@@ -93,12 +94,7 @@ def examine(loaded: Loaded, seconds: float, *, camera_named: bool) -> tuple[list
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= MAX_SECONDS:
-        raise argparse.ArgumentTypeError(
-            f"{text} is out of range; allowed are values above 0 up to {MAX_SECONDS:g}"
-        )
-    return value
+    return positive(text, MAX_SECONDS)
 
 
 def _version(package: str) -> str | None:

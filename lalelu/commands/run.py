@@ -44,13 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="a lost device ends the run (exit 4)")
 
 
-def positive(text: str) -> float:
-    """Parse a number of seconds above 0."""
+def positive(text: str, most: float = MAX_SECONDS) -> float:
+    """Parse a number of seconds above 0, `most` at the most."""
     value = float(text)
-    if not 0 < value <= MAX_SECONDS:
-        raise argparse.ArgumentTypeError(
-            f"{text} is out of range; allowed are values above 0 up to {MAX_SECONDS:g}"
-        )
+    if not 0 < value <= most:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; allowed are values above 0 up to {most:g}")
     return value
 
 

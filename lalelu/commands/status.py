@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
+from lalelu.desk.sampler import status_number
 from lalelu.errors import LaleluError, MissingError
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, RECORDS
 from lalelu.session import ROLES, Session, runtime_directory, sessions
@@ -130,8 +131,7 @@ def _resident_kib(proc: Path, pid: int) -> int | None:
         status = (proc / str(pid) / "status").read_text(encoding="ascii", errors="replace")
     except OSError:  # it has ended
         return None
-    value = status.partition("\nVmRSS:")[2].split(None, 1)
-    return int(value[0]) if value else None
+    return status_number(status, "VmRSS")
 
 
 def text(instrument: Mapping[str, Any]) -> str:

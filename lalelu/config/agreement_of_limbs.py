@@ -1,6 +1,6 @@
 """Which limbs of a kit nobody has, and which of its own keypoints cannot be computed. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from lalelu.config.section import Contradiction, Section, Where
@@ -55,23 +55,17 @@ def _limbs(value: object, path: Where) -> Iterator[tuple[Where, str]]:
 def needs_legs(kit: "KitConfig") -> bool:
     """Whether a pad or a gesture goes by a knee or an ankle, or by a keypoint that is made of one."""
     sections = (*kit.pads.values(), *kit.gestures.values())
-    rest = [limb for section in sections for _, limb in _limbs(section, ())]
-    seen: set[str] = set()
-    while rest:
-        limb = rest.pop()
-        if limb not in seen:
-            seen.add(limb)
-            rest += [*kit.keypoints.get(limb, VIRTUAL.get(limb, ()))]
-    return not seen.isdisjoint(_LEGS)
+    named = [limb for section in sections for _, limb in _limbs(section, ())]
+    return not _made_of(named, {**VIRTUAL, **kit.keypoints}).isdisjoint(_LEGS)
 
 
-def _made_of(parts: Mapping[str, float], own: Mapping[str, Mapping[str, float]]) -> set[str]:
-    """Return all of the kit's own keypoints that these parts are made of, directly or not."""
+def _made_of(names: Iterable[str], made: Mapping[str, Mapping[str, float]]) -> set[str]:
+    """Return these names and all that they are made of, directly or not; `made` tells what of."""
     found: set[str] = set()
-    rest = [limb for limb in parts if limb in own]
+    rest = list(names)
     while rest:
-        limb = rest.pop()
-        if limb not in found:
-            found.add(limb)
-            rest += [further for further in own[limb] if further in own]
+        name = rest.pop()
+        if name not in found:
+            found.add(name)
+            rest += made.get(name, ())
     return found

@@ -111,12 +111,14 @@ class Sampler:
             text = (self._proc / f"{pid}/task/{pid}/status").read_text(encoding="ascii", errors="replace")
         except OSError:  # it has ended
             return NOT_TOLD, NOT_TOLD
-        return _field(text, "VmRSS:"), _field(text, "nonvoluntary_ctxt_switches:")
+        resident, switches = (status_number(text, name) for name in ("VmRSS", "nonvoluntary_ctxt_switches"))
+        return NOT_TOLD if resident is None else resident, NOT_TOLD if switches is None else switches
 
 
-def _field(text: str, name: str) -> int:
-    value = text.partition(f"\n{name}")[2].split(None, 1)
-    return int(value[0]) if value else NOT_TOLD
+def status_number(text: str, name: str) -> int | None:
+    """Return the number of one line of a process's /proc status; None where it is not told."""
+    value = text.partition(f"\n{name}:")[2].split(None, 1)
+    return int(value[0]) if value else None
 
 
 def _number(path: Path) -> int | None:

@@ -70,7 +70,6 @@ class Detector:
             Player(0, self._settings[player])  # what cannot be played is told before the first frame
         self._muted = False
         self._players: dict[int, Player] = {}
-        self._events: list[Event] = []
         self.told: list[Tell] = []
 
     @property
@@ -87,20 +86,17 @@ class Detector:
     def step(self, pose: Pose) -> Sequence[Event]:
         """Take in one player's pose and return what has become sure with it; `told` is what lalelu itself is told.
 
-        Call once per player and frame, in order. The list is reused: it is valid until the next call.
-        A pose that is not later than the player's last one is ignored.
+        Call once per player and frame, in order. A pose that is not later than the player's last one is ignored.
         """
-        self._events.clear()
         player = self._players.get(pose.player)
         if player is None:
             player = self._welcome(pose.player)
         self.told = player.told
         if player.last_ns is not None and pose.captured_ns <= player.last_ns:
             player.told.clear()
-            return self._events
+            return []
         player.last_ns = pose.captured_ns
-        self._events += player.step(pose)
-        return self._events
+        return player.step(pose)
 
     def rest(self, player: int, seq: int, at_ns: int) -> Sequence[Event]:
         """Return what ends when a player has gone, or plays another kit from now on."""

@@ -188,7 +188,8 @@ class LaggedNet:
     def offer(self, frame: Frame, wrists: Wrists | None) -> None:
         """Begin an inference where none is under way."""
         if self._result is None:
-            self._result = found(self._estimator, frame, wrists)
+            self._estimator.prepare(frame)
+            self._result = found(self._estimator, frame.seq, frame.captured_ns, wrists)
 
     def result(self, seq: int) -> Result | None:
         """Return the result that is there at the frame `seq`."""
@@ -199,13 +200,12 @@ class LaggedNet:
         return result
 
 
-def found(estimator: MoveNetEstimator, frame: Frame, wrists: Wrists | None) -> Result:
-    """Return what the network finds in a frame whose wrists are believed to be at `wrists`."""
-    estimator.prepare(frame)
+def found(estimator: MoveNetEstimator, seq: int, captured_ns: int, wrists: Wrists | None) -> Result:
+    """Return what the network finds in the frame last prepared, whose wrists are believed to be at `wrists`."""
     estimator.infer()
-    estimator.expect(frame.captured_ns, wrists)
+    estimator.expect(captured_ns, wrists)
     poses = estimator.poses()
-    return Result(frame.seq, frame.captured_ns, poses[0] if poses else None)
+    return Result(seq, captured_ns, poses[0] if poses else None)
 
 
 def _flowed(flow: Flow, frame: Frame, via: Via) -> Sequence[Pose]:

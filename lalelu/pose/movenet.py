@@ -14,6 +14,27 @@ from lalelu.skeleton import COCO17
 SINGLE_OUTPUT: Final = (1, 1, len(COCO17), 3)
 
 
+def picture_side(facts: RuntimeFacts, kind: str, output: tuple[int, ...], models: str) -> int:
+    """Return the side of a MoveNet's picture in px.
+
+    Raises UsageError for a network that is not of the `kind` that gives `output`, naming the `models` that are.
+    """
+    inputs = [spec.shape for spec in facts.inputs]
+    outputs = [spec.shape for spec in facts.outputs]
+    side = inputs[0][1] if len(inputs) == 1 and len(inputs[0]) == len((1, 2, 2, 3)) else 0
+    if side < 1 or inputs != [(1, side, side, 3)] or output not in outputs:
+        raise UsageError(
+            f"pose.model takes {inputs} and gives {outputs}; {kind} takes one "
+            f"(1, S, S, 3) and gives one {output}; choose {models}"
+        )
+    return side
+
+
+def takes_bgr(facts: RuntimeFacts) -> bool:
+    """Whether a network wants blue before red, as cameras give it; else it wants red before blue."""
+    return facts.inputs[0].name == BGR
+
+
 class MoveNetSinglePose:
     """MoveNet Lightning and Thunder: one colour square in 0..255, out come y, x, score of 17 keypoints.
 
@@ -24,19 +45,11 @@ class MoveNetSinglePose:
 
     def input_side(self, facts: RuntimeFacts) -> int:
         """Return the side of the network's picture in px. Raises UsageError for another kind of model."""
-        inputs = [spec.shape for spec in facts.inputs]
-        outputs = [spec.shape for spec in facts.outputs]
-        side = inputs[0][1] if len(inputs) == 1 and len(inputs[0]) == len((1, 2, 2, 3)) else 0
-        if side < 1 or inputs != [(1, side, side, 3)] or SINGLE_OUTPUT not in outputs:
-            raise UsageError(
-                f"pose.model takes {inputs} and gives {outputs}; a single-pose MoveNet takes one "
-                f"(1, S, S, 3) and gives one {SINGLE_OUTPUT}; choose lightning or thunder"
-            )
-        return side
+        return picture_side(facts, "a single-pose MoveNet", SINGLE_OUTPUT, "lightning or thunder")
 
     def takes_bgr(self, facts: RuntimeFacts) -> bool:
         """Whether the network wants blue before red, as cameras give it; else it wants red before blue."""
-        return facts.inputs[0].name == BGR
+        return takes_bgr(facts)
 
     def decode(self, output: NDArray[Any], crop: Crop) -> tuple[list[float], list[float]]:
         """Turn the network's output for `crop` into places (x, y, x, y, ..., image heights) and scores (0..1).

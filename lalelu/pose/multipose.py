@@ -5,9 +5,8 @@ from typing import Any, Final, NamedTuple
 
 from numpy.typing import NDArray
 
-from lalelu.errors import UsageError
-from lalelu.models.picture import BGR
 from lalelu.pose.crop import Crop
+from lalelu.pose.movenet import picture_side, takes_bgr
 from lalelu.pose.port import RuntimeFacts
 from lalelu.skeleton import COCO17
 
@@ -37,19 +36,11 @@ class MoveNetMultiPose:
 
     def input_side(self, facts: RuntimeFacts) -> int:
         """Return the side of the network's picture in px. Raises UsageError for another kind of model."""
-        inputs = [spec.shape for spec in facts.inputs]
-        outputs = [spec.shape for spec in facts.outputs]
-        side = inputs[0][1] if len(inputs) == 1 and len(inputs[0]) == len((1, 2, 2, 3)) else 0
-        if side < 1 or inputs != [(1, side, side, 3)] or MULTI_OUTPUT not in outputs:
-            raise UsageError(
-                f"pose.model takes {inputs} and gives {outputs}; a multi-pose MoveNet takes one "
-                f"(1, S, S, 3) and gives one {MULTI_OUTPUT}; choose multipose"
-            )
-        return side
+        return picture_side(facts, "a multi-pose MoveNet", MULTI_OUTPUT, "multipose")
 
     def takes_bgr(self, facts: RuntimeFacts) -> bool:
         """Whether the network wants blue before red, as cameras give it; else it wants red before blue."""
-        return facts.inputs[0].name == BGR
+        return takes_bgr(facts)
 
     def decode(self, output: NDArray[Any], crop: Crop) -> list[Person]:
         """Turn the network's output for `crop` into people, in the network's order, without the faint ones.

@@ -20,7 +20,7 @@ from lalelu.channel import RingReader, RingWriter
 from lalelu.errors import LaleluError
 from lalelu.pose.build import build_single
 from lalelu.pose.estimator import MoveNetEstimator
-from lalelu.pose.estimator_flow import Result
+from lalelu.pose.estimator_flow import found
 from lalelu.pose.net_link import BOARD, JOB, RINGS, SLOTS, map_slots, pack, plain
 from lalelu.session import Session
 from lalelu.types import Frame
@@ -61,11 +61,9 @@ class Worker:
         self._estimator.prepare(Frame(seq, captured_ns, captured_ns, 0, image))
         if self._jobs.head >= number - 1 + SLOTS:
             return False
-        self._estimator.infer()
         x0, y0, x1, y1 = wrists
-        self._estimator.expect(captured_ns, (x0, y0, x1, y1) if believed else None)
-        poses = self._estimator.poses()
-        self._results.write(pack(Result(seq, captured_ns, poses[0] if poses else None)))
+        result = found(self._estimator, seq, captured_ns, (x0, y0, x1, y1) if believed else None)
+        self._results.write(pack(result))
         return True
 
 

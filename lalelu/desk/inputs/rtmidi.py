@@ -12,7 +12,7 @@ from pydantic import Field
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import AdapterOptions
 from lalelu.voice.outputs.jack import JackServer
-from lalelu.voice.outputs.rtmidi import APIS, CLIENT_NAME, CODES, TITLES, Api, only_port, why_unavailable
+from lalelu.voice.outputs.rtmidi import CLIENT_NAME, CODES, TITLES, Api, choose_api, only_port
 
 # Looking takes 0.03 ms. A USB device that is plugged in again takes some 0.5 s, in which its name is not there.
 PRESENT_EVERY_NS: Final = 250_000_000
@@ -108,16 +108,16 @@ class VirtualInput:
         """Make the port. Raises MissingError when neither API can, naming both reasons."""
         if self._connection is not None:
             raise UsageError(f"{self._label} is open already; close it first")
-        unavailable = _unavailable(self.options.api)
-        api = next((api for api, reason in unavailable.items() if reason is None), None)
-        if api is None:
-            raise MissingError(f"{self._label} cannot be made ({_listed(unavailable)}); {_INSTEAD}")
+        api = choose_api(self.options.api, f"{self._label} cannot be made", _INSTEAD)
         name = f"{self.options.target}{_SUFFIX}"
         connection = _Connection(self._label, api, name)
         midi = connection.open()
         try:
             midi.open_virtual_port("in")
-        except (rtmidi.RtMidiError, NotImplementedError) as exc:
+        except (
+            rtmidi.RtMidiError,
+            NotImplementedError,
+        ) as exc:  # the second where ports of our own are unknown
             connection.close()
             raise MissingError(f"{self._label} cannot be made: {exc}; {_INSTEAD}") from exc
         self._connection = connection
@@ -155,7 +155,7 @@ class PortInput:
         """
         if self._connection is not None:
             raise UsageError(f"{self._label} is open already; close it first")
-        api, name = self._find()
+        api, name = only_port(self._label, self.options.target, self.options.api, ports, _INSTEAD)
         connection = _Connection(self._label, api, f"{CLIENT_NAME}{_SUFFIX}")
         midi = connection.open()
         try:
@@ -184,11 +184,6 @@ class PortInput:
         if connection is not None:
             connection.close()
 
-    def _find(self) -> tuple[Api, str]:
-        unavailable = _unavailable(self.options.api)
-        found = [(api, name) for api, reason in unavailable.items() if reason is None for name in ports(api)]
-        return only_port(self._label, self.options.target, found, _listed(unavailable), _INSTEAD)
-
 
 def ports(api: Api) -> tuple[str, ...]:
     """Return the names of the ports that can be heard. Raises MissingError where the API is missing."""
@@ -197,15 +192,6 @@ def ports(api: Api) -> tuple[str, ...]:
         return tuple(midi.get_ports())
     finally:
         midi.delete()
-
-
-def _unavailable(wanted: Literal["auto", "alsa", "jack"]) -> dict[Api, str | None]:
-    """Return by API why it cannot be used here, None where it can."""
-    return {api: why_unavailable(api) for api in APIS if wanted in ("auto", api)}
-
-
-def _listed(unavailable: dict[Api, str | None]) -> str:
-    return ". ".join(f"{TITLES[api]}: {reason}" for api, reason in unavailable.items() if reason)
 
 
 def _midi_in(api: Api, client_name: str) -> rtmidi.MidiIn:

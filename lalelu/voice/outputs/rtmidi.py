@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
 import rtmidi
@@ -137,11 +138,18 @@ class VirtualOutput:
         """Make the port. Raises MissingError when neither API can, naming both reasons."""
         if self._connection is not None:
             raise UsageError(f"{self._label} is open already; close it first")
-        connection = _Connection(self._label, self._choose_api(), self.options.target)
+        connection = _Connection(
+            self._label,
+            choose_api(self.options.api, f"{self._label} cannot be opened", f"or {_INSTEAD}"),
+            self.options.target,
+        )
         midi = connection.open()
         try:
             midi.open_virtual_port("out")
-        except (rtmidi.RtMidiError, NotImplementedError) as exc:
+        except (
+            rtmidi.RtMidiError,
+            NotImplementedError,
+        ) as exc:  # the second where ports of our own are unknown
             connection.close()
             raise MissingError(f"{self._label} cannot be made: {exc}; {_INSTEAD}") from exc
         self._connection = connection
@@ -158,15 +166,6 @@ class VirtualOutput:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-    def _choose_api(self) -> Api:
-        reasons = []
-        for api in _wanted(self.options.api):
-            reason = why_unavailable(api)
-            if reason is None:
-                return api
-            reasons.append(f"{TITLES[api]}: {reason}")
-        raise MissingError(f"{self._label} cannot be opened ({'. '.join(reasons)}); or {_INSTEAD}")
 
 
 class PortOutput:
@@ -188,7 +187,7 @@ class PortOutput:
         """
         if self._connection is not None:
             raise UsageError(f"{self._label} is open already; close it first")
-        api, name = self._find()
+        api, name = only_port(self._label, self.options.target, self.options.api, ports, f"or {_INSTEAD}")
         connection = _Connection(self._label, api, CLIENT_NAME)
         midi = connection.open()
         try:
@@ -219,26 +218,41 @@ class PortOutput:
         if connection is not None:
             connection.close()
 
-    def _find(self) -> tuple[Api, str]:
-        found: list[tuple[Api, str]] = []
-        reasons = []
-        for api in _wanted(self.options.api):
-            reason = why_unavailable(api)
-            if reason is None:
-                found += [(api, name) for name in ports(api)]
-            else:
-                reasons.append(f"{TITLES[api]}: {reason}")
-        return only_port(self._label, self.options.target, found, ". ".join(reasons), f"or {_INSTEAD}")
+
+def choose_api(wanted: Literal["auto", "alsa", "jack"], problem: str, instead: str) -> Api:
+    """Return the first API that is wanted and can be used here; not even asks those after it.
+
+    Raises MissingError when there is none: the `problem`, the reasons, and what would work `instead`.
+    """
+    reasons = []
+    for api in _wanted(wanted):
+        reason = why_unavailable(api)
+        if reason is None:
+            return api
+        reasons.append(f"{TITLES[api]}: {reason}")
+    raise MissingError(f"{problem} ({'. '.join(reasons)}); {instead}")
 
 
 def only_port(
-    label: str, wanted: str, found: list[tuple[Api, str]], reasons: str, instead: str
+    label: str,
+    wanted: str,
+    apis: Literal["auto", "alsa", "jack"],
+    names: Callable[[Api], Sequence[str]],
+    instead: str,
 ) -> tuple[Api, str]:
-    """Return the one of the ports `found` whose name is, or contains, `wanted`.
+    """Return the one port whose name is, or contains, `wanted`; `names` tells those of an API.
 
     Raises MissingError when there is none (listing those there are), UsageError when there are several. `label` is the
-    address, `reasons` say why an API cannot be asked, `instead` what would work.
+    address, `instead` what would work.
     """
+    found: list[tuple[Api, str]] = []
+    reasons = []
+    for api in _wanted(apis):
+        reason = why_unavailable(api)
+        if reason is None:
+            found += [(api, name) for name in names(api)]
+        else:
+            reasons.append(f"{TITLES[api]}: {reason}")
     exact = [entry for entry in found if entry[1] == wanted]
     near = exact or [entry for entry in found if wanted in entry[1]]
     if len(near) == 1:
@@ -247,7 +261,8 @@ def only_port(
         raise UsageError(f"{label} fits {len(near)} ports: {_listed(near)}; write more of the name, or ?api=")
     there = f"the ports are {_listed(found)}" if found else "there are no ports"
     hint = did_you_mean(wanted, [name for _, name in found])
-    raise MissingError(f"{label} is not there; {there}{hint}{f' ({reasons})' if reasons else ''}; {instead}")
+    unavailable = f" ({'. '.join(reasons)})" if reasons else ""
+    raise MissingError(f"{label} is not there; {there}{hint}{unavailable}; {instead}")
 
 
 def _wanted(api: Literal["auto", "alsa", "jack"]) -> tuple[Api, ...]:

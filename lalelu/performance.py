@@ -7,6 +7,7 @@ from typing import Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lalelu.config.agreement_of_kits import MAX_LIMBS
 from lalelu.config.kit import KitConfig
 from lalelu.hits import HitRecord
 from lalelu.skeleton import VIRTUAL
@@ -16,7 +17,6 @@ from lalelu.voice.sounds import own_channel
 from lalelu.voice.voice import velocity_of
 
 UNTOLD_LIMB: Final = "unknown"  # a record needs a limb's name; this one agrees with no limb of the truth
-_MOST_LIMBS: Final = 255  # a row has one byte for a limb's number, and 0 is none
 _ONE_HIT: Final = ["seq", "captured_ns", "struck_ns", "player", "limb", "pad"]  # what a chord's notes share
 
 
@@ -56,7 +56,7 @@ def limb_names(skeleton: Sequence[str], kits: Sequence[KitConfig]) -> tuple[str,
     The skeleton's keypoints, then the virtual ones, then the kits' own; those beyond 255 have none.
     """
     own = (name for kit in kits for name in kit.keypoints)
-    return tuple(dict.fromkeys((*skeleton, *VIRTUAL, *own)))[:_MOST_LIMBS]
+    return tuple(dict.fromkeys((*skeleton, *VIRTUAL, *own)))[:MAX_LIMBS]
 
 
 def hit_records(

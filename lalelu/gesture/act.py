@@ -23,12 +23,7 @@ class Sight:
 
     def in_image(self, x: float, y: float) -> tuple[float, float, float]:
         """Return a point's place in the picture and the length of a body unit there: image heights, y down."""
-        body = self.body
-        return (
-            body.place_x + body.side * body.size * x * self.handed,
-            body.place_y - body.size * y,
-            body.size,
-        )
+        return *self.body.in_image(x * self.handed, y), self.body.size
 
 
 @dataclass(frozen=True, slots=True)

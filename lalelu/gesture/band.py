@@ -78,12 +78,10 @@ class Band:
         """Return the number of the kit that a player plays."""
         return self._kit_of.get(player, self._first)
 
-    def toggle(
-        self, seq: int, at_ns: int, *, standby: bool | None = None, player: int = 0
-    ) -> Sequence[Event]:
+    def toggle(self, seq: int, at_ns: int, *, standby: bool | None = None) -> Sequence[Event]:
         """Begin or end the standby; None = the other way round. Nothing happens where it is so already."""
         self._events.clear()
-        self._toggle(seq, at_ns, at_ns, player, standby=standby)
+        self._toggle(seq, at_ns, at_ns, 0, standby=standby)
         return self._events
 
     def switch(self, kit: int, seq: int, at_ns: int) -> Sequence[Event]:

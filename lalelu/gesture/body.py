@@ -73,6 +73,10 @@ class BodyFrame:
         if self._span * self.side < -FLIP_WIDTHS * self.size:
             self.side = -self.side
 
+    def in_image(self, x: float, y: float) -> tuple[float, float]:
+        """Return a point in body units as a place in the image, as `locate` takes it."""
+        return self.place_x + self.side * self.size * x, self.place_y - self.size * y
+
     def locate(self, x: float, y: float) -> tuple[float, float]:
         """Return a point of the image in body units; meaningful once `known`."""
         return self.side * (x - self.place_x) / self.size, (self.place_y - y) / self.size

@@ -85,13 +85,8 @@ class Foot:
             self._zero = image_y
         x, height = image_x / unit, (self._zero - image_y) / unit
         motion, now_ns = self.motion, sight.captured_ns
-        if not motion.predict(now_ns):
-            motion.start(now_ns, x, height)
-        elif motion.plausible(x, height):
-            motion.correct(now_ns, x, height)
-        else:
-            if not motion.skip(now_ns):
-                motion.start(now_ns, x, height)
+        motion.predict(now_ns)
+        if not motion.take(now_ns, x, height):
             return False
         self.x, self.height = x, height
         return True

@@ -45,7 +45,7 @@ FIRST_ACCELERATION_VARIANCE: Final = 2500.0  # (body units/s^2)^2
 
 
 class Motion:
-    """The state of one limb; call `predict`, then `correct` or `skip`, once a frame with strictly later stamps.
+    """The state of one limb; call `predict`, then `take`, once a frame with strictly later stamps.
 
     `x`, `y` body units, `vx`, `vy` body units/s, `ay` body units/s^2, as of the last corrected frame.
     """
@@ -155,6 +155,21 @@ class Motion:
         self.vx = self.vy = self._ax = self.ay = 0.0
         self._p00, self._p11, self._p22 = self._variance, FIRST_SPEED_VARIANCE, FIRST_ACCELERATION_VARIANCE
         self._p01 = self._p02 = self._p12 = 0.0
+
+    def take(self, captured_ns: int, x: float, y: float) -> bool:
+        """Take in this frame's keypoint, after `predict`; False where it is not this limb's.
+
+        A limb that was implausible for too long is then taken up anew: `frames` is 1.
+        """
+        if self.frames == 0:
+            self.start(captured_ns, x, y)
+        elif self.plausible(x, y):
+            self.correct(captured_ns, x, y)
+        else:
+            if not self.skip(captured_ns):
+                self.start(captured_ns, x, y)
+            return False
+        return True
 
     def plausible(self, x: float, y: float) -> bool:
         """Whether a keypoint can be this limb."""

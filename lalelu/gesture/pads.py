@@ -58,8 +58,7 @@ class PlayerPads:
         """Return the pad that a stroke of `limb` that ends at (x, y), body units, plays now."""
         image = None
         if self._zones.in_image:
-            body = self._body
-            image = body.place_x + body.side * body.size * x, body.place_y - body.size * y, body.size
+            image = *self._body.in_image(x, y), self._body.size
         return self._zones.pad_at(limb, x, y, image=image, last=self._last_pad.get(limb))
 
     def judge(self, limb: str, stroke: Stroke, speeds: Speeds) -> Played | Refused | None:

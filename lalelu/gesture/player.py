@@ -1,6 +1,5 @@
 """One player of one kit: a body, its limbs, their strokes and the kit's other gestures. Pure."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -31,10 +30,10 @@ class Setting:
     zones: Zones
     skeleton: Sequence[str]
     gestures: Callable[[], Mapping[str, PlayedGesture]]  # makes a player's own
-    left_handed: bool = False
-    lead_s: float = 0.0
-    chokes: bool = False
-    row_delay_ns: RowDelay | None = None
+    left_handed: bool
+    lead_s: float
+    chokes: bool
+    row_delay_ns: RowDelay | None
 
 
 class Player:
@@ -77,11 +76,8 @@ class Player:
         self._taps = Taps(active=False)
         self._seen: tuple[Sight, list[float]]  # what the gestures were shown last, and all keypoints' scores
         self._explain: Callable[[Verdict], None] | None = None
-        index = {name: position for position, name in enumerate(skeleton)}
-        self._left_shoulder, self._right_shoulder = index["left_shoulder"], index["right_shoulder"]
-        self._hips = (
-            (index["left_hip"], index["right_hip"]) if {"left_hip", "right_hip"} <= set(index) else None
-        )
+        hips = ("mid_hip",) if {"left_hip", "right_hip"} <= set(skeleton) else ()
+        self._torso = Keypoints(skeleton, {}, ("left_shoulder", "right_shoulder", *hips))
 
     def watch(self, tell: Callable[[Verdict], None]) -> None:
         """Have the verdict on every candidate stroke, and on every sound of a gesture, told."""
@@ -110,7 +106,7 @@ class Player:
             if self._taps.active and self._shown(limb) not in self._taps.but:
                 events.append(Command(pose.seq, pose.captured_ns, self._number, "tap", stroke.struck_ns))
             else:
-                hit = self._hit(pose, limb, stroke.struck_ns, played)
+                hit = self._hit(pose.seq, pose.captured_ns, stroke.struck_ns, limb, played)
                 self._limbs[limb].foretold = hit if stroke.predicted else None
                 events.append(hit)
         if self._setting.chokes:
@@ -163,9 +159,7 @@ class Player:
             if self._explain is not None:
                 self._explain(self._verdict(name, act, played, seq, captured_ns))
             if isinstance(played, Played):
-                events.append(
-                    Hit(seq, captured_ns, act.struck_ns, number, limb, played.pad, played.strength, kit)
-                )
+                events.append(self._hit(seq, captured_ns, act.struck_ns, limb, played))
         elif isinstance(act, End):
             events.append(Release(seq, captured_ns, act.at_ns, number, act.pad, kit))
         elif isinstance(act, StandIn):
@@ -203,10 +197,10 @@ class Player:
         """Return a limb's name as a right-handed player's, or back again."""
         return mirrored(limb) if self._setting.left_handed else limb
 
-    def _hit(self, pose: Pose, limb: str, struck_ns: int, played: Played) -> Hit:
+    def _hit(self, seq: int, captured_ns: int, struck_ns: int, limb: str, played: Played) -> Hit:
         return Hit(
-            seq=pose.seq,
-            captured_ns=pose.captured_ns,
+            seq=seq,
+            captured_ns=captured_ns,
             struck_ns=struck_ns,
             player=self._number,
             limb=limb,
@@ -288,28 +282,13 @@ class Player:
         return played
 
     def _observe_body(self, captured_ns: int, xy: list[list[float]], score: list[float]) -> None:
-        left, right = (
-            self._known(self._left_shoulder, xy, score),
-            self._known(self._right_shoulder, xy, score),
-        )
-        hips = None
-        if self._hips is not None:
-            left_hip, right_hip = (self._known(index, xy, score) for index in self._hips)
-            if left_hip is not None and right_hip is not None:
-                hips = (left_hip[0] + right_hip[0]) * 0.5, (left_hip[1] + right_hip[1]) * 0.5
-        self._body.observe(captured_ns, left, right, hips)
-
-    def _known(self, index: int, xy: list[list[float]], score: list[float]) -> Point | None:
-        x, y = xy[index]
-        if score[index] >= self._min_score and score[index] > 0.0 and math.isfinite(x) and math.isfinite(y):
-            return x, y
-        return None
+        seen = self._torso.points(xy, score, self._min_score)
+        self._body.observe(captured_ns, seen["left_shoulder"], seen["right_shoulder"], seen.get("mid_hip"))
 
     def _on_its_row(self, stroke: Stroke, row_delay_ns: RowDelay) -> Stroke:
         """Return the stroke at the time at which the row that shows its end was exposed."""
-        body = self._body
-        x, y = body.place_x + body.side * body.size * stroke.x, body.place_y - body.size * stroke.y
-        return replace(stroke, struck_ns=stroke.struck_ns + round(row_delay_ns(x, y)))
+        delay_ns = row_delay_ns(*self._body.in_image(stroke.x, stroke.y))
+        return replace(stroke, struck_ns=stroke.struck_ns + round(delay_ns))
 
     def _undo_swaps(self, points: dict[str, Point | None]) -> None:
         """Give both wrists their own keypoints back where the network exchanged them in crossing.
@@ -334,15 +313,8 @@ class Player:
     @staticmethod
     def _follow(limb: Limb, now_ns: int, x: float, y: float) -> bool:
         """Feed the limb's motion; False when this keypoint is not to be used for strokes."""
-        motion = limb.motion
-        if motion.frames == 0:
-            motion.start(now_ns, x, y)
-        elif not motion.plausible(x, y):
-            if not motion.skip(now_ns):
-                motion.start(now_ns, x, y)
-                limb.finder.restart()
-                limb.borrowed = limb.beside_other(TOGETHER)
-            return False
-        else:
-            motion.correct(now_ns, x, y)
-        return True
+        taken = limb.motion.take(now_ns, x, y)
+        if not taken and limb.motion.frames == 1:  # taken up anew elsewhere
+            limb.finder.restart()
+            limb.borrowed = limb.beside_other(TOGETHER)
+        return taken

@@ -122,6 +122,8 @@ class Player:
                 events.append(
                     Release(pose.seq, pose.captured_ns, hit.struck_ns, hit.player, hit.pad, hit.kit)
                 )
+            elif not limb.finder.foretold:
+                limb.foretold = None  # it has happened, or the limb was lost
 
     def rest(self, seq: int, at_ns: int) -> list[Event]:
         """End what gestures sound: the player has gone, or has stopped playing this kit."""

@@ -191,6 +191,23 @@ def test_a_predicted_stroke_that_does_not_happen_is_choked_where_that_is_asked_f
     assert releases(put_down(), chokes=False) == ([hit], [])
 
 
+def test_a_refused_stroke_that_does_not_happen_chokes_no_earlier_one():
+    t = stamps(4.0, 100.0, 0.37)
+    right = still(t, SNARE)
+    whole = np.clip((t - 1.0) * 2.0, 0.0, 1.5)  # a hard stroke that happens ...
+    half = np.clip(
+        (t - 2.5) * 2.0, 0.0, 0.5
+    )  # ... and, from where it has left the hand, one that is put down
+    right[:, 1] += 0.5 * (1.0 - np.cos(2.0 * np.pi * whole)) - 0.3 * (1.0 - np.cos(2.0 * np.pi * half))
+    pads = {name: pad.model_dump() | {"threshold": 5.0} for name, pad in KIT.pads.items()}
+    kit = KitConfig.model_validate(KIT.model_dump() | {"pads": pads})
+    told = []
+    detector = Detector(kit, skeleton=COCO17, lead_ms=40, chokes=True, explain=told.append)
+    found = [event for pose in poses(t, still(t, HIHAT), right) for event in detector.step(pose)]
+    assert [type(event) for event in found] == [Hit]
+    assert [verdict.rule for verdict in told][:2] == [None, "pad_threshold"]
+
+
 def test_predicted_strokes_that_happen_are_not_choked():
     shown, truth = film(hz=2.0, height=0.6)
     sounded, ended = releases(shown, chokes=True)

@@ -49,6 +49,7 @@ class Board:
         self.client = jack.Client("board", no_start_server=True)
         self._out = self.client.midi_outports.register("out")
         self._waiting = deque()
+        self._periods = 0
         self.client.set_process_callback(self._process)
         self.client.activate()
 
@@ -64,9 +65,14 @@ class Board:
         self.client.connect(self._out, name)
 
     def press(self, *messages):
+        """Send messages once somebody is connected: a connection counts from one of the next periods on."""
+        wait_for(lambda: self._out.connections)
+        begun = self._periods
+        wait_for(lambda: self._periods > begun + 2)
         self._waiting.extend(messages)
 
     def _process(self, _frames):
+        self._periods += 1
         self._out.clear_buffer()
         for offset in range(len(self._waiting)):
             self._out.write_midi_event(offset, self._waiting.popleft())

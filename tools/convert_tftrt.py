@@ -2,10 +2,11 @@
 
     python tools/convert_tftrt.py MODEL [--precision f32|f16|int8] [--calibrate FOLDER]
 
-Needs an NVIDIA card and TensorFlow up to 2.17. int8 finds its ranges by the JPEG and PNG pictures of FOLDER.
+Needs an NVIDIA card and TensorFlow up to 2.17. int8 finds its ranges by the pictures of FOLDER.
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,19 +14,16 @@ import cv2
 import numpy as np
 
 from lalelu.errors import LaleluError, UsageError
-from lalelu.models import catalogue, store, tftrt
-
-PICTURES = (".jpg", ".jpeg", ".png")
+from lalelu.models import catalogue, looks, store, tftrt
 
 
 def read(folder: Path | None, size: int) -> list[np.ndarray]:
     """Return the pictures of a folder as inputs of a network of this size; a grey one without a folder."""
     if folder is None:
         return [np.full((1, size, size, 3), 128, np.uint8)]
-    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES]
-    if not files:
-        raise UsageError(f"{folder} holds no picture ({', '.join(PICTURES)}); give a folder that does")
-    return [cv2.resize(cv2.imread(str(file)), (size, size))[None] for file in files]
+    if not folder.is_dir():
+        raise UsageError(f"--calibrate is {folder}, which is no folder; give one that holds pictures")
+    return [cv2.resize(shown.image, (size, size))[None] for shown in looks.pictures(str(folder))]
 
 
 def main() -> int:
@@ -43,7 +41,11 @@ def main() -> int:
         tftrt.require()
         pictures = read(args.calibrate, catalogue.find(args.model).size)
         folder = store.tftrt_folder(args.model, args.precision)
-        times = tftrt.convert(store.saved_model_path(args.model), folder, args.precision, pictures)
+        unfinished = folder.with_name(f".{folder.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        times = tftrt.convert(store.saved_model_path(args.model), unfinished, args.precision, pictures)
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)  # what is there is whole
     except LaleluError as exc:
         print(exc, file=sys.stderr)
         return exc.exit_code

@@ -85,8 +85,9 @@ def run(args: argparse.Namespace) -> int:
     model = quantize.read(source.path)
     if args.to in {"f16", "bf16"}:
         return _tell(args, out, quantize.narrowed(model, args.to), [], None)
-    which = quantize.chosen(quantize.layers(model), args.keep)
-    kept = [layer.name for layer in quantize.layers(model) if layer not in which]
+    layers = quantize.layers(model)
+    which = quantize.chosen(layers, args.keep)
+    kept = [layer.name for layer in layers if layer not in which]
     if args.to == "int8-dynamic":
         return _tell(args, out, quantize.dynamic(model, which), kept, None)
     quantiser = quantize.StaticQuantiser(model)

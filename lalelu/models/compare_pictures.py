@@ -24,25 +24,21 @@ _UNSURE: Final = (110, 110, 110)
 
 def write(
     folder: Path, names: Sequence[str], looks: Sequence[Look], found: Sequence[NDArray[np.float64]]
-) -> list[Path]:
-    """Write one picture for each look, a square for each variant; returns the paths.
+) -> None:
+    """Write one picture for each look, a square for each variant.
 
     `found` holds (N, 17, 3) px and score for each variant. Joints that a variant is not sure of are grey. Raises
     UsageError when the folder cannot be written.
     """
-    paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for at, look in enumerate(looks):
             squares = [_square(name, look, seen[at]) for name, seen in zip(names, found, strict=True)]
-            path = folder / f"{at:03d}.png"
-            path.write_bytes(encode_png(np.hstack(squares)))
-            paths.append(path)
+            (folder / f"{at:03d}.png").write_bytes(encode_png(np.hstack(squares)))
     except OSError as exc:
         raise UsageError(
             f"--pictures {folder} cannot be written ({exc.strerror}); name another folder"
         ) from exc
-    return paths
 
 
 def _square(name: str, look: Look, seen: NDArray[np.float64]) -> Image:

@@ -44,7 +44,6 @@ class TfliteWriter:
         self.schema = import_schema()
         self.graph = typed.graph
         self.specs = typed.specs
-        self.makers = {node.name: node for node in typed.graph.nodes}
         self.users: dict[str, list[Node]] = {}
         for node in typed.graph.nodes:
             for source in node.inputs:

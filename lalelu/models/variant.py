@@ -13,7 +13,7 @@ from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
 from lalelu.models.progress import Progress
 from lalelu.pose.crop import Crop
-from lalelu.pose.movenet import MoveNetSinglePose
+from lalelu.pose.movenet import MoveNetSinglePose, keypoints_at
 from lalelu.pose.port import RUNTIMES, Runtime, RuntimeFacts
 from lalelu.registry import did_you_mean, load
 
@@ -111,8 +111,7 @@ class Network:
         self.side = self._decoder.input_side(facts)
         self.precision = facts.precision
         self._is_bgr = self._decoder.takes_bgr(facts)
-        names = [spec.name for spec in facts.outputs]
-        self._keypoints = names.index("output_0") if "output_0" in names else 0
+        self._keypoints = keypoints_at(facts)
         self._input = np.zeros(facts.inputs[0].shape, facts.inputs[0].dtype)
         return facts
 

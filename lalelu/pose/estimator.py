@@ -12,7 +12,7 @@ from lalelu.pose.body import torso_at
 from lalelu.pose.crop import TORSO, Crop, CropFollower, Framing, around, whole
 from lalelu.pose.hands import HandTracker, Heads, heads_of, shows_heads
 from lalelu.pose.lock import PlayerLock
-from lalelu.pose.movenet import MoveNetSinglePose
+from lalelu.pose.movenet import MoveNetSinglePose, keypoints_at
 from lalelu.pose.orientation import Orientation
 from lalelu.pose.port import Runtime, RuntimeFacts
 from lalelu.pose.sampling import Sampler
@@ -77,7 +77,7 @@ class MoveNetEstimator:
         facts = self._runtime.open()
         side = self._decoder.input_side(facts)
         names = [spec.name for spec in facts.outputs]
-        self._keypoints = names.index("output_0") if "output_0" in names else 0
+        self._keypoints = keypoints_at(facts)
         if self._hands_mode == "track" or (self._hands_mode == "auto" and shows_heads(names)):
             self._heads_at = heads_of(names)
             self._hands = HandTracker()

@@ -35,6 +35,12 @@ def takes_bgr(facts: RuntimeFacts) -> bool:
     return facts.inputs[0].name == BGR
 
 
+def keypoints_at(facts: RuntimeFacts) -> int:
+    """Return which of a single-pose network's outputs holds its keypoints: a converted one shows heatmaps, too."""
+    names = [spec.name for spec in facts.outputs]
+    return names.index("output_0") if "output_0" in names else 0
+
+
 class MoveNetSinglePose:
     """MoveNet Lightning and Thunder: one colour square in 0..255, out come y, x, score of 17 keypoints.
 

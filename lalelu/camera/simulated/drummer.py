@@ -24,7 +24,7 @@ from lalelu.camera.simulated.groove import (
     TruthHit,
     compose,
 )
-from lalelu.camera.simulated.legs import hips_at, landing_speed, leg_points, lifts
+from lalelu.camera.simulated.legs import LEG, hips_at, landing_speed, leg_points, lifts
 from lalelu.camera.simulated.path import Floats, Track, WristPath
 
 # A man of average size sitting on a stool (m).
@@ -70,16 +70,11 @@ _HEAD: Final[dict[str, tuple[float, float, float]]] = {
 }
 # Hips, legs and the stool as long as only the hands play: they do not move.
 _SEAT: Final[dict[str, tuple[float, float, float]]] = {
-    "left_hip": (0.105, HIP_Y, 0.02),
-    "right_hip": (-0.105, HIP_Y, 0.02),
-    "left_knee": (0.23, 0.50, 0.44),
-    "right_knee": (-0.23, 0.50, 0.44),
-    "left_ankle": (0.22, 0.09, 0.38),
-    "right_ankle": (-0.22, 0.09, 0.38),
-    "left_toe": (0.25, 0.035, 0.56),
-    "right_toe": (-0.25, 0.035, 0.56),
-    "left_heel": (0.215, 0.04, 0.34),
-    "right_heel": (-0.215, 0.04, 0.34),
+    **{
+        f"{side}_{joint}": (float(place[0]), float(place[1]), float(place[2]))
+        for joint, places in LEG.items()
+        for side, place in zip(("left", "right"), places, strict=True)
+    },
     "seat_left": (0.14, 0.46, 0.02),
     "seat_right": (-0.14, 0.46, 0.02),
     "seat_low": (0.0, 0.44, 0.0),
@@ -101,9 +96,8 @@ _HEAD_POINTS: Final[Floats] = np.array(list(_HEAD.values()))
 _SEAT_POINTS: Final[Floats] = np.array(list(_SEAT.values()))
 _HIPS: Final[Floats] = np.array([0.0, HIP_Y, 0.0])
 _NECK: Final[Floats] = np.array(_TORSO["neck"])
-_LEG: Final = ("hip", "knee", "ankle", "toe", "heel")
 _LEGS: Final = {
-    name: [list(_SEAT).index(f"{side}_{name}") for side in ("left", "right")] for name in _LEG
+    name: [list(_SEAT).index(f"{side}_{name}") for side in ("left", "right")] for name in LEG
 }  # within _SEAT
 _SHOULDERS: Final = (POINT["left_shoulder"], POINT["right_shoulder"])
 _SIDE: Final[Floats] = np.array([1.0, -1.0])  # the player's left lies at +X

@@ -17,6 +17,7 @@ KNEES: Final[Floats] = np.array([[0.23, 0.50, 0.44], [-0.23, 0.50, 0.44]])
 ANKLES: Final[Floats] = np.array([[0.22, 0.09, 0.38], [-0.22, 0.09, 0.38]])
 TOES: Final[Floats] = np.array([[0.25, 0.035, 0.56], [-0.25, 0.035, 0.56]])
 HEELS: Final[Floats] = np.array([[0.215, 0.04, 0.34], [-0.215, 0.04, 0.34]])
+LEG: Final = {"hip": HIPS, "knee": KNEES, "ankle": ANKLES, "toe": TOES, "heel": HEELS}
 THIGH: Final = float(np.linalg.norm(KNEES[0] - HIPS[0]))
 SHIN: Final = float(np.linalg.norm(ANKLES[0] - KNEES[0]))
 STANDING: Final[Floats] = np.array([0.0, 0.34, 0.33])  # m, of the hips, from where they sit

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lalelu.errors import LostError, MissingError
 from lalelu.pose.port import Precision, RuntimeFacts, TensorSpec
-from lalelu.pose.runtimes.model_file import REMEDY, check_inputs, check_open, require_f32, unusable
+from lalelu.pose.runtimes.model_file import check_inputs, check_open, require_f32, require_mark, unusable
 
 FILE_MARK: Final = b"TFL3"  # bytes 4..7 of every TFLite file
 CONVOLUTIONS: Final = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
@@ -38,7 +38,7 @@ class LiteRTRuntime:
         the threads are not those asked for.
         """
         require_f32("litert", self._precision)
-        _require_tflite(self._path)
+        require_mark(self._path, FILE_MARK, 4, "a TFLite")
         module, version = _import_litert()
         before = _count_threads()
         start = time.perf_counter()
@@ -112,15 +112,6 @@ class LiteRTRuntime:
                 f"LiteRT's XNNPACK did not take {len(left)} of {self._path.name}'s convolutions; this build of "
                 "ai-edge-litert is too slow to play with: choose pose.runtime: openvino or onnxruntime"
             )
-
-
-def _require_tflite(path: Path) -> None:
-    """Refuse a path that is no TFLite file before the vendor looks at it. Raises MissingError."""
-    if not path.is_file():
-        raise MissingError(f"model {path} is not there; {REMEDY}")
-    with path.open("rb") as file:
-        if file.read(8)[4:] != FILE_MARK:
-            raise unusable(path, "it is not a TFLite file, or a damaged one")
 
 
 def _import_litert() -> tuple[Any, str]:

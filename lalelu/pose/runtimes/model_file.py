@@ -21,11 +21,16 @@ def unusable(path: Path, reason: str) -> MissingError:
 
 def require_onnx(path: Path) -> None:
     """Refuse a path that is no ONNX file before a vendor guesses at its format. Raises MissingError."""
+    require_mark(path, ONNX_FIRST_BYTE, 0, "an ONNX")
+
+
+def require_mark(path: Path, mark: bytes, at: int, kind: str) -> None:
+    """Refuse a path that is not there, or a file without its kind's `mark` at byte `at`. Raises MissingError."""
     if not path.is_file():
         raise MissingError(f"model {path} is not there; {REMEDY}")
     with path.open("rb") as file:
-        if file.read(1) != ONNX_FIRST_BYTE:
-            raise unusable(path, "it is not an ONNX file, or a damaged one")
+        if file.read(at + len(mark))[at:] != mark:
+            raise unusable(path, f"it is not {kind} file, or a damaged one")
 
 
 def require_f32(runtime: str, precision: Precision) -> None:

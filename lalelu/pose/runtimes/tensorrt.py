@@ -58,6 +58,7 @@ class TensorRTRuntime:
         self._host: dict[str, tuple[int, NDArray[Any]]] = {}  # by tensor: pinned memory, as address and array
         self._card: dict[str, int] = {}  # by tensor: the card's memory
         self._specs: tuple[TensorSpec, ...] = ()
+        self._results: tuple[NDArray[Any], ...] = ()
         self._outputs: tuple[TensorSpec, ...] = ()
 
     def open(self) -> RuntimeFacts:
@@ -114,7 +115,7 @@ class TensorRTRuntime:
             np.copyto(self._host[spec.name][1], array)
         self._ask("cudaGraphLaunch", self._graph, self._stream)
         self._ask("cudaStreamSynchronize", self._stream)
-        return [self._host[spec.name][1] for spec in self._outputs]
+        return self._results
 
     def close(self) -> None:
         """Release the engine and its memory; safe to call twice and before `open()`."""
@@ -126,7 +127,7 @@ class TensorRTRuntime:
             self._ask("cudaFree", address)
         for address, _ in self._host.values():
             self._ask("cudaFreeHost", address)
-        self._card, self._host = {}, {}
+        self._card, self._host, self._results = {}, {}, ()
         if self._stream is not None:
             self._ask("cudaStreamDestroy", self._stream)
         self._stream = None
@@ -211,6 +212,7 @@ class TensorRTRuntime:
             self._card[name] = int(self._ask("cudaMalloc", size))
             self._context.set_tensor_address(name, self._card[name])
         self._specs, self._outputs = tuple(specs[True]), tuple(specs[False])
+        self._results = tuple(self._host[spec.name][1] for spec in self._outputs)
 
     def _record(self) -> None:
         """Record copies and network as one CUDA graph."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lalelu.analysis.scoring import score
 from lalelu.camera.port import ADAPTERS
 from lalelu.camera.simulated.camera import SimulatedCamera
+from lalelu.camera.simulated.truth import hit_record
 from lalelu.config.loader import load_kit
 from lalelu.config.schema import Config, PoseSection
 from lalelu.gesture.detector import Detector
@@ -135,11 +136,7 @@ def film(uri: str, seconds: float) -> tuple[list[Frame], list[HitRecord]]:
     count = round(seconds * camera.options.fps)
     stamps = [round(seq * camera.period_ns) for seq in range(count)]
     frames = [Frame(seq, at_ns, at_ns, 0, camera.render(seq)) for seq, at_ns in enumerate(stamps)]
-    truth = [
-        HitRecord(hit.time_ns * 1e-9, hit.limb, hit.pad, hit.player, hit.velocity)
-        for hit in camera.truth(stamps[-1])
-    ]
-    return frames, truth
+    return frames, [hit_record(hit) for hit in camera.truth(stamps[-1])]
 
 
 def main(uris: Sequence[str], seconds: float, model: str, say: Callable[[str], None]) -> None:

@@ -8,10 +8,11 @@ import re
 from pathlib import Path
 
 from lalelu.camera.port import ADAPTERS
+from lalelu.camera.simulated.truth import hit_record
 from lalelu.config.kit import KitConfig
 from lalelu.config.loader import load_kit
 from lalelu.config.schema import Config, PoseSection
-from lalelu.hits import HitRecord, write_hits
+from lalelu.hits import write_hits
 from lalelu.pose.build import build_estimator
 from lalelu.registry import from_uri
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter
@@ -37,7 +38,7 @@ def film(uri: str, out: Path, model: str, kit: KitConfig) -> None:
     truth = camera.truth(round((frames - 1) * camera.period_ns))
     write_hits(
         out / f"{name}.truth.jsonl",
-        [HitRecord(hit.time_ns * 1e-9, hit.limb, hit.pad, hit.player, hit.velocity) for hit in truth],
+        [hit_record(hit) for hit in truth],
     )
     print(f"{name}: {frames} frames, {len(truth)} strokes")
 

@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import UsageError
+from lalelu.pose.people import SPREAD
 from lalelu.registry import did_you_mean
 from lalelu.skeleton import COCO17
 
 Floats: TypeAlias = NDArray[np.float64]
 
 # How far COCO's own labellers differ at each keypoint, one standard deviation, in roots of a person's area.
-SIGMAS: Final[Floats] = np.array(
-    [.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107, .107, .087, .087, .089, .089]
-)  # fmt: skip
+SIGMAS: Final[Floats] = np.array([SPREAD[name.rpartition("_")[2]] for name in COCO17])
 SURE: Final = 0.3  # the score from which MoveNet's users count a keypoint as found
 BELIEVED: Final = 0.15  # the default of a kit's strike.min_score: a joint scored lower plays nothing
 SAME: Final = (

@@ -5,13 +5,14 @@ real network's errors last for some frames, and it loses wrists: `tools/score_ta
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from lalelu.analysis.scoring import Score, score, table
 from lalelu.camera.simulated.film import Film, FilmSettings
+from lalelu.camera.simulated.truth import hit_record
 from lalelu.config.loader import load_kit
 from lalelu.gesture.detector import Detector
 from lalelu.hits import HitRecord
@@ -60,7 +61,7 @@ def perform(seconds: float) -> Performance:
             xy = film.keypoints(seq) + random.normal(0.0, NOISE, (len(COCO17), 2))
             poses.append(Pose(seq, round(seq * 1e9 / FPS), player, xy.astype(np.float32), seen))
     truth = [
-        HitRecord(hit.time_ns * 1e-9, hit.limb, hit.pad, player, hit.velocity)
+        replace(hit_record(hit), player=player)
         for player, film in enumerate(films)
         for hit in film.truth(0.0, seconds)
     ]

@@ -16,6 +16,7 @@ from lalelu.analysis.report import ReportData, render_report
 from lalelu.analysis.scoring import match, score
 from lalelu.camera import port as camera_port
 from lalelu.camera.simulated.camera import SimulatedCamera
+from lalelu.camera.simulated.truth import hit_record
 from lalelu.commands.run import check_target, positive
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.console import say
@@ -85,10 +86,7 @@ def run(args: argparse.Namespace) -> int:
     last_ns = int(ledger.frames[-1]["captured_ns"])
     played = Played(
         hit_records_from_notes(ledger.notes, loaded.kits, skeleton=COCO17, origin_ns=first_ns),
-        [
-            HitRecord(hit.time_ns * 1e-9, hit.limb, hit.pad, hit.player, hit.velocity)
-            for hit in camera.truth(last_ns - first_ns)
-        ],
+        [hit_record(hit) for hit in camera.truth(last_ns - first_ns)],
         ledger,
         read_take(out / "demo.take.gz"),
         first_ns,

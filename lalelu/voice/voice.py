@@ -11,7 +11,7 @@ from lalelu.voice.message import CLOCK, note_off
 from lalelu.voice.port import MidiOutput, ValueOutput
 from lalelu.voice.scheduler import Note, Owner, Scheduler, Sounding
 from lalelu.voice.sounding import SoundingTable
-from lalelu.voice.sounds import own_channel, sounds_of
+from lalelu.voice.sounds import Sound, own_channel, sounds_of
 from lalelu.voice.targets import Targets, addresses
 from lalelu.voice.tempo import Tempo
 
@@ -157,7 +157,7 @@ class Voice:
 
     def add(self, strike: Strike) -> None:
         """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kits', from 1."""
-        sound = self._sounds[own_channel(self._channels, strike.player)][strike.pad - 1]
+        sound = self._sound_of(strike)
         owner = Owner(strike.player, strike.pad)
         for channel, note in sound.notes:
             self._scheduler.add(
@@ -194,7 +194,7 @@ class Voice:
             due_ns, note = waiting
             strike = note.told
             velocity = velocity_of(strike.strength)
-            sound = self._sounds[own_channel(self._channels, strike.player)][strike.pad - 1]
+            sound = self._sound_of(strike)
             if sound.choked:
                 self._end(self._scheduler.cut(sound.choked, sound.rivals))
             messages = self._scheduler.strike(note, velocity, self._now_ns())
@@ -241,6 +241,9 @@ class Voice:
                 problem = problem or exc
         if problem is not None:
             raise problem
+
+    def _sound_of(self, strike: Strike) -> Sound:
+        return self._sounds[own_channel(self._channels, strike.player)][strike.pad - 1]
 
     def _end_left(self) -> None:
         sounding = self._scheduler.sounding

@@ -4,7 +4,7 @@ import mido
 import pytest
 
 from lalelu.errors import LostError, MissingError, UsageError
-from lalelu.voice.message import note_off, note_on
+from lalelu.voice.message import CENTRE, bend_range, control, note_off, note_on, pitch_bend
 from lalelu.voice.outputs.file import MAX_MESSAGES, FileOutput, FileOutputOptions
 
 S = 1_000_000_000
@@ -66,6 +66,19 @@ def test_the_file_appears_whole_at_close_and_replaces_the_old_one(tmp_path: Path
     assert path.read_bytes() == b"the old one"
     output.close()
     assert written(path) == [(0.0, note_on(10, 38, 99))]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_earlier_file_stays_where_a_wheel_was_set_up_and_nothing_played(tmp_path: Path) -> None:
+    path = tmp_path / "out.mid"
+    path.write_bytes(b"an earlier song")
+    for played in ([], [control(1, 11, 64)]):
+        output = FileOutput(FileOutputOptions(target=str(path)))
+        output.open()
+        for message in (*bend_range(1, 12), pitch_bend(1, CENTRE), *played):
+            output.send(message, 5)
+        output.close()
+        assert (path.read_bytes() == b"an earlier song") == (not played)
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -12,21 +12,21 @@ from pydantic import Field
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import AdapterOptions
 from lalelu.voice.outputs.jack import JackServer
-from lalelu.voice.outputs.rtmidi import CLIENT_NAME, CODES, TITLES, Api, choose_api, only_port
+from lalelu.voice.outputs.rtmidi import (
+    CLIENT_NAME,
+    CODES,
+    TITLES,
+    Api,
+    VirtualOutputOptions,
+    choose_api,
+    only_port,
+)
 
 # Looking takes 0.03 ms. A USB device that is plugged in again takes some 0.5 s, in which its name is not there.
 PRESENT_EVERY_NS: Final = 250_000_000
 # appended to the clients' names: JACK would number the second client of a name, and the outputs' have the plain one
 _SUFFIX: Final = "-in"
 _INSTEAD: Final = "connect or start it, or play without by midi.input: null"
-
-
-class VirtualInputOptions(AdapterOptions):
-    """`virtual:NAME?api=auto`."""
-
-    # a colon parts client and port in JACK's names
-    target: Annotated[str, Field(min_length=1, max_length=32, pattern="^[^:]+$")] = CLIENT_NAME
-    api: Literal["auto", "alsa", "jack"] = "auto"  # auto: ALSA where its sequencer exists, else JACK
 
 
 class PortInputOptions(AdapterOptions):
@@ -97,9 +97,9 @@ class _Connection:
 class VirtualInput:
     """A port of our own, to which controllers connect."""
 
-    Options = VirtualInputOptions
+    Options = VirtualOutputOptions
 
-    def __init__(self, options: VirtualInputOptions) -> None:
+    def __init__(self, options: VirtualOutputOptions) -> None:
         self.options = options
         self._label = f"MIDI input virtual:{options.target}"
         self._connection: _Connection | None = None

@@ -22,6 +22,7 @@ NS_PER_TICK: Final = TEMPO_US * 1000 // TICKS_PER_BEAT
 MAX_MESSAGES: Final = 4_000_000  # 48 MB: a day of 20 notes a second
 
 _REAL_TIME: Final = 0xF8  # from here on: messages of the moment, such as the clock's, which no file holds
+_CONTROL, _BEND = 0xB0, 0xE0  # status bytes without their channel
 _ENTRY: Final = struct.Struct("<qB")  # when, and how many bytes follow
 
 
@@ -30,6 +31,18 @@ class FileOutputOptions(AdapterOptions):
 
     target: Annotated[str, Field(min_length=1)] = "out.mid"
     origin_ns: int | None = None  # the moment that is the file's time 0; by default the first message's
+
+
+# Controllers that tell a wheel's range (RPN 0), as a voice does before anybody plays.
+_RANGE: Final = frozenset({100, 101, 6, 38})
+_CENTRED: Final = b"\x00\x40"  # a wheel's data bytes
+
+
+def _plays(message: bytes | bytearray) -> bool:
+    """Whether a message is more than what a voice sends at its opening."""
+    kind = message[0] & 0xF0
+    sets_up = (kind == _CONTROL and message[1] in _RANGE) or (kind == _BEND and message[1:] == _CENTRED)
+    return not sets_up
 
 
 class FileOutput:
@@ -92,12 +105,12 @@ class FileOutput:
     def close(self) -> None:
         """Write the file; safe to call twice and before `open()`. Raises LostError if the disk refuses.
 
-        Where nothing was sent, an earlier file stays: a start that failed takes no song with it.
+        Where nothing was played, an earlier file stays: a start that failed takes no song with it.
         """
         if self._file is None:
             return
         file, self._file = self._file, None
-        if not self._kept and self.path.exists():
+        if self.path.exists() and not any(_plays(message) for _, message in self._messages()):
             file.close()
             self._partial.unlink(missing_ok=True)
             return

@@ -20,7 +20,7 @@ from lalelu.analysis.plots import (
     traces_svg,
 )
 
-_STYLE: Final = """
+STYLE: Final = """
 :root{--ground:#0b0f14;--card:#121821;--line:#232c38;--text:#e6edf3;--dim:#8b98a8;--good:#7ee787;--bad:#ff5d5d}
 *{box-sizing:border-box}
 body{margin:0;background:radial-gradient(1200px 600px at 20% -10%,#16233a 0,var(--ground) 60%);
@@ -93,7 +93,7 @@ def render_report(data: ReportData) -> str:
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<meta name="color-scheme" content="dark"><title>{title}</title><style>{_STYLE}</style></head>',
+            f'<meta name="color-scheme" content="dark"><title>{title}</title><style>{STYLE}</style></head>',
             f"<body><main><h1>{title}</h1>",
             _top(data),
             _traces(data, colours),
@@ -102,8 +102,8 @@ def render_report(data: ReportData) -> str:
             _timing(data) if data.truth_known else "",
             "</div>",
             _stages(data.latency),
-            _table(data.latency),
-            _facts(data.facts),
+            latency_card(data.latency),
+            facts_card(data.facts),
             "</main></body></html>\n",
         ]
     )
@@ -166,7 +166,7 @@ def _traces(data: ReportData, colours: dict[str, str]) -> str:
         legend.append('<span><i class="ring"></i>missed</span>')
         legend.append('<span><i class="cross">✕</i>extra</span>')
     svg = traces_svg(data.traces, data.found, data.missed, data.extra, colours)
-    return _card(
+    return card(
         "What was played",
         "Height of the hands over time; a disc is a hit, in its pad's colour. Scroll sideways.",
         f'<div class="legend">{"".join(legend)}</div><div class="scroll">{svg}</div>',
@@ -175,7 +175,7 @@ def _traces(data: ReportData, colours: dict[str, str]) -> str:
 
 def _latency_histogram(summary: LatencySummary) -> str:
     main = summary.main
-    return _card(
+    return card(
         main.label.partition(" (")[0],
         f"{main.count} rows. Counts are logarithmic, bins double in the tail: one late row stays visible.",
         histogram_svg(main.histogram, "ms", PAD_COLOURS[0], logarithmic=True),
@@ -189,7 +189,7 @@ def _stages(summary: LatencySummary) -> str:
         f'<span><i style="background:{colour}"></i>{name} <b>{median:.2f} ms</b></span>'
         for name, median, colour in stage_medians(summary)
     )
-    return _card(
+    return card(
         "Where the time goes",
         f"Median of every stage, from exposure until the voice has the hit.{total}",
         f'{stages_svg(summary)}<div class="legend">{legend}</div>',
@@ -198,32 +198,35 @@ def _stages(summary: LatencySummary) -> str:
 
 def _timing(data: ReportData) -> str:
     errors = [mark.error_ms for mark in data.found if mark.error_ms is not None]
-    return _card(
+    return card(
         "Timing error of the hits",
         "Found minus true time of the stroke; right of 0 is late.",
         histogram_svg(errors_histogram(errors), "ms", PAD_COLOURS[2], logarithmic=False),
     )
 
 
-def _table(summary: LatencySummary) -> str:
+def latency_card(summary: LatencySummary) -> str:
+    """Return the table of all durations."""
     head, *rows = table_rows(summary)
     lines = [f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr>"]
     for i, row in enumerate(rows):
         kind = "" if i < len(STAGES) else ' class="total first"' if i == len(STAGES) else ' class="total"'
         lines.append(f"<tr{kind}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
-    return _card(
+    return card(
         "Latency, ms", counts_text(summary), f'<div class="scroll"><table>{"".join(lines)}</table></div>'
     )
 
 
-def _facts(facts: Sequence[tuple[str, str]]) -> str:
+def facts_card(facts: Sequence[tuple[str, str]]) -> str:
+    """Return the table of what is known of machine and run."""
     rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in facts)
-    return _card(
+    return card(
         "The machine and the run",
         "What was asked for, what was granted, what ran.",
         f'<table class="facts">{rows}</table>',
     )
 
 
-def _card(title: str, note: str, body: str) -> str:
+def card(title: str, note: str, body: str) -> str:
+    """Return one part of a page; `body` is HTML."""
     return f'<section class="card"><h2>{escape(title)}</h2><p class="note">{escape(note)}</p>{body}</section>'

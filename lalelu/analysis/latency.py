@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lalelu.analysis.cadence import Cadence, expected_latency_ns, fit_cadence
+from lalelu.analysis.columns import Columns, Nanoseconds, Whole, columns_of
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
 
@@ -24,6 +26,7 @@ STAGES: Final[dict[str, str]] = {
 }
 TOTALS: Final[dict[str, str]] = {
     "frame": "frame → row (arrived → handed over, all frames)",
+    "frame_all": "expected → row (skipped and missing frames too)",
     "outside": "frame → row without inference",
     "note": "frame → note (arrived → sent, wait left out)",
     "light": "light → note (captured → sent)",
@@ -33,8 +36,9 @@ TOTALS: Final[dict[str, str]] = {
     "port": "woken → sent (notes)",
     "period": "frame period (captured)",
 }
-STATISTICS: Final[tuple[str, ...]] = ("min", "p50", "p90", "p99", "p99.9", "max", "mean", "sd")
+STATISTICS: Final[tuple[str, ...]] = ("min", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean", "sd")
 _FIELDS: Final = tuple(name.replace(".", "") for name in STATISTICS)  # of Distribution
+_BLOCK: Final = 1 << 16  # values that are looked at together: they fit into a cache
 _UNITS_MS: Final = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
@@ -58,6 +62,7 @@ class Distribution:
     p90: float
     p99: float
     p999: float
+    p9999: float
     max: float
     mean: float
     sd: float  # of the population
@@ -103,84 +108,90 @@ def summarize(frames: NDArray[np.void], notes: NDArray[np.void]) -> LatencySumma
 
     Every note counts by itself: those of a chord leave one after the other.
     """
-    found, row = _frames_of(frames, notes)
-    skipped = int(frames["skipped"].astype(np.int64).sum())
+    columns = columns_of(Whole(frames))
+    return summarize_columns(columns, fit_cadence(columns), notes)
+
+
+def summarize_columns(columns: Columns, cadence: Cadence, notes: NDArray[np.void]) -> LatencySummary:
+    """Measure every stage and total of frames that have passed by already."""
+    found, hit = frames_of_notes(columns.hits, notes)
+    frames, skipped = len(columns), columns.skipped
     labels = STAGES | TOTALS
     return LatencySummary(
-        frames=len(frames),
-        hit_frames=int((frames["hits"] > 0).sum()),
+        frames=frames,
+        hit_frames=len(columns.hits),
         notes=len(notes),
         late_notes=int((notes["late"] > 0).sum()),
         unmatched_notes=int((~found).sum()),
         skipped=skipped,
-        skipped_share=skipped / (len(frames) + skipped) if len(frames) + skipped > 0 else math.nan,
+        skipped_share=skipped / (frames + skipped) if frames + skipped > 0 else math.nan,
         durations={
             name: distribution(name, labels[name], values)
-            for name, values in _durations(frames, notes, found, row)
+            for name, values in _durations(columns, cadence, notes, found, hit)
         },
     )
 
 
-def _frames_of(
-    frames: NDArray[np.void], notes: NDArray[np.void]
+def frames_of_notes(
+    hits: NDArray[np.void], notes: NDArray[np.void]
 ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Return which notes have their frame's row (M,), and for each of those the row's index in `frames`.
+    """Return which notes have their frame's row (M,), and for each of those its index in Columns.hits.
 
     A camera that was opened again counts from its start: the row is looked up by `captured_ns`, which never
     comes twice, and must have the note's `seq`.
     """
-    hit = np.flatnonzero(frames["hits"] > 0)  # no note without a hit, and few frames have one
-    if not len(hit):
-        return np.zeros(len(notes), bool), hit
-    captured = frames["captured_ns"][hit]
+    captured = hits["captured_ns"]
+    if not len(hits):
+        return np.zeros(len(notes), bool), np.empty(0, np.intp)
     order = np.argsort(captured, kind="stable")
     place = np.searchsorted(captured, notes["captured_ns"], sorter=order)
-    row = hit[order[np.minimum(place, len(hit) - 1)]]
-    found = (frames["captured_ns"][row] == notes["captured_ns"]) & (frames["seq"][row] == notes["seq"])
+    row = order[np.minimum(place, len(hits) - 1)]
+    found = (captured[row] == notes["captured_ns"]) & (hits["seq"][row] == notes["seq"])
     return found, row[found]
 
 
 def _durations(
-    frames: NDArray[np.void], notes: NDArray[np.void], found: NDArray[np.bool_], row: NDArray[np.intp]
-) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Yield name and values (ms) of each of STAGES and TOTALS, in the order of the table.
+    columns: Columns,
+    cadence: Cadence,
+    notes: NDArray[np.void],
+    found: NDArray[np.bool_],
+    hit: NDArray[np.intp],
+) -> Iterator[tuple[str, Nanoseconds]]:
+    """Yield name and values of each of STAGES and TOTALS, in the order of the table.
 
-    One at a time, because a day's frames take 70 MB for each; `found` and `row` are those of `_frames_of`.
+    One at a time, because a day's frames take 35 MB for each; `found` and `hit` are those of `frames_of_notes`.
     """
-    yield "camera", _ms(frames["captured_ns"], frames["arrived_ns"])
-    yield "decode", _ms(frames["arrived_ns"], frames["decoded_ns"])
-    yield "prepare", _ms(frames["decoded_ns"], frames["prepared_ns"])
-    yield "inference", _ms(frames["prepared_ns"], frames["inferred_ns"])
-    yield "pose", _ms(frames["inferred_ns"], frames["posed_ns"])
-    yield "detect", _ms(frames["posed_ns"], frames["detected_ns"])
-    yield "send", _ms(frames["detected_ns"], frames["sent_ns"])
-    yield "frame", _ms(frames["arrived_ns"], frames["sent_ns"])
-    inference_ns = frames["inferred_ns"] - frames["prepared_ns"]
-    yield "outside", _ms(frames["arrived_ns"] + inference_ns, frames["sent_ns"])
-    known = notes[found]
-    handed_ns = frames["sent_ns"][row]
-    waits = known["due_ns"] > handed_ns
+    for name in STAGES:
+        yield name, columns.stage_ns[name]
+    yield "frame", columns.frame_ns
+    yield "frame_all", expected_latency_ns(columns, cadence)
+    yield "outside", columns.outside_ns
+    known, its = notes[found], columns.hits[hit]
+    waits = known["due_ns"] > its["sent_ns"]
     # a note that is not due yet waits on purpose: no share of the machine's
-    wait_ns = np.where(waits, known["due_ns"] - handed_ns, 0)
-    yield "note", _ms(frames["arrived_ns"][row] + wait_ns, known["sent_ns"])
-    yield "light", _ms(notes["captured_ns"], notes["sent_ns"])
-    yield "hit", _ms(notes["struck_ns"], notes["sent_ns"])
+    wait_ns = np.where(waits, known["due_ns"] - its["sent_ns"], 0)
+    yield "note", known["sent_ns"] - its["arrived_ns"] - wait_ns
+    yield "light", notes["sent_ns"] - notes["captured_ns"]
+    yield "hit", notes["sent_ns"] - notes["struck_ns"]
     # 0: a ledger from before there was a voice to be woken
-    yield "handover", _ms(handed_ns, known["woken_ns"])[~waits & (known["woken_ns"] != 0)]
-    yield "late", _ms(known["due_ns"], known["sent_ns"])[waits]
-    yield "port", _ms(notes["woken_ns"], notes["sent_ns"])[notes["woken_ns"] != 0]
-    neighbours = np.diff(frames["seq"]) == 1
-    yield "period", _ms(frames["captured_ns"][:-1], frames["captured_ns"][1:])[neighbours]
+    yield "handover", (known["woken_ns"] - its["sent_ns"])[~waits & (known["woken_ns"] != 0)]
+    yield "late", (known["sent_ns"] - known["due_ns"])[waits]
+    yield "port", (notes["sent_ns"] - notes["woken_ns"])[notes["woken_ns"] != 0]
+    neighbours = np.diff(columns.seq) == 1
+    yield "period", np.diff(columns.captured_ns)[neighbours]
 
 
-def distribution(name: str, label: str, values: NDArray[np.float64]) -> Distribution:
-    """Summarize `values` (N,), ms."""
-    if len(values) == 0:
+def distribution(name: str, label: str, values_ns: Nanoseconds) -> Distribution:
+    """Summarize `values_ns` (N,)."""
+    if len(values_ns) == 0:
         return Distribution(name, label, 0, histogram=Histogram((), ()), **dict.fromkeys(_FIELDS, math.nan))
-    low, p50, p90, p99, p999, high = np.percentile(values, [0, 50, 90, 99, 99.9, 100]).tolist()
+    low, p50, p90, p99, p999, p9999, high = (
+        np.percentile(values_ns, [0, 50, 90, 99, 99.9, 99.99, 100]) * 1e-6
+    ).tolist()
+    mean_ns = float(values_ns.mean(dtype=np.float64))
     return Distribution(
-        name, label, len(values), low, p50, p90, p99, p999, high,
-        float(values.mean()), float(values.std()), _histogram(values, low, p99, high),
+        name, label, len(values_ns), low, p50, p90, p99, p999, p9999, high,
+        mean_ns * 1e-6, _sd_ns(values_ns, mean_ns) * 1e-6, _histogram(values_ns, low, p99, high),
     )  # fmt: skip
 
 
@@ -295,12 +306,15 @@ def histogram_text(d: Distribution, width: int = 40) -> str:
     return "\n".join(lines)
 
 
-def _ms(earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.float64]:
-    # integers first: stamps have more digits than a float
-    return np.asarray((later - earlier) * 1e-6, np.float64)
+def _sd_ns(values_ns: Nanoseconds, mean_ns: float) -> float:
+    total = 0.0
+    for first in range(0, len(values_ns), _BLOCK):
+        away = values_ns[first : first + _BLOCK] - mean_ns
+        total += float(away @ away)
+    return math.sqrt(total / len(values_ns))
 
 
-def _histogram(values: NDArray[np.float64], low: float, p99: float, high: float) -> Histogram:
+def _histogram(values_ns: Nanoseconds, low: float, p99: float, high: float) -> Histogram:
     """Equal bins of a round width up to p99, then bins that double, so that the tail keeps few lines."""
     span = max(p99 - low, 1e-3)
     power = 10.0 ** math.floor(math.log10(span / 12))
@@ -312,7 +326,13 @@ def _histogram(values: NDArray[np.float64], low: float, p99: float, high: float)
     while edges[-1] <= high:
         step *= 2
         edges.append(edges[-1] + step)
-    counts, _ = np.histogram(values, edges)
+    counts = np.zeros(len(edges) - 1, np.int64)
+    for begin in range(0, len(values_ns), _BLOCK):
+        values = values_ns[begin : begin + _BLOCK] * 1e-6
+        place = ((values - edges[0]) / width).astype(np.int64)
+        tail = place >= bins
+        place[tail] = np.searchsorted(edges, values[tail], side="right") - 1
+        counts += np.bincount(np.clip(place, 0, len(counts) - 1), minlength=len(counts))
     return Histogram(tuple(edges), tuple(counts.tolist()))
 
 

@@ -144,7 +144,8 @@ def _stages(columns: Columns) -> tuple[StageShare, ...]:
         return ()
     kind = np.int64 if columns.frame_ns.dtype == np.int64 else columns.stage_ns["camera"].dtype
     light = np.add(columns.frame_ns, columns.stage_ns["camera"], dtype=kind)
-    low, high, tail = np.percentile(light, [*_MIDDLE, _TAIL])
+    low, tail = np.percentile(light, [_MIDDLE[0], _TAIL], method="lower")
+    high = np.percentile(light, _MIDDLE[1], method="higher")
     chosen = [np.flatnonzero((light >= low) & (light <= high)), np.flatnonzero(light >= tail)]
     del light
     means = [[float(columns.stage_ns[name][rows].mean()) * 1e-6 for name in STAGES] for rows in chosen]

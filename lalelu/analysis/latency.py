@@ -182,8 +182,19 @@ def _durations(
     yield "handover", (known["woken_ns"] - its["sent_ns"])[~waits & (known["woken_ns"] != 0)]
     yield "late", (known["sent_ns"] - known["due_ns"])[waits]
     yield "port", (notes["sent_ns"] - notes["woken_ns"])[notes["woken_ns"] != 0]
-    neighbours = np.diff(columns.seq) == 1
-    yield "period", np.diff(columns.captured_ns)[neighbours]
+    yield "period", _periods_ns(columns)
+
+
+def _periods_ns(columns: Columns) -> Nanoseconds:
+    """Return the times from each frame to the next, gaps left out."""
+    parts: list[Nanoseconds] = [np.empty(0, np.int32)]
+    for first in range(0, len(columns), _BLOCK):
+        part = slice(first, first + _BLOCK + 1)
+        pause = np.diff(columns.captured_ns[part])[np.diff(columns.seq[part]) == 1]
+        fits = not len(pause) or (0 <= pause.min() and pause.max() < 1 << 31)
+        parts.append(pause.astype(np.int32) if fits else pause)
+    wide = any(part.dtype == np.int64 for part in parts)
+    return np.concatenate(parts, dtype=np.int64) if wide else np.concatenate(parts, dtype=np.int32)
 
 
 def distribution(name: str, label: str, values_ns: Nanoseconds) -> Distribution:

@@ -176,6 +176,8 @@ def _mean_ms(values: Nanoseconds, first: NDArray[np.int64], frames: NDArray[np.i
 
 def _periods(columns: Columns, first: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the time per numbered frame of each second, ms; NaN where it holds fewer than two, or a break."""
+    if not len(first):
+        return np.empty(0)
     last = np.append(first[1:], len(columns)) - 1
     number = columns.seq[last] - columns.seq[first]
     time = columns.captured_ns[last] - columns.captured_ns[first]

@@ -19,10 +19,11 @@ _PAUSE_NS: Final = 5_000_000_000  # longer without a frame: the camera was lost 
 _WINDOW_NS: Final = 60_000_000_000  # one line: cameras' clocks wander by less than 1 ppm in a minute
 _LEAST_WINDOW: Final = 8  # rows: fewer carry no line of their own
 _LEAST_PERIOD_NS: Final = 500_000  # 2000 frames a second
-_TRIMS: Final = 3
+_TRIMS: Final = 2
 _TRIM_SD: Final = 3.0  # frames further from the line than this do not draw it
 _SD_OF_MAD: Final = 1.4826  # of a normal distribution
-_SAMPLED: Final = 1 << 16  # frames whose periods tell the median period
+_SAMPLED: Final = 1 << 16  # frames of a run that tell the median period and transfer
+_DRAWN: Final = 512  # frames of a window that tell where its line roughly lies
 _ERROR_LIMIT_NS: Final = (1 << 31) - 1  # errors are kept in 32 bits
 
 
@@ -48,6 +49,7 @@ class Cadence:
     worst_ms: float  # the largest distance from the fit, either way
     skipped: int  # frames that the camera delivered and nobody took
     lost: int  # frames that the camera numbered and never delivered
+    transfer_ns: int  # captured → arrived, the run's median
     error_ns: NDArray[np.int32]  # (N,), captured - fitted
     gaps: NDArray[np.int32]  # (N,), frames missing just before this row
 
@@ -72,10 +74,13 @@ def fit_cadence(columns: Columns, nominal_fps: float = math.nan) -> Cadence:
         return _cadence(whole, math.nan, nominal_fps, columns, error, gaps)
     breaks = (step < 1) | (pause <= 0) | (pause > _PAUSE_NS)
     # numbers that do not go with the time were begun anew, or are damaged
-    breaks |= (step > 1) & (np.abs(pause - step * period_ns) > 0.5 * step * period_ns)
-    gaps[1:][~breaks] = step[~breaks] - 1
+    far = np.flatnonzero((step > 1) & ~breaks)
+    expected = step[far] * period_ns
+    breaks[far] = np.abs(pause[far] - expected) > 0.5 * expected
+    far = far[~breaks[far]]
+    gaps[far + 1] = step[far] - 1
     starts = [0, *(np.flatnonzero(breaks) + 1).tolist(), count]
-    del step, pause, breaks
+    del step, pause, breaks  # half a gigabyte of a day
     segments = tuple(_fit_segment(columns, first, last, period_ns, error) for first, last in pairwise(starts))
     frames = np.array([s.last - s.first - 1 for s in segments], np.float64)
     periods = np.array([s.period_ns for s in segments])
@@ -83,12 +88,11 @@ def fit_cadence(columns: Columns, nominal_fps: float = math.nan) -> Cadence:
     return _cadence(segments, mean_period, nominal_fps, columns, error, gaps)
 
 
-def expected_latency_ns(columns: Columns, cadence: Cadence) -> Nanoseconds:
-    """Return the latency of every frame of the cadence, in no order: those with a row, then the missing ones.
+def expected_latency_ns(with_row: Nanoseconds, cadence: Cadence) -> Nanoseconds:
+    """Return the latency of every frame of the cadence: `with_row`, those with a row, then the missing ones.
 
     A frame is expected in memory when its fitted exposure is over and the run's median transfer has passed.
     """
-    with_row = latency_of_rows_ns(columns, cadence)
     behind = np.flatnonzero(cadence.gaps)
     if not len(behind):
         return with_row
@@ -105,24 +109,27 @@ def expected_latency_ns(columns: Columns, cadence: Cadence) -> Nanoseconds:
 def latency_of_rows_ns(columns: Columns, cadence: Cadence) -> Nanoseconds:
     """Return how long after its expected arrival each row's frame was done, (N,)."""
     camera = columns.stage_ns["camera"]
-    transfer = int(np.median(camera)) if len(camera) else 0
-    widest = max((int(np.abs(each).max()) for each in (camera, columns.frame_ns, cadence.error_ns) if len(each)),
-                 default=0)  # fmt: skip
-    kind = np.int32 if widest < _ERROR_LIMIT_NS // 4 else np.int64
-    result = columns.frame_ns.astype(kind)
-    result += camera.astype(kind, copy=False)
-    result += cadence.error_ns.astype(kind, copy=False)
-    result -= kind(transfer)
-    typed: Nanoseconds = result
-    return typed
+    given = [each for each in (camera, columns.frame_ns, cadence.error_ns) if len(each)]
+    widest = max((max(abs(int(each.min())), abs(int(each.max()))) for each in given), default=0)
+    narrow, wide = np.dtype(np.int32), np.dtype(np.int64)
+    kind = narrow if widest < _ERROR_LIMIT_NS // 4 else wide
+    result: Nanoseconds = np.add(columns.frame_ns, camera, dtype=kind)
+    np.add(result, cadence.error_ns, out=result)
+    np.subtract(result, cadence.transfer_ns, out=result)
+    return result
 
 
 def _median_period(step: NDArray[np.int64], pause: NDArray[np.int64]) -> float:
     """Return the median time between neighbours; NaN where that is none."""
-    each = max(len(step) // _SAMPLED, 1)
+    each = _every(len(step))
     neighbours = pause[::each][step[::each] == 1]
     period_ns = float(np.median(neighbours)) if len(neighbours) else math.nan
     return period_ns if _LEAST_PERIOD_NS <= period_ns <= _PAUSE_NS else math.nan
+
+
+def _every(count: int) -> int:
+    """Return every how manieth of `count` frames is asked, where some can speak for all."""
+    return max(count // _SAMPLED, 1)
 
 
 def _fit_segment(
@@ -155,12 +162,15 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64], period_ns: float) -> t
     """Return slope and value at 0."""
     if len(x) < _LEAST_WINDOW:
         return period_ns, float(np.median(y - period_ns * x))
-    half = len(x) // 2
-    slope = float(np.median((y[half:] - y[: len(x) - half]) / (x[half:] - x[: len(x) - half])))
-    start = float(np.median(y - slope * x))
+    each = max(len(x) // _DRAWN, 1)
+    some, theirs = x[::each], y[::each]
+    half = len(some) // 2
+    early, late = slice(len(some) - half), slice(half, None)
+    slope = float(np.median((theirs[late] - theirs[early]) / (some[late] - some[early])))
+    start = float(np.median(theirs - slope * some))
     for _ in range(_TRIMS):
         away = np.abs(y - start - slope * x)
-        near = away <= _TRIM_SD * _SD_OF_MAD * float(np.median(away)) + 1.0
+        near = away <= _TRIM_SD * _SD_OF_MAD * float(np.median(away[::each])) + 1.0
         xs, ys = x[near], y[near]
         middle = float(xs.mean())
         spread = float((xs - middle) @ (xs - middle))
@@ -193,6 +203,9 @@ def _cadence(
         worst_ms=max(abs(int(error.min())), abs(int(error.max()))) * 1e-6 if told else math.nan,
         skipped=columns.skipped,
         lost=max(missing - max(columns.skipped, 0), 0),
+        transfer_ns=int(np.median(columns.stage_ns["camera"][:: _every(len(columns))]))
+        if len(columns)
+        else 0,
         error_ns=error,
         gaps=gaps,
     )

@@ -15,14 +15,15 @@ from lalelu.analysis.excess import CAUSES, PLACE, inherit, look, split, usual_of
 from lalelu.analysis.latency import frames_of_notes
 from lalelu.analysis.lateness import lateness_of, split_notes
 from lalelu.analysis.phases import Phase
-from lalelu.analysis.seconds import competitor_at
+from lalelu.analysis.seconds import competitors_at
 
 WORST: Final = 100  # outliers that are kept one by one
 _LEAST_NS: Final = 1_000_000.0  # Wessel & Wright 2002: an instrument may vary by 1 ms
 _SPREADS: Final = 6.0  # ... and a run that varies more has its outliers beyond so many SDs
 _SD_OF_MAD: Final = 1.4826  # of a normal distribution
 _MOST: Final = 200_000  # outliers that are explained, the worst first
-_SAMPLED: Final = 1000  # rows of a phase that tell what is usual
+_SAMPLED: Final = 20_000  # rows of a run that tell what is usual
+_LEAST_SAMPLED: Final = 200  # ... of each phase
 _NAMED: Final = 2000  # outliers for which a competitor is looked up
 _SHOWN: Final = 0.005  # of an outlier; a smaller part is left out, and the others' shares sum to 1 without it
 _COMPETED: Final = ("woken_late", "queued", "computing", "voice", "port")
@@ -98,7 +99,7 @@ def find_causes(
 
     `latency_ns` (N,) is that of `latency_of_rows_ns`, `unavailable` the header's: field -> why it is not told.
     """
-    late, threshold_ns = _outliers(latency_ns, phases)
+    late, threshold_ns, middle_ns = _outliers(latency_ns, phases)
     found, hit = frames_of_notes(columns.hits, notes)
     known = notes[found]
     lateness = lateness_of(columns.hits[hit], known)
@@ -112,12 +113,9 @@ def find_causes(
         np.concatenate([index, np.maximum(index - 1, 0), ordinary, np.maximum(ordinary - 1, 0)])
     )
     fetched_rows = gather(rows, fetched)
-    sampled = look(ordinary, fetched, fetched_rows, columns, cadence, phases)
-    usual = tuple(
-        usual_of(sampled, i, float(np.median(latency_ns[p.first_row : p.last_row])), samples)
-        for i, p in enumerate(phases)
-    )
-    looked = look(index, fetched, fetched_rows, columns, cadence, phases)
+    sampled = look(ordinary, fetched, fetched_rows, columns, cadence, phases, samples)
+    usual = tuple(usual_of(sampled, i, middle_ns[i]) for i, p in enumerate(phases))
+    looked = look(index, fetched, fetched_rows, columns, cadence, phases, samples)
     parts = split(looked, usual, samples) if len(index) else np.zeros((0, len(CAUSES)))
     inherit(looked, parts)
 
@@ -153,16 +151,19 @@ class _Late:
     parts_ns: NDArray[np.float64]  # (K, len(CAUSES))
 
 
-def _outliers(latency_ns: Nanoseconds, phases: Sequence[Phase]) -> tuple[NDArray[np.intp], float]:
-    """Return the outliers' indices, ascending, and the least threshold of a phase, ns."""
-    late, least = [np.empty(0, np.intp)], math.inf
+def _outliers(
+    latency_ns: Nanoseconds, phases: Sequence[Phase]
+) -> tuple[NDArray[np.intp], float, list[float]]:
+    """Return the outliers' indices, ascending, the least threshold of a phase and all phases' medians, ns."""
+    late, least, medians = [np.empty(0, np.intp)], math.inf, []
     for phase in phases:
         part = latency_ns[phase.first_row : phase.last_row]
         middle = float(np.median(part))
         threshold = max(_LEAST_NS, _SPREADS * _SD_OF_MAD * float(np.median(np.abs(part - middle))))
         late.append(np.flatnonzero(part > middle + threshold) + phase.first_row)
         least = min(least, threshold)
-    return np.sort(_worst(np.concatenate(late), latency_ns)), least if phases else _LEAST_NS
+        medians.append(middle)
+    return np.sort(_worst(np.concatenate(late), latency_ns)), least if phases else _LEAST_NS, medians
 
 
 def _worst(chosen: NDArray[np.intp], values: Nanoseconds | NDArray[np.float64]) -> NDArray[np.intp]:
@@ -173,10 +174,10 @@ def _worst(chosen: NDArray[np.intp], values: Nanoseconds | NDArray[np.float64]) 
 
 def _sampled(phases: Sequence[Phase]) -> NDArray[np.intp]:
     """Return indices spread evenly over each phase."""
-    parts = [
-        np.linspace(p.first_row, p.last_row - 1, min(_SAMPLED, p.frames)).astype(np.intp) for p in phases
-    ]
-    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.intp)
+    each = max(_SAMPLED // max(len(phases), 1), _LEAST_SAMPLED)
+    parts = [np.empty(0, np.intp)]
+    parts += [np.linspace(p.first_row, p.last_row - 1, min(each, p.frames)).astype(np.intp) for p in phases]
+    return np.concatenate(parts)
 
 
 def _ranked(
@@ -197,7 +198,7 @@ def _ranked(
     ms = shares * late.excess_ns[:, None] * 1e-6
     order = np.argsort(-late.excess_ns, kind="stable")
     main = np.argmax(shares, axis=1)
-    names = [competitor_at(samples, int(late.captured_ns[i])) for i in order[:_NAMED]]
+    names = competitors_at(samples, late.captured_ns[order[:_NAMED]])
     ranking = _ranking(ms, main, dict(zip(order[:_NAMED].tolist(), names, strict=True)))
     return Causes(
         kind=late.kind,

@@ -108,11 +108,10 @@ def diagnose(recording: Recording, budgets: Iterable[Budget] = ()) -> Diagnosis:
         recording, columns, cadence, latency_ns, phases, notes, samples, _unavailable(header)
     )
     length_s = float(columns.captured_ns[-1] - columns.captured_ns[0]) * 1e-9 if len(columns) else 0.0
-    del latency_ns
     return Diagnosis(
-        summary=summarize_columns(columns, cadence, notes),
+        summary=summarize_columns(columns, cadence, latency_ns, notes),
         stages=_stages(columns),
-        over=_over(columns, cadence, budgets),
+        over=_over(latency_ns, cadence, budgets),
         cadence=cadence,
         seconds=seconds,
         phases=phases,
@@ -145,7 +144,8 @@ def _stages(columns: Columns) -> tuple[StageShare, ...]:
         return ()
     kind = np.int64 if columns.frame_ns.dtype == np.int64 else columns.stage_ns["camera"].dtype
     light = np.add(columns.frame_ns, columns.stage_ns["camera"], dtype=kind)
-    low, high, tail = np.percentile(light, [*_MIDDLE, _TAIL])
+    low, tail = np.percentile(light, [_MIDDLE[0], _TAIL], method="lower")
+    high = np.percentile(light, _MIDDLE[1], method="higher")
     chosen = [np.flatnonzero((light >= low) & (light <= high)), np.flatnonzero(light >= tail)]
     del light
     means = [[float(columns.stage_ns[name][rows].mean()) * 1e-6 for name in STAGES] for rows in chosen]
@@ -156,10 +156,10 @@ def _stages(columns: Columns) -> tuple[StageShare, ...]:
     )
 
 
-def _over(columns: Columns, cadence: Cadence, budgets: Iterable[Budget]) -> tuple[OverBudget, ...]:
+def _over(latency_ns: Nanoseconds, cadence: Cadence, budgets: Iterable[Budget]) -> tuple[OverBudget, ...]:
     limits = [(cadence.period_ns * 1e-6, "the frame period")] if math.isfinite(cadence.period_ns) else []
     limits += [(each.limit, each.text) for each in budgets if each.duration in {"frame", "frame_all"}]
-    latency: Nanoseconds = expected_latency_ns(columns, cadence)
+    latency = expected_latency_ns(latency_ns, cadence)
     return tuple(
         OverBudget(limit, what, float(np.count_nonzero(latency > limit * 1e6)) / len(latency))
         if len(latency)

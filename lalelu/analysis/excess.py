@@ -80,6 +80,7 @@ class Looked:
     ]  # (K,), when the row before was done; of the first frame: its own arrival
     late_ns: NDArray[np.float64]  # (K,), arrived - expected
     phase: NDArray[np.intp]  # (K,), index into the phases
+    frequency_khz: NDArray[np.float64]  # (K,), of the core then; NaN = not told
 
 
 def look(
@@ -89,12 +90,14 @@ def look(
     columns: Columns,
     cadence: Cadence,
     phases: tuple[Phase, ...],
+    samples: NDArray[np.void],
 ) -> Looked:
     """Return what is known of the frames at `index`; `fetched` are the indices of `rows`, those before included."""
     own = rows[np.searchsorted(fetched, index)]
     before = rows[np.searchsorted(fetched, np.maximum(index - 1, 0))]
-    transfer = float(np.median(columns.stage_ns["camera"])) if len(columns) else 0.0
-    late = columns.stage_ns["camera"][index].astype(np.float64) + cadence.error_ns[index] - transfer
+    late = (
+        columns.stage_ns["camera"][index].astype(np.float64) + cadence.error_ns[index] - cadence.transfer_ns
+    )
     begins = np.array([phase.first_row for phase in phases])
     return Looked(
         index,
@@ -102,16 +105,17 @@ def look(
         np.where(index > 0, before["sent_ns"], own["arrived_ns"]),
         late,
         np.searchsorted(begins, index, side="right") - 1,
+        level_at(samples, "frequency_khz", own["sent_ns"]),
     )
 
 
-def usual_of(looked: Looked, phase: int, latency_ns: float, samples: NDArray[np.void]) -> Usual:
+def usual_of(looked: Looked, phase: int, latency_ns: float) -> Usual:
     """Return the medians of a phase's sampled rows; `latency_ns` is known from all of them."""
     chosen = looked.phase == phase
     rows = looked.rows[chosen]
     decode, work = rows["decoded_ns"] - rows["arrived_ns"], rows["sent_ns"] - rows["decoded_ns"]
     queued = _told(rows, "queued_ns")
-    frequency = level_at(samples, "frequency_khz", rows["sent_ns"])
+    frequency = looked.frequency_khz[chosen]
     return Usual(
         latency=latency_ns,
         camera=median(looked.late_ns[chosen]),
@@ -157,7 +161,7 @@ def split(looked: Looked, usual: tuple[Usual, ...], samples: NDArray[np.void]) -
     more = put.take("collector", more, collected)
     faults = above(_told(rows, "minor_faults"), base["minor_faults"])
     run = put.take("minor_faults", run, faults * _fault_ns(run, faults))
-    frequency = level_at(samples, "frequency_khz", rows["sent_ns"])
+    frequency = looked.frequency_khz
     slower = base["running"] * np.where(
         frequency > 0, base["frequency"] / np.maximum(frequency, 1.0) - 1.0, 0.0
     )

@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lalelu.analysis.cadence import Cadence, expected_latency_ns, fit_cadence
+from lalelu.analysis.cadence import Cadence, expected_latency_ns, fit_cadence, latency_of_rows_ns
 from lalelu.analysis.columns import Columns, Nanoseconds, Whole, columns_of
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
@@ -109,11 +109,14 @@ def summarize(frames: NDArray[np.void], notes: NDArray[np.void]) -> LatencySumma
     Every note counts by itself: those of a chord leave one after the other.
     """
     columns = columns_of(Whole(frames))
-    return summarize_columns(columns, fit_cadence(columns), notes)
+    cadence = fit_cadence(columns)
+    return summarize_columns(columns, cadence, latency_of_rows_ns(columns, cadence), notes)
 
 
-def summarize_columns(columns: Columns, cadence: Cadence, notes: NDArray[np.void]) -> LatencySummary:
-    """Measure every stage and total of frames that have passed by already."""
+def summarize_columns(
+    columns: Columns, cadence: Cadence, latency_ns: Nanoseconds, notes: NDArray[np.void]
+) -> LatencySummary:
+    """Measure every stage and total of frames that have passed by; `latency_ns` is that of `latency_of_rows_ns`."""
     found, hit = frames_of_notes(columns.hits, notes)
     frames, skipped = len(columns), columns.skipped
     labels = STAGES | TOTALS
@@ -127,7 +130,9 @@ def summarize_columns(columns: Columns, cadence: Cadence, notes: NDArray[np.void
         skipped_share=skipped / (frames + skipped) if frames + skipped > 0 else math.nan,
         durations={
             name: distribution(name, labels[name], values)
-            for name, values in _durations(columns, cadence, notes, found, hit)
+            for name, values in _durations(
+                columns, expected_latency_ns(latency_ns, cadence), notes, found, hit
+            )
         },
     )
 
@@ -152,7 +157,7 @@ def frames_of_notes(
 
 def _durations(
     columns: Columns,
-    cadence: Cadence,
+    expected_ns: Nanoseconds,
     notes: NDArray[np.void],
     found: NDArray[np.bool_],
     hit: NDArray[np.intp],
@@ -164,7 +169,7 @@ def _durations(
     for name in STAGES:
         yield name, columns.stage_ns[name]
     yield "frame", columns.frame_ns
-    yield "frame_all", expected_latency_ns(columns, cadence)
+    yield "frame_all", expected_ns
     yield "outside", columns.outside_ns
     known, its = notes[found], columns.hits[hit]
     waits = known["due_ns"] > its["sent_ns"]
@@ -177,8 +182,19 @@ def _durations(
     yield "handover", (known["woken_ns"] - its["sent_ns"])[~waits & (known["woken_ns"] != 0)]
     yield "late", (known["sent_ns"] - known["due_ns"])[waits]
     yield "port", (notes["sent_ns"] - notes["woken_ns"])[notes["woken_ns"] != 0]
-    neighbours = np.diff(columns.seq) == 1
-    yield "period", np.diff(columns.captured_ns)[neighbours]
+    yield "period", _periods_ns(columns)
+
+
+def _periods_ns(columns: Columns) -> Nanoseconds:
+    """Return the times from each frame to the next, gaps left out."""
+    parts: list[Nanoseconds] = [np.empty(0, np.int32)]
+    for first in range(0, len(columns), _BLOCK):
+        part = slice(first, first + _BLOCK + 1)
+        pause = np.diff(columns.captured_ns[part])[np.diff(columns.seq[part]) == 1]
+        fits = not len(pause) or (0 <= pause.min() and pause.max() < 1 << 31)
+        parts.append(pause.astype(np.int32) if fits else pause)
+    wide = any(part.dtype == np.int64 for part in parts)
+    return np.concatenate(parts, dtype=np.int64) if wide else np.concatenate(parts, dtype=np.int32)
 
 
 def distribution(name: str, label: str, values_ns: Nanoseconds) -> Distribution:
@@ -204,7 +220,7 @@ def parse_budget(text: str) -> Budget:
     if not equals:
         raise UsageError(f"budget {text!r} has no limit; write NAME=VALUE, as in frame.p99=10ms")
     if name == "skipped":
-        return Budget(text, name, "", _quantity(text, value, {"%": 0.01}))
+        return Budget(text, name, "", quantity(f"budget {text!r}", value, {"%": 0.01}))
     duration, dot, statistic = name.partition(".")
     known = (*STAGES, *TOTALS, "skipped")
     if duration not in known:
@@ -218,7 +234,7 @@ def parse_budget(text: str) -> Budget:
             f"budget {text!r}: {duration} takes {choices}; {statistic or 'nothing'!r} was given"
             f"{did_you_mean(statistic, STATISTICS)}"
         )
-    return Budget(text, duration, statistic, _quantity(text, value, _UNITS_MS))
+    return Budget(text, duration, statistic, quantity(f"budget {text!r}", value, _UNITS_MS))
 
 
 def broken(summary: LatencySummary, budgets: Iterable[Budget]) -> list[str]:
@@ -310,7 +326,7 @@ def _sd_ns(values_ns: Nanoseconds, mean_ns: float) -> float:
     total = 0.0
     for first in range(0, len(values_ns), _BLOCK):
         away = values_ns[first : first + _BLOCK] - mean_ns
-        total += float(away @ away)
+        total += float(np.square(away, out=away).sum())
     return math.sqrt(total / len(values_ns))
 
 
@@ -336,11 +352,12 @@ def _histogram(values_ns: Nanoseconds, low: float, p99: float, high: float) -> H
     return Histogram(tuple(edges), tuple(counts.tolist()))
 
 
-def _quantity(text: str, value: str, units: dict[str, float]) -> float:
+def quantity(what: str, value: str, units: Mapping[str, float]) -> float:
+    """Read a number with one of `units`; return it times what the unit stands for. Raises UsageError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z%]+)", value)
     if match is None or match[2] not in units:
         raise UsageError(
-            f"budget {text!r}: {value!r} is not a limit; write a number and its unit ({', '.join(units)})"
+            f"{what}: {value!r} is not a limit; write a number and its unit ({', '.join(units)})"
         )
     return float(match[1]) * units[match[2]]
 

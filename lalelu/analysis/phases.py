@@ -15,7 +15,7 @@ from lalelu.analysis.seconds import Seconds
 
 _LEAST_S: Final = 3  # a phase is no shorter: what is, is an outlier
 _WARM_UP_S: Final = 30  # caches, clocks and the first inferences settle within this
-_MOST: Final = 60  # phases that a person can look at
+_MOST: Final = 500  # phases
 _FLOOR_MS: Final = (0.02, 0.1, 0.02, 0.1)  # of p50 and p95: a run on an idle machine repeats itself so well
 # the smallest change of interest, and its share of the level: below, a player cannot know
 _P50_MS, _P50_SHARE = 0.1, 0.02
@@ -107,19 +107,20 @@ def find_phases(
 def _merged(signal: NDArray[np.float64], ends: list[int]) -> list[int]:
     """Return `ends` without the boundaries at which too little changes, and at most _MOST of them."""
     ends = list(ends)
+    levels = [np.median(signal[a:b], axis=0) for a, b in pairwise([0, *ends])]
+    share = np.array([_P50_SHARE, _P95_SHARE, _P50_SHARE, _P95_SHARE])
+    least_ms = np.array([_P50_MS, _P95_MS, _P50_MS, _P95_MS])
     while len(ends) > 1:
-        bounds = [0, *ends]
-        levels = np.array([np.median(signal[a:b], axis=0) for a, b in pairwise(bounds)])
         change = np.abs(np.diff(levels, axis=0))
-        lower = np.minimum(levels[:-1], levels[1:])
-        interest = np.tile([_P50_MS, _P95_MS, _P50_MS, _P95_MS], (len(change), 1))
-        share = np.array([_P50_SHARE, _P95_SHARE, _P50_SHARE, _P95_SHARE])
+        lower = np.abs(np.minimum(levels[:-1], levels[1:]))
         # of the total only: what inference gains and another stage loses, nobody hears
-        weight = (change / np.maximum(interest, share * np.abs(lower)))[:, :2].max(axis=1)
+        weight = (change / np.maximum(least_ms, share * lower))[:, :2].max(axis=1)
         least = int(np.argmin(weight))
         if weight[least] >= 1.0 and len(ends) <= _MOST:
             break
-        del ends[least]
+        del ends[least], levels[least]
+        begin = ends[least - 1] if least else 0
+        levels[least] = np.median(signal[begin : ends[least]], axis=0)
     return ends
 
 

@@ -143,16 +143,22 @@ def level_at(samples: NDArray[np.void], field: str, at_ns: NDArray[np.int64]) ->
     return np.where(far, np.nan, value[near].astype(np.float64))
 
 
-def competitor_at(samples: NDArray[np.void], at_ns: int) -> tuple[str, int]:
-    """Return who used the core most around a moment, and for how many ms of a second; ("", 0) for nobody."""
+def competitors_at(samples: NDArray[np.void], at_ns: NDArray[np.int64]) -> list[tuple[str, int]]:
+    """Return who used the core most around each moment, and for how many ms of a second; ("", 0) for nobody."""
+    looked_ns, used_ms = (
+        np.ascontiguousarray(samples["at_ns"]),
+        np.ascontiguousarray(samples["competitor_ms"]),
+    )
     # the sampler tells of the second before its last look, which it takes once a second
-    begin, end = np.searchsorted(samples["at_ns"], (at_ns, at_ns + 2 * SECOND_NS))
-    around = samples[begin:end]
-    around = around[around["competitor_ms"] > 0]
-    if not len(around):
-        return "", 0
-    most = around[int(np.argmax(around["competitor_ms"]))]
-    return bytes(most["competitor"]).decode("utf-8", "replace"), int(most["competitor_ms"])
+    begins, ends = (np.searchsorted(looked_ns, at_ns + later * SECOND_NS).tolist() for later in (0, 2))
+    found = []
+    for begin, end in zip(begins, ends, strict=True):
+        most = begin + int(np.argmax(used_ms[begin:end])) if end > begin else -1
+        if most < 0 or used_ms[most] <= 0:
+            found.append(("", 0))
+        else:
+            found.append((bytes(samples["competitor"][most]).decode("utf-8", "replace"), int(used_ms[most])))
+    return found
 
 
 def _told(samples: NDArray[np.void], field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -170,6 +176,8 @@ def _mean_ms(values: Nanoseconds, first: NDArray[np.int64], frames: NDArray[np.i
 
 def _periods(columns: Columns, first: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the time per numbered frame of each second, ms; NaN where it holds fewer than two, or a break."""
+    if not len(first):
+        return np.empty(0)
     last = np.append(first[1:], len(columns)) - 1
     number = columns.seq[last] - columns.seq[first]
     time = columns.captured_ns[last] - columns.captured_ns[first]

@@ -19,12 +19,14 @@ _SHAKY_MS: Final = 3.0  # from here on players rate it worse (Jack, Stockman, Mc
 _SHOWN: Final = 0.05  # of an outlier: smaller parts are left out of its line
 _WORST: Final = 5  # outliers that are told one by one
 _MARGIN: Final = 12  # columns that a timeline's labels take
+_PHASES: Final = 20  # that are told: those with the largest changes
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def sections(diagnosis: Diagnosis, width: int, broken: Sequence[str] = ()) -> list[str]:
-    """Return the text of one run, in this order: verdict, table, stages, phases, causes, periodicity, cadence,
-    histogram, timeline. `broken` are the budgets that do not hold, a sentence each.
+    """Return the text of one run: verdict, table, stages, phases, causes, periodicity, cadence, histogram, timeline.
+
+    `broken` are the budgets that do not hold, a sentence each; `width` is the terminal's, in characters.
     """
     return [
         "\n".join(verdict(diagnosis, broken)),
@@ -52,11 +54,10 @@ def verdict(diagnosis: Diagnosis, broken: Sequence[str] = ()) -> list[str]:
         lines.append(
             f"No notes. A frame takes {frame.p50:.1f} ms, one in a hundred {frame.p99:.1f} ms or more."
         )
-    for over in diagnosis.over[:1]:
-        lines.append(
-            f"{_share(over.share)} of the camera's frames were done later than the next one was due "
-            f"({over.limit_ms:.2f} ms)."
-        )
+    lines += [
+        f"{_share(over.share)} of the camera's frames took longer than the frame period ({over.limit_ms:.2f} ms)."
+        for over in diagnosis.over[:1]
+    ]
     lines += [f"Broken: {sentence}." for sentence in broken]
     for causes, what in ((diagnosis.note_causes, "notes"), (diagnosis.frame_causes, "frames")):
         if causes.of and not causes.count:
@@ -73,7 +74,8 @@ def stages_text(diagnosis: Diagnosis) -> str:
     """Return what each stage takes of the median frame and of the slowest ones."""
     lines = ["Where the time goes      median frame         slowest 1 %"]
     lines += [
-        f"  {each.stage:<16} {each.median_ms:9.2f} ms {each.median_share:5.0%} {each.tail_ms:9.2f} ms {each.tail_share:5.0%}"
+        f"  {each.stage:<16} {each.median_ms:9.2f} ms {each.median_share:5.0%}"
+        f" {each.tail_ms:9.2f} ms {each.tail_share:5.0%}"
         for each in diagnosis.stages
     ]
     lines += [f"  over {each.what}: {_share(each.share)} of the camera's frames" for each in diagnosis.over]
@@ -84,9 +86,11 @@ def phases_text(phases: Sequence[Phase]) -> str:
     """Return a line for each phase, with what changed at its beginning."""
     if len(phases) < 2:
         return "Phases: one; nothing changed for longer than a moment."
-    return "\n".join(
-        ["Phases (expected arrival → row):", *(line for phase in phases for line in _phase(phase))]
-    )
+    told = sorted(phases, key=lambda phase: -abs(np.nan_to_num(phase.change_ms, nan=math.inf)))[:_PHASES]
+    lines = [line for phase in sorted(told, key=lambda phase: phase.first_row) for line in _phase(phase)]
+    if len(phases) > len(told):
+        lines.append(f"  and {len(phases) - len(told)} phases that changed less; --json tells all")
+    return "\n".join(["Phases (expected arrival → row):", *lines])
 
 
 def causes_text(diagnosis: Diagnosis) -> str:
@@ -180,13 +184,12 @@ def comparison_text(comparison: Comparison, name: str) -> str:
     """Return how a run compares with the one called `name`."""
     if not comparison.effects:
         return f"Against {name}: too few rows in common to compare."
-    lines = [f"Against {name}: {comparison.verdict}"]
-    for each in comparison.effects:
-        lines.append(
-            f"  {each.duration:<6} {each.statistic:<5} {each.other_ms:9.3f} → {each.this_ms:9.3f} ms  "
-            f"{each.change_ms:+.3f} [{each.low_ms:+.3f}, {each.high_ms:+.3f}]  {each.verdict}"
-        )
-    return "\n".join(lines)
+    lines = [
+        f"  {each.duration:<6} {each.statistic:<5} {each.other_ms:9.3f} → {each.this_ms:9.3f} ms  "
+        f"{each.change_ms:+.3f} [{each.low_ms:+.3f}, {each.high_ms:+.3f}]  {each.verdict}"
+        for each in comparison.effects
+    ]
+    return "\n".join([f"Against {name}: {comparison.verdict}", *lines])
 
 
 def _feel(sd_ms: float) -> str:
@@ -206,10 +209,10 @@ def _phase(phase: Phase) -> list[str]:
         if math.isnan(phase.change_ms)
         else f", {phase.change_ms:+.1f} ms at p50, {phase.change_p95_ms:+.1f} at p95"
     )
-    lines = [
-        f"  {name}, {phase.first_s} s – {phase.last_s} s: p50 {phase.p50_ms:.2f}, p95 {phase.p95_ms:.2f}, "
-        f"p99 {phase.p99_ms:.2f}, max {phase.max_ms:.1f} ms{change}"
-    ]
+    figures = (
+        f"p50 {phase.p50_ms:.2f}, p95 {phase.p95_ms:.2f}, p99 {phase.p99_ms:.2f}, max {phase.max_ms:.1f} ms"
+    )
+    lines = [f"  {name}, {phase.first_s} s to {phase.last_s} s: {figures}{change}"]
     if math.isnan(phase.change_ms):
         return lines
     for each in phase.explanations:

@@ -1,23 +1,18 @@
-"""`lalelu latency`: how long everything took in a recorded run, and whether it kept its budgets."""
+"""`lalelu latency`: how long everything took in a recorded run, why, and whether it kept its budgets."""
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lalelu.analysis.latency import (
-    STAGES,
-    STATISTICS,
-    TOTALS,
-    as_json,
-    broken,
-    histogram_text,
-    parse_budget,
-    summarize,
-    table,
-)
+from lalelu.analysis.comparison import TOLERANCE_MS, TOLERANCE_SHARE, Comparison, compare
+from lalelu.analysis.diagnosis import diagnose, timed
+from lalelu.analysis.latency import STAGES, STATISTICS, TOTALS, broken, parse_budget, quantity
+from lalelu.analysis.plain import plain, plain_comparison
+from lalelu.analysis.text import comparison_text, sections
 from lalelu.errors import CheckFailedError
 from lalelu.ledger.reader import read_ledger
 
@@ -29,7 +24,9 @@ _BUDGETS = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.description = "Show how long every stage of a recorded run took, in ms."
+    parser.description = (
+        "Show how long every stage of a recorded run took, in ms, and why it took longer at times."
+    )
     parser.epilog = _BUDGETS
     parser.add_argument("ledgers", metavar="LEDGER", nargs="+", type=Path, help="a run's ledger directory")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -41,40 +38,78 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a limit that every ledger must keep, else exit 1; may be repeated",
     )
 
+    parser.add_argument(
+        "--compare",
+        metavar="OTHER",
+        type=Path,
+        help="another ledger; exit 1 when LEDGER is slower beyond noise",
+    )
+    parser.add_argument(
+        "--tolerance",
+        metavar="VALUE",
+        help="the smallest difference of interest to --compare, as in 0.2ms or 5%% "
+        f"(the larger one of {TOLERANCE_MS:g}ms and {TOLERANCE_SHARE * 100:g}%%)",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
-    """Print the tables; return 0.
+    """Print what the ledgers tell; return 0.
 
-    Raises UsageError for what is no ledger or no budget, CheckFailedError when a budget breaks.
+    Raises UsageError for what is no ledger or no budget, CheckFailedError when a budget breaks or --compare finds
+    a ledger slower.
     """
     budgets = [parse_budget(text) for text in args.budget]
+    tolerance = _tolerance(args.tolerance)
+    other = None if args.compare is None else timed(read_ledger(args.compare))
     failures: list[str] = []
     objects = []
     for path in args.ledgers:
         ledger = read_ledger(path)
-        summary = summarize(ledger.frames, ledger.notes)
-        problems = [f"{path}: {sentence}" for sentence in broken(summary, budgets)]
+        diagnosis = diagnose(ledger, budgets)
+        sentences = broken(diagnosis.summary, budgets)
+        problems = [f"{path}: {sentence}" for sentence in sentences]
         failures += problems
-        objects.append(
-            {"ledger": str(path), **as_json(summary), "problems": list(ledger.problems), "broken": problems}
-        )
+        told: dict[str, Any] = {"problems": list(ledger.problems), "broken": problems}
+        against = None if other is None else compare(timed(ledger), other, *tolerance)
+        if against is not None:
+            told["comparison"] = {"other": str(args.compare), **plain_comparison(against)}
+            failures += _slower(path, args.compare, against)
         for problem in ledger.problems:
             print(problem, file=sys.stderr)
         if args.json:
+            objects.append({"ledger": str(path), **plain(diagnosis), **told})
             continue
         print("\n".join([str(path), *header_lines(ledger.header)]))
-        if summary.frames == 0:
+        if diagnosis.summary.frames == 0:
             print("This ledger has no frames: nothing was played, or nothing was recorded.")
         else:
-            print(table(summary))
-            print()
-            print(histogram_text(summary.main))
+            width = shutil.get_terminal_size((100, 24)).columns
+            print("\n\n".join(sections(diagnosis, width, sentences)))
+        if against is not None:
+            print(f"\n{comparison_text(against, str(args.compare))}")
         print()
     if args.json:
         print(json.dumps({"ledgers": objects}, ensure_ascii=False, allow_nan=False))
     if failures:
         raise CheckFailedError("; ".join(failures))
     return 0
+
+
+def _tolerance(text: str | None) -> tuple[float, float]:
+    """Return the tolerance in ms and as a share."""
+    if text is None:
+        return TOLERANCE_MS, TOLERANCE_SHARE
+    value = quantity("tolerance", text, {"us": 1e-3, "ms": 1.0, "%": 0.01})
+    return (0.0, value) if text.endswith("%") else (value, 0.0)
+
+
+def _slower(path: Path, other: Path, against: Comparison) -> list[str]:
+    return [
+        f"{path}: {each.duration}.{each.statistic} is {each.change_ms:.3f} ms slower than in {other} "
+        f"({each.low_ms:.3f} .. {each.high_ms:.3f})"
+        for each in against.effects
+        if each.verdict == "slower"
+    ]
 
 
 def header_lines(header: Mapping[str, Any]) -> list[str]:

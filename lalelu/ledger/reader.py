@@ -136,7 +136,7 @@ def _lost(path: Path, overruns: object) -> list[str]:
 
 
 def _pieces(rows: NDArray[np.void]) -> Iterator[NDArray[np.void]]:
-    file = rows.base.obj if isinstance(rows.base, memoryview) else None
+    file: object = getattr(rows.base, "obj", None)  # of the view of a file that is mapped
     for first in range(0, len(rows), _PIECE):
         yield rows[first : first + _PIECE]
         if isinstance(file, mmap.mmap):

@@ -103,7 +103,7 @@ def summarize(frames: NDArray[np.void], notes: NDArray[np.void]) -> LatencySumma
 
     Every note counts by itself: those of a chord leave one after the other.
     """
-    found, row = _frames_of(frames, notes)
+    found, row = frames_of(frames, notes)
     skipped = int(frames["skipped"].astype(np.int64).sum())
     labels = STAGES | TOTALS
     return LatencySummary(
@@ -121,7 +121,7 @@ def summarize(frames: NDArray[np.void], notes: NDArray[np.void]) -> LatencySumma
     )
 
 
-def _frames_of(
+def frames_of(
     frames: NDArray[np.void], notes: NDArray[np.void]
 ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """Return which notes have their frame's row (M,), and for each of those the row's index in `frames`.
@@ -145,7 +145,7 @@ def _durations(
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Yield name and values (ms) of each of STAGES and TOTALS, in the order of the table.
 
-    One at a time, because a day's frames take 70 MB for each; `found` and `row` are those of `_frames_of`.
+    One at a time, because a day's frames take 70 MB for each; `found` and `row` are those of `frames_of`.
     """
     yield "camera", _ms(frames["captured_ns"], frames["arrived_ns"])
     yield "decode", _ms(frames["arrived_ns"], frames["decoded_ns"])

@@ -37,8 +37,24 @@ class Cues(Protocol):
         """Tell people of a command that has been obeyed."""
 
 
+class Usage(Protocol):
+    """What the thread costs and what is done to it; see ThreadUsage."""
+
+    def begin(self) -> None:
+        """Begin to count: a frame has been waited for and is there."""
+
+    def end(self) -> Sequence[int]:
+        """Return the rest of the row: the frame's work is done."""
+
+
 def play(
-    camera: Camera, estimator: PoseEstimator, band: Band, rings: EngineRings, stop: Stop, cues: Cues
+    camera: Camera,
+    estimator: PoseEstimator,
+    band: Band,
+    rings: EngineRings,
+    stop: Stop,
+    cues: Cues,
+    usage: Usage,
 ) -> None:
     """Play until `stop.requested`; every frame leaves a row.
 
@@ -48,6 +64,7 @@ def play(
     while not stop.requested:
         frame = camera.read()
         decoded_ns = now_ns()
+        usage.begin()
         estimator.prepare(frame)
         prepared_ns = now_ns()
         try:
@@ -62,6 +79,7 @@ def play(
         if events:
             rings.send(events)
         sent_ns = now_ns()
+        used = usage.end()
 
         for pose in poses:
             rings.pose(pose)
@@ -79,6 +97,7 @@ def play(
             sum(isinstance(event, Hit) for event in events),
             len(poses),
             VIA.index(poses[0].via) if poses else 0,
+            used,
         )
         _tell(events, cues)
         if cues.waiting:

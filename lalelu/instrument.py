@@ -32,6 +32,7 @@ from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.port import PoseEstimator, RuntimeFacts
 from lalelu.realtime import RealTime
+from lalelu.realtime.usage import ThreadUsage
 from lalelu.registry import from_uri
 from lalelu.session import Plan, Session
 from lalelu.stop import Stop
@@ -65,6 +66,7 @@ class Instrument:
         )
         self._orientation = Orientation(section.rotate, section.mirror)
         self._realtime = RealTime(plan.config.realtime, plan.core)
+        self._usage = ThreadUsage()
         self._finished = False  # a finite source has ended
         self._closing = ExitStack()
 
@@ -116,10 +118,16 @@ class Instrument:
             grants = self._realtime.enter(self._load)
             for grant in grants:
                 self._board.say(f"real time, engine: {grant}")
-            self._board.tell(state="playing", requests=[asdict(grant) for grant in grants])
+            self._usage.open()
+            self._board.tell(
+                state="playing",
+                requests=[asdict(grant) for grant in grants],
+                unavailable=self._usage.unavailable,
+            )
             self._play(stop)
         finally:
             stop.heard()
+            self._usage.close()
             self._realtime.end()  # before the closing, which may take its time
             if self._rings.unwritten:
                 self._events.write(
@@ -129,7 +137,9 @@ class Instrument:
     def _play(self, stop: Stop) -> None:
         while not stop.requested:
             try:
-                engine.play(self.camera, self._estimator, self._band, self._rings, stop, self._cues)
+                engine.play(
+                    self.camera, self._estimator, self._band, self._rings, stop, self._cues, self._usage
+                )
             except EndOfStreamError as exc:
                 self._events.write("end", str(exc))
                 self._finished = True

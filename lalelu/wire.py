@@ -104,14 +104,15 @@ class EngineRings:
         skipped: int,
         hits: int,
         players: int,
-        via: int = 0,
+        via: int,
+        usage: Sequence[int],
     ) -> None:
-        """Write one frame's row (see FRAME_DTYPE), after its poses."""
+        """Write one frame's row (see FRAME_DTYPE; `usage`: what ThreadUsage tells), after its poses."""
         try:
             FRAME.pack_into(
                 self._frame, 0,
                 seq, captured_ns, arrived_ns, decoded_ns, prepared_ns, inferred_ns, posed_ns, detected_ns,
-                sent_ns, skipped, hits, players, via,
+                sent_ns, skipped, hits, players, via, *usage,
             )  # fmt: skip
         except struct.error:
             self.unwritten += 1

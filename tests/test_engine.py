@@ -27,6 +27,8 @@ from lalelu.engine import NetworkLostError
 from lalelu.errors import EndOfStreamError, LostError
 from lalelu.gesture.band import Band
 from lalelu.gesture.detector import Detector
+from lalelu.ledger.schema import FRAME_DTYPE
+from lalelu.realtime.usage import ThreadUsage
 from lalelu.session import PLAY, SILENCE
 from lalelu.skeleton import COCO17
 from lalelu.take import Take, TakeFrame, TakeHeader
@@ -88,11 +90,12 @@ class Show:
     rings: WatchedRings
     stop: object = field(default_factory=Stop)
     cues: ScriptedCues = field(default_factory=ScriptedCues)
+    usage: object = field(default_factory=ThreadUsage)
 
     def play(self, *, until=EndOfStreamError):
         """Play until the error `until` is raised, None = until the loop returns."""
         band = Band(self.plan.kits, skeleton=COCO17)
-        parts = (self.camera, self.estimator, band, self.rings, self.stop, self.cues)
+        parts = (self.camera, self.estimator, band, self.rings, self.stop, self.cues, self.usage)
         if until is None:
             engine.play(*parts)
         else:
@@ -171,6 +174,26 @@ def test_the_stages_of_a_frame_follow_one_another(show):
     assert (stamps > 0).all()
 
 
+def test_a_row_tells_what_its_own_processing_took(show):
+
+    class Counted:
+        begun = ended = 0
+
+        def begin(self):
+            self.begun += 1
+
+        def end(self):
+            assert self.begun == self.ended + 1  # one look before the work, one after it
+            self.ended += 1
+            return [self.ended, *range(7)]
+
+    show.usage = Counted()
+    show.play()
+    names = FRAME_DTYPE.names[FRAME_DTYPE.names.index("woken_late_ns") :]
+    assert show.frames["woken_late_ns"].tolist() == list(range(1, FRAMES + 1))
+    assert [show.frames[name].tolist() for name in names[1:]] == [[n] * FRAMES for n in range(7)]
+
+
 def test_the_bell_rings_once_for_every_frame_with_hits(show):
     show.estimator = recorded([both_hands(pose) for pose in FILM])
     show.play()
@@ -209,7 +232,7 @@ def test_no_poses_are_kept_where_no_take_is_recorded(tmp_path):
         camera.open()
         band = Band(plan.kits, skeleton=COCO17)
         with pytest.raises(EndOfStreamError):
-            engine.play(camera, recorded(), band, rings, Stop(), ScriptedCues())
+            engine.play(camera, recorded(), band, rings, Stop(), ScriptedCues(), ThreadUsage())
         assert len(rows_of(session)) == FRAMES
         assert not (session / "poses").exists()
 

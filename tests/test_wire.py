@@ -10,7 +10,7 @@ from system.stage import orders_of, poses_of, rows_of, session_of, stage_plan
 from lalelu.channel import RingReader
 from lalelu.clock import now_ns
 from lalelu.config.kit import KitConfig
-from lalelu.ledger.schema import NOTE_DTYPE
+from lalelu.ledger.schema import NOTE_DTYPE, UNTOLD
 from lalelu.performance import limb_names
 from lalelu.session import CONTROL, FINISH, HIT, PLAY, RELEASE, SILENCE, TAP
 from lalelu.skeleton import COCO17
@@ -152,20 +152,22 @@ def test_a_hit_that_fits_no_row_is_counted_and_the_others_are_played(wired, chan
 def test_a_frames_row_reads_as_it_was_written(wired):
     session, _, rings = wired
     stamps = [3 * 10**15 + number for number in range(8)]
-    rings.frame((1 << 63) - 1, *stamps, (1 << 31) - 1, 3, 255, 1)
+    rings.frame((1 << 63) - 1, *stamps, (1 << 31) - 1, 3, 255, 1, [UNTOLD, *range(7)])
     (row,) = rows_of(session)
-    assert row.tolist() == ((1 << 63) - 1, *stamps, (1 << 31) - 1, 3, 255, 1)
+    assert row.tolist() == ((1 << 63) - 1, *stamps, (1 << 31) - 1, 3, 255, 1, UNTOLD, *range(7))
 
 
 def test_a_frame_that_fits_no_row_is_counted_and_spoils_no_other(wired):
     session, _, rings = wired
     stamps = [3 * 10**15 + number for number in range(8)]
-    rings.frame(1, *stamps, 0, 0, 1)
-    rings.frame(2, *stamps, 0, 1 << 15, 1)
-    rings.frame(3, *stamps, 0, 0, 256)
-    rings.frame(4, *stamps, 0, 0, 1)
+    rings.frame(1, *stamps, 0, 0, 1, 0, [0] * 8)
+    rings.frame(2, *stamps, 0, 1 << 15, 1, 0, [0] * 8)
+    rings.frame(3, *stamps, 0, 0, 256, 0, [0] * 8)
+    rings.frame(4, *stamps, 0, 0, 1, 0, [0] * 8)
     assert rings.unwritten == 2
-    assert [row.tolist() for row in rows_of(session)] == [(seq, *stamps, 0, 0, 1, 0) for seq in (1, 4)]
+    assert [row.tolist() for row in rows_of(session)] == [
+        (seq, *stamps, 0, 0, 1, 0, *[0] * 8) for seq in (1, 4)
+    ]
 
 
 def test_a_pose_reads_as_it_was_written(wired):

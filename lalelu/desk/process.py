@@ -234,7 +234,8 @@ class Desk:
                 others = [request for request in requests if request.get("process") != name]
                 requests = [*others, *({"process": name, **request} for request in told)]
         requests.sort(key=lambda request: str(request.get("process")))
-        header.amend(requests=requests, unavailable=dict(self._sampler.unavailable))
+        unavailable = {**engine.get("unavailable", {}), **self._sampler.unavailable}
+        header.amend(requests=requests, unavailable=unavailable)
         lead = self._boards["lead"].value()
         if "restarts" in lead:
             header.amend(restarts=lead["restarts"])

@@ -10,11 +10,13 @@ from typing import Final
 
 import numpy as np
 
-from lalelu.ledger.schema import SAMPLE_DTYPE
+from lalelu.desk.competitors import Competitors
+from lalelu.ledger.schema import SAMPLE_DTYPE, fixed_text
 
 PERIOD_NS: Final = 100_000_000
 NOT_TOLD: Final = -1
 _STEAL: Final = 7  # user nice system idle iowait irq softirq STEAL, proc(5)
+_NAME_BYTES: Final = 16
 _NO_CORE: Final = "the engine has no core of its own"
 
 
@@ -27,6 +29,7 @@ class Sampler:
         self._proc = proc
         self._sys = sys
         self._tick_ms = 1000 // os.sysconf("SC_CLK_TCK")
+        self._competitors = Competitors(core, self._tick_ms, proc)
         self._zones = sorted(sys.glob("class/thermal/thermal_zone*/temp"))
 
     def sample(self, at_ns: int, engine: int | None, voice: int | None) -> bytes:
@@ -35,19 +38,25 @@ class Sampler:
         engine_kib, switches = self._of_process(engine)
         voice_kib, _ = self._of_process(voice)
         desk_kib, _ = self._of_process(os.getpid())
+        competitor = self._competitors.look(at_ns, engine)
         row = (
             at_ns,
             self._told("interrupts", lambda: self._table("interrupts")),
             self._told("softirqs", lambda: self._table("softirqs")),
             self._told("stolen_ms", lambda: int(self._stat()[core][_STEAL]) * self._tick_ms),
-            self._told("pressure_us", self._pressure),
+            self._told("pressure_us", lambda: self._pressure("cpu")),
+            self._told("memory_pressure_us", lambda: self._pressure("memory")),
+            self._told("io_pressure_us", lambda: self._pressure("io")),
             switches,
+            NOT_TOLD if engine is None else self._told("migrations", lambda: self._migrations(engine)),
             self._told("frequency_khz", self._frequency),
             self._told("temperature_mc", self._temperature),
             engine_kib,
             voice_kib,
             desk_kib,
             self._told("runnable", lambda: int(self._stat()["procs_running"][0])),
+            competitor.ms,
+            fixed_text(competitor.name, _NAME_BYTES),
         )
         return np.array([row], SAMPLE_DTYPE).tobytes()
 
@@ -87,9 +96,19 @@ class Sampler:
         lines = (self._proc / "stat").read_text(encoding="ascii").splitlines()
         return {name: values for name, *values in (line.split(None, _STEAL + 2) for line in lines)}
 
-    def _pressure(self) -> int:
-        some = (self._proc / "pressure" / "cpu").read_text(encoding="ascii").partition("\n")[0]
+    def _pressure(self, what: str) -> int:
+        some = (self._proc / "pressure" / what).read_text(encoding="ascii").partition("\n")[0]
         return int(some.rpartition("total=")[2])
+
+    def _migrations(self, engine: int) -> int:
+        path = self._proc / f"{engine}/task/{engine}/sched"
+        try:
+            text = path.read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            if (self._proc / str(engine)).is_dir():
+                raise
+            return NOT_TOLD  # the engine has just ended
+        return int(text.partition("\nse.nr_migrations")[2].partition(":")[2].split(None, 1)[0])
 
     def _frequency(self) -> int:
         if self._core is None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import UsageError
-from lalelu.ledger.schema import FRAME_DTYPE, HEADER, LEDGER_VERSION, RECORDS, VERSION_KEY
+from lalelu.ledger.schema import HEADER, LEDGER_VERSION, RECORDS, STAMPS, VERSION_KEY
 
 _RULE = (
     f"a ledger is a directory with {HEADER} and the files {', '.join(RECORDS)}, as `lalelu run --log` makes"
@@ -122,8 +122,7 @@ def _lost(path: Path, overruns: object) -> list[str]:
 
 def _backwards(frames: NDArray[np.void]) -> int:
     """Count rows whose stamps are not in the order in which they are made."""
-    stamps = [name for name in FRAME_DTYPE.names or () if name.endswith("_ns")]
     wrong = np.zeros(len(frames), bool)
-    for earlier, later in itertools.pairwise(stamps):
+    for earlier, later in itertools.pairwise(STAMPS):
         wrong |= frames[later] < frames[earlier]
     return int(wrong.sum())

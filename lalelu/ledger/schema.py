@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
-LEDGER_VERSION: Final = 1  # a change of any layout below raises it
+LEDGER_VERSION: Final = 2  # a change of any layout below raises it
 HEADER: Final = "header.json"
 VERSION_KEY: Final = "lalelu_ledger"  # the header's key that holds LEDGER_VERSION
+UNTOLD: Final = 0xFFFFFFFF  # in the frames' fields from `woken_late_ns` on: the machine does not tell it
 
 FRAME_DTYPE: Final = np.dtype(
     [
@@ -28,7 +29,27 @@ FRAME_DTYPE: Final = np.dtype(
         ("hits", "<i2"),
         ("players", "u1"),
         ("via", "u1"),  # an index into VIA
+        # Of the hot thread. Processing = from decoded_ns to sent_ns; what of it was neither run nor queued, the thread
+        # slept, or an interrupt or the hypervisor had the processor.
+        (
+            "woken_late_ns",
+            "<u4",
+        ),  # ready to run, waiting for a processor: since the row before, until decoded_ns
+        ("queued_ns", "<u4"),  # the same within the processing
+        ("running_ns", "<u4"),  # processor time of the processing
+        ("gc_ns", "<u4"),  # in Python's garbage collector since the row before
+        ("voluntary", "<u4"),  # times it slept within the processing
+        ("involuntary", "<u4"),  # times it was taken off its processor since the row before
+        ("minor_faults", "<u4"),  # pages mapped within the processing
+        ("major_faults", "<u4"),  # pages read from a disk within the processing
     ]
+)
+
+# A frame's moments, in the order in which they are made.
+STAMPS: Final = tuple(
+    name
+    for name, (dtype, *_) in (FRAME_DTYPE.fields or {}).items()
+    if name.endswith("_ns") and dtype == np.int64
 )
 
 NOTE_DTYPE: Final = np.dtype(
@@ -58,13 +79,18 @@ SAMPLE_DTYPE: Final = np.dtype(
         ("softirqs", "<i8"),  # of the engine's core since boot
         ("stolen_ms", "<i8"),  # time that the hypervisor took from the engine's core, since boot
         ("pressure_us", "<i8"),  # time in which some task waited for a processor, since boot
+        ("memory_pressure_us", "<i8"),  # ... for memory
+        ("io_pressure_us", "<i8"),  # ... for a disk
         ("engine_switches", "<i8"),  # of the hot thread: times it was taken off its core against its will
+        ("migrations", "<i8"),  # of the hot thread: times it was moved to another core
         ("frequency_khz", "<i4"),  # of the engine's core
         ("temperature_mc", "<i4"),  # thousandths of a degree Celsius, the hottest sensor
         ("engine_kib", "<i4"),  # resident memory
         ("voice_kib", "<i4"),
         ("desk_kib", "<i4"),
         ("runnable", "<i4"),  # tasks that run or wait for a processor, on the whole machine
+        ("competitor_ms", "<i4"),  # processor time, in the last second, of whom `competitor` names
+        ("competitor", "S16"),  # who else used the engine's core most in the last second; empty = nobody
     ]
 )
 
@@ -78,7 +104,7 @@ RECORDS: Final[dict[str, np.dtype[np.void]]] = {
 VIA: Final[tuple[str, ...]] = ("net", "flow")
 
 # How the same rows are packed by those who write them.
-FRAME: Final = struct.Struct("<9qihBB")
+FRAME: Final = struct.Struct("<9qihBB8I")
 NOTE: Final = struct.Struct("<6q6BH")
 EVENT: Final = struct.Struct("<q24s96s")
 

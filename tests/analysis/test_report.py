@@ -16,9 +16,8 @@ from lalelu.analysis.plots import (
     traces_svg,
 )
 from lalelu.analysis.report import ReportData, render_report
-from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE
+from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, STAMPS
 
-STAMPS = [name for name in FRAME_DTYPE.names if name.endswith("_ns")]
 VOID = {"meta", "img"}
 
 

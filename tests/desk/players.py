@@ -100,7 +100,9 @@ class Players:
             score = np.full(KEYPOINTS, 0.9, np.float32)
             self._rings.pose(Pose(frame, captured_ns, player, xy, score))
         stamps = range(captured_ns + 1, captured_ns + 8)
-        self._rings.frame(frame, captured_ns, *stamps, 0, frame % NOTE_EVERY == 0, players_of(frame))
+        self._rings.frame(
+            frame, captured_ns, *stamps, 0, frame % NOTE_EVERY == 0, players_of(frame), 0, [0] * 8
+        )
         if frame % NOTE_EVERY == 0:
             number = frame // NOTE_EVERY
             self._notes.write(NOTE.pack(number, captured_ns, 1, 2, 3, 4, 0, 10, 38, 96, 0, 10, 1))

@@ -40,7 +40,11 @@ def machine(tmp_path):
         "proc/interrupts": INTERRUPTS,
         "proc/softirqs": SOFTIRQS,
         "proc/stat": STAT,
-        "proc/pressure/cpu": "some avg10=0.00 avg60=0.00 total=4321\nfull avg10=0.00 total=0\n",
+        **{
+            f"proc/pressure/{what}": f"some avg10=0.00 avg60=0.00 total={total}\nfull avg10=0.00 total=0\n"
+            for what, total in {"cpu": 4321, "memory": 10, "io": 20}.items()
+        },
+        "proc/7/task/7/sched": "lalelu (7, #threads: 4)\n---\nse.nr_migrations      :        6\nnr_switches : 9\n",
         "proc/7/task/7/status": STATUS.format(kib=2000, switches=33),
         "proc/8/task/8/status": STATUS.format(kib=1000, switches=44),
         f"proc/{os.getpid()}/task/{os.getpid()}/status": STATUS.format(kib=500, switches=55),
@@ -73,13 +77,18 @@ def test_a_row_tells_what_the_engines_core_had_to_do(machine):
         "softirqs": 202,
         "stolen_ms": 50 * tick_ms,
         "pressure_us": 4321,
+        "memory_pressure_us": 10,
+        "io_pressure_us": 20,
         "engine_switches": 33,
+        "migrations": 6,
         "frequency_khz": 3_400_000,
         "temperature_mc": 52_000,
         "engine_kib": 2000,
         "voice_kib": 1000,
         "desk_kib": 500,
         "runnable": 4,
+        "competitor_ms": 0,
+        "competitor": b"",
     }
     assert taken.unavailable == {}
 

@@ -101,7 +101,7 @@ while True:
                 getattr(rings, order[0])()
     if rows:
         sent_ns = time.monotonic_ns()
-        rings.frame(seq, due_ns, *[sent_ns] * 7, 0, 0, 1)
+        rings.frame(seq, due_ns, *[sent_ns] * 7, 0, 0, 1, 0, [0] * 8)
         seq += 1
 """
 

@@ -155,7 +155,7 @@ class Rows:
         """Rows of frames captured 10 ms before they were sent."""
         for sent_ms in at_ms:
             sent_ns = sent_ms * MS
-            self._ring.write(FRAME.pack(0, sent_ns - 10 * MS, *[sent_ns] * 7, 0, 0, 1, 0))
+            self._ring.write(FRAME.pack(0, sent_ns - 10 * MS, *[sent_ns] * 7, 0, 0, 1, 0, *[0] * 8))
 
     def looks(self, *at_ms):
         """What each look sees: "" for nothing new, else whether it is stuck or back."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from lalelu.analysis.chart import Panel
-from lalelu.bench import gesture, inference, instrument, pipeline
+from lalelu.bench import gesture, inference, instrument, loop, pipeline
 from lalelu.bench.lineup import PRECISIONS, Environment, line_up, line_up_in_auto, multiply_adds, products
 from lalelu.bench.placement import PLACEMENTS, Placement
 from lalelu.commands.run import check_target
@@ -69,13 +69,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "then score made-up players for each lead.",
         allow_abbrev=False,
     )
+    own = subparsers.add_parser(
+        "loop",
+        help="the loop's own work, and what its rows cost",
+        description="Time the loop without camera and network, with and without its rows: a process each, one core, in "
+        "turns.",
+        allow_abbrev=False,
+    )
     for subject in (networks, whole):
         subject.add_argument("--model", default="lightning,thunder", help="names, by commas (%(default)s)")
         subject.add_argument(
             "--runtimes", default=",".join(PRECISIONS), help="names, by commas (%(default)s)"
         )
         subject.add_argument("--chart", type=Path, metavar="F", help="draw the figures, too (.png or .svg)")
-    for subject, runs in ((networks, 2000), (whole, 200), (step, 2000)):
+    for subject, runs in ((networks, 2000), (whole, 200), (own, 2000), (step, 2000)):
         subject.add_argument(
             "--warmups", type=int, default=100, help="runs before the clock counts (%(default)s)"
         )
@@ -94,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.subject == "gesture":
         return _gesture(core, args)
+    if args.subject == "loop":
+        return _loop(core, args)
     for name in (runtimes := _names(args.runtimes)):
         if name not in PRECISIONS:
             raise UsageError(
@@ -113,6 +122,12 @@ def _gesture(core: int, args: argparse.Namespace) -> int:
         gesture.LOADS, core=core, warmups=args.warmups, runs=args.runs, progress=StderrProgress().say
     )
     print(json.dumps({"gesture": costs.as_json()}) if args.json else gesture.table(costs))
+    return 0
+
+
+def _loop(core: int, args: argparse.Namespace) -> int:
+    costs = loop.measure(core=core, warmups=args.warmups, runs=args.runs, progress=StderrProgress().say)
+    print(json.dumps({"loop": costs.as_json()}) if args.json else loop.table(costs))
     return 0
 
 

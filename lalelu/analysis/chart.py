@@ -14,7 +14,7 @@ GRID: Final = "#d8dee4"
 COLOURS: Final = ("#0969da", "#bf8700", "#1a7f37", "#8250df", "#cf222e", "#57606a", "#0a7f86", "#c4438a")
 
 WIDTH: Final = 860.0  # px, of every chart
-_LEFT: Final = 250.0  # names of bars
+_LEFT: Final = 270.0  # names of bars
 _RIGHT: Final = 150.0  # their values
 _BAR: Final = 18.0
 _TITLE: Final = 40.0

@@ -56,10 +56,10 @@ def pipeline_panel(found: pipeline.Comparison) -> BarPanel:
     """Return one bar a pipeline: frames a second, coloured by flow."""
     hues = colours(row.flow for row in found.rows)
     bars = tuple(
-        Bar(f"{row.variant}, flow {row.flow}, {row.hands}", row.frames_per_s, colour=hues[row.flow])
+        Bar(f"{row.variant}, {row.flow}, {row.hands}", row.frames_per_s, colour=hues[row.flow])
         for row in found.rows
     )
-    title = f"{found.model}: frames a second from the picture to hits, core {found.core} (carried: network beside)"
+    title = f"{found.model}: from the picture to hits, core {found.core}; runtime, flow (carried: network beside), hands"
     return BarPanel(title, "frames a second", bars)
 
 

@@ -16,7 +16,7 @@ PRODUCT: Final = "matrix product"  # in a variant's `model`: it measures what th
 # is the same within 5 %, at 1024 it wanders by half with what else the machine does.
 PRODUCT_SIDE: Final = 512
 _REMEDY: Final = "leave it out with --runtimes"
-_NARROW: Final = ("", "f16", "bf16")  # kinds that compute in the runtime's precision, whatever the file holds
+_FLOATS: Final = ("", "f16", "bf16-weights")  # kinds that compute in the runtime's precision all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _rows(workers: Sequence[Worker], ceilings: dict[str, float], multiply_adds: 
         share = None
         if (
             variant.threads == 1
-            and variant.kind in _NARROW
+            and variant.kind in _FLOATS
             and variant.precision in ceilings
             and multiply_adds
         ):

@@ -27,7 +27,8 @@ from lalelu.realtime import choose_core
 from lalelu.session import Session, sessions
 
 CAMERA: Final = "sim:?groove=rock&seed=1"
-SETTLED: Final = 100  # frames at the start that do not count: the film begins, the crop finds the player
+SETTLED: Final = 200  # frames at the start that do not count: the film begins, the crop finds the player ...
+SLEEPER_AT: Final = 50  # ... and from this one on the sleeper starts
 PRIORITY: Final = 90  # the sleeper's: above the engine's and the voice's
 PERIOD_MS: Final = 10.0  # the sleeper's, as the camera's
 START_S: Final = 180.0  # the instrument plays by then, on the slowest machine
@@ -71,7 +72,7 @@ def play(model: str, frames: int, progress: Callable[[str], None]) -> Playing:
         command += ["--camera", CAMERA, "--log", str(folder / "ledger")]
         with subprocess.Popen(command, stdout=said, stderr=said) as process:
             try:
-                _wait(process, said, SETTLED)
+                _wait(process, said, SLEEPER_AT)
                 sleeper = probe.start(
                     probe.Probe(core, period_ms=PERIOD_MS, priority=PRIORITY, until_stdin_closes=True)
                 )

@@ -39,7 +39,7 @@ class Variant:
     cores: tuple[int, ...]  # that it may use
     threads: int = 1
     placement: Placement = "pinned"
-    kind: str = ""  # of its numbers, as `lalelu model quantize` calls it; empty: as in the catalogue
+    kind: str = ""  # what `lalelu model quantize` made of it, by MADE's names; empty: as in the catalogue
     python: str = ""  # another environment's interpreter ...
     label: str = ""  # ... and what it is called
 

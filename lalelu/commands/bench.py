@@ -14,6 +14,7 @@ from lalelu.models import catalogue
 from lalelu.models.progress import StderrProgress
 from lalelu.models.store import onnx_path
 from lalelu.pose.build import MODEL_FILES
+from lalelu.pose.port import EXTRAS, MODULES
 from lalelu.registry import did_you_mean
 
 # runtime -> the precisions it is measured in on a CPU
@@ -25,8 +26,6 @@ PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
     "torch": ("bf16", "f32"),
     "torch_compiled": ("bf16", "f32"),
 }
-MODULES: Final = {"litert": "ai_edge_litert", "torch_compiled": "torch"}  # the others' are called as they are
-EXTRAS: Final = {"torch_compiled": "torch"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

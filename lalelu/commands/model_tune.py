@@ -5,7 +5,6 @@ import difflib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +24,7 @@ from lalelu.config.loader import Loaded, load_config
 from lalelu.console import say
 from lalelu.errors import CheckFailedError, MissingError, UsageError
 from lalelu.models import catalogue, store
+from lalelu.models.cache import replacing
 from lalelu.models.progress import StderrProgress
 from lalelu.models.variant import KINDS, quantised_path
 from lalelu.pose.build import MODEL_FILES
@@ -136,28 +136,16 @@ def write(file: Path, options: Options) -> None:
     file = file.resolve()  # a link stays one
     before = file.read_bytes().decode()  # with the line ends that it has
     after = with_options(before, "pose", options)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{file.stem}.", suffix=".yaml", dir=file.parent)
-    except OSError as exc:
-        raise UsageError(
-            f"the folder {file.parent} cannot be written ({exc.strerror}); leave --write out"
-        ) from exc
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(after)
-            stream.flush()
-            os.fsync(stream.fileno())
+    with replacing(file, _refused) as temporary:
+        temporary.write_bytes(after.encode())
         load_config(temporary)  # its kits lie beside it
-        temporary.chmod(file.stat().st_mode)
-        temporary.replace(file)
-    except OSError as exc:
-        raise UsageError(f"{file} cannot be written ({exc.strerror}); leave --write out") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
     compared = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
     changed = [line for line in list(compared)[2:] if not line.startswith("@@")]
     say("\n".join([f"{file}:", *changed]) if changed else f"{file}: as it was")
+
+
+def _refused(path: Path, exc: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be written ({exc.strerror}); leave --write out")
 
 
 def _file(loaded: Loaded) -> Path:

@@ -40,7 +40,7 @@ def test_a_missing_library_is_one_sentence_with_those_that_are_there(monkeypatch
     build.require_installed("litert")
     here.clear()
     with pytest.raises(
-        MissingError, match=r"lalelu\[torch\]' brings it; nothing else is installed here either"
+        MissingError, match=r"lalelu\[torch\]'` brings it; nothing else is installed here either"
     ):
         build.require_installed("torch_compiled")
 

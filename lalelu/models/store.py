@@ -143,6 +143,12 @@ def tftrt_folder(model: str, precision: str) -> Path:
 
 def tftrt_path(model: str, precision: str) -> Path:
     """Return TF-TRT's conversion of a model. Raises MissingError where there is none for this precision."""
+    from lalelu.models.tftrt import MODES
+
+    if precision not in MODES:
+        raise MissingError(
+            f"pose.precision is {precision}, which TF-TRT does not offer; choose auto, {', '.join(MODES)}"
+        )
     path = tftrt_folder(model, precision)
     if not path.is_dir():
         raise MissingError(

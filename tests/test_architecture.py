@@ -34,6 +34,7 @@ PURE = (
     "config/agreement_of_gestures.py",
     "config/agreement_of_kits.py",
     "config/agreement_of_limbs.py",
+    "config/edit.py",
     "config/notes.py",
     "config/positions.py",
     "config/sentences.py",
@@ -97,7 +98,10 @@ VENDORS = {
         "pose/runtimes/torch_graph.py": "reads the file that PyTorch is to run",
     },
     "videodev2": {"camera/v4l2/": "the kernel's structures"},
-    "yaml": {"config/positions.py": "reads configuration"},
+    "yaml": {
+        "config/positions.py": "reads configuration",
+        "config/edit.py": "finds where an option stands",
+    },
     "cv2": {
         "camera/": "decodes, filters and renders pictures",
         "pose/estimator.py": "sets OpenCV to one thread",

@@ -14,6 +14,7 @@ from lalelu.models.progress import Progress
 from lalelu.models.store import onnx_path
 from lalelu.models.variant import KINDS, MADE, READ_ONNX, quantised_path
 from lalelu.pose.build import MODEL_FILES
+from lalelu.pose.port import EXTRAS, MODULES
 
 # runtime -> the precisions it is measured in on a CPU, the fastest first
 PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
@@ -24,8 +25,6 @@ PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
     "torch": ("bf16", "f32"),
     "torch_compiled": ("bf16", "f32"),
 }
-MODULES: Final = {"litert": "ai_edge_litert", "torch_compiled": "torch"}  # the others' are called as they are
-EXTRAS: Final = {"torch_compiled": "torch"}
 _SAID_AS: Final = {kind: name for name, kind in MADE.items()}  # bf16 alone is how a runtime computes
 
 

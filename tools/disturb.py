@@ -7,7 +7,7 @@ the ledger's stamps). The instrument is the one that `lalelu status` shows; --le
 
     hog        a busy SCHED_FIFO thread above the engine's priority, on the engine's core
     stop       the engine is stopped (SIGSTOP) and continued
-    camera     the film process of the simulated camera is stopped: once its ring (sim:?slots=8) is empty, frames are late
+    camera     the simulated camera's film is stopped: once its ring (sim:?slots=8) is empty, frames are late
     voice      the voice is stopped
     frequency  the engine's core is held at its lowest frequency, where the machine lets us
     gc         a garbage collection in the engine's thread, within a frame's work    } the instrument must have been
@@ -137,7 +137,9 @@ def hog(target: Target) -> Iterator[Burst]:
         os.sched_setaffinity(0, {target.core})
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
     except OSError as exc:
-        raise SystemExit(f"this machine lets us have no SCHED_FIFO {priority}: {exc.strerror}; try as root") from exc
+        raise SystemExit(
+            f"this machine lets us have no SCHED_FIFO {priority}: {exc.strerror}; try as root"
+        ) from exc
     try:
         yield busy
     finally:

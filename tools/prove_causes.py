@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-
 from disturb import KINDS, STAMPS, Target
 from prove_realtime import Run
 

@@ -112,9 +112,8 @@ def graph() -> Iterator[None]:
 @contextmanager
 def witness() -> Iterator[dict[str, Any]]:
     """Run the independent listener; what it heard is in the dictionary afterwards."""
-    script = str(Path(__file__).with_name("jack_witness.py"))
     listener = subprocess.Popen(
-        [sys.executable, script, "lalelu:out"],
+        [sys.executable, "-m", "lalelu.selftest.jack_witness", "lalelu:out"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=ENVIRONMENT,

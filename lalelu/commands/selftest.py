@@ -22,7 +22,7 @@ from lalelu.doctor.probe import Probe, Sleep
 from lalelu.errors import CheckFailedError, UsageError
 from lalelu.ledger.reader import Ledger, read_ledger
 from lalelu.realtime import choose_core
-from lalelu.registry import from_uri
+from lalelu.registry import from_uri, parse_uri
 from lalelu.selftest.chain import DURATIONS, WINDOW_MS, Chain, as_json, measure, note_ons, received_ns
 from lalelu.selftest.listening import Heard, listening
 from lalelu.session import Recording
@@ -104,17 +104,17 @@ def play(args: argparse.Namespace, folder: Path) -> tuple[Chain, Heard, Sleep, s
 
 def wired(config: Path | None, uri: str) -> tuple[Loaded, SimulatedCamera]:
     """Return the configuration with the simulated drummer, and a camera that knows what he plays."""
+    if parse_uri(uri)[0] != "sim":
+        raise UsageError(
+            f"{uri!r} is no simulated drummer, whose true hits are known; write sim: and its options"
+        )
     loaded = with_overrides(load_config(config, builtin=config is None), camera=uri)
     section = loaded.config.camera
     if section.rotate or section.mirror:
         raise UsageError(
             "camera.rotate and camera.mirror would turn the simulated drummer; test with a configuration without them"
         )
-    camera = from_uri("camera", camera_port.ADAPTERS, uri)
-    if not isinstance(camera, SimulatedCamera):
-        raise UsageError(
-            f"{uri!r} is no simulated drummer, whose true hits are known; write sim: and its options"
-        )
+    camera: SimulatedCamera = from_uri("camera", camera_port.ADAPTERS, uri)
     return loaded, camera
 
 

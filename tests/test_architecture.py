@@ -25,6 +25,7 @@ PURE = (
     "camera/v4l2/options.py",
     "camera/v4l2/stamps.py",
     "selftest/chain.py",
+    "selftest/light.py",
     "voice/delay.py",
     "voice/message.py",
     "voice/scheduler.py",

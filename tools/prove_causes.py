@@ -3,7 +3,9 @@
     tools/prove_causes.py [KIND...] [--seconds 20] [--keep DIR]
 
 Of each disturbance the worst frame (or note) is taken, and the medians of these stand beside the undisturbed ones'.
-The camera is the simulated drummer, all else is real; the disturbances are those of tools/disturb.py.
+At the end stands what `lalelu latency` says of each run: the main cause of its late frames (or notes), and the share of
+the lost time that is charged to what was really done. The camera is the simulated drummer, all else is real; the
+disturbances are those of tools/disturb.py.
 """
 
 import argparse
@@ -27,6 +29,15 @@ WARM_UP_S = 4.0
 FILM_PRIORITY = 1  # SCHED_FIFO: others on this machine must not make the film late, a disturbance of its own
 CLEAN = "clean"
 TOOLS = Path(__file__).parent
+CAUSES = {  # what the analyser is to say: of frames or notes, and which causes are the right ones
+    "hog": ("frames", {"queued", "woken_late"}),
+    "stop": ("frames", {"slept"}),
+    "camera": ("frames", {"camera"}),
+    "voice": ("notes", {"voice"}),
+    "frequency": ("frames", {"frequency"}),
+    "gc": ("frames", {"collector"}),
+    "faults": ("frames", {"minor_faults"}),
+}
 Rows: TypeAlias = np.ndarray[Any, Any]
 
 # what is shown of a frame and of a note, ms or counts
@@ -128,6 +139,25 @@ def show(kind: str, folder: Path, bursts: list[dict[str, Any]]) -> None:
             print(f"  {name:<18}{first[name]:>28}{second[name]:>28}")
 
 
+def judge(kind: str, folder: Path, count: int) -> str:
+    """Return a line about what the analyser says of one run."""
+    told = subprocess.run(
+        [sys.executable, "-m", "lalelu", "latency", str(folder / "ledger"), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    what, right = CAUSES.get(kind, ("frames", set()))
+    causes = json.loads(told.stdout)["ledgers"][0]["causes"][what]
+    ranking = causes["ranking"]
+    main = f"{ranking[0]['cause']} {ranking[0]['share']:.0%}" if ranking else "none"
+    share = f"{sum(each['share'] for each in ranking if each['cause'] in right):.0%}" if right else "-"
+    verdict = (
+        "-" if not right or not count else "right" if ranking and ranking[0]["cause"] in right else "WRONG"
+    )
+    return f"{kind:<11}{count:>6}  {causes['count']:>5} of {causes['of']:<6}{what:<8}{main:<22}{share:>7}  {verdict}"
+
+
 def main() -> int:
     """Perform, and show."""
     parser = argparse.ArgumentParser(
@@ -137,13 +167,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the ledgers stay, a folder each")
     args = parser.parse_args()
+    lines = []
     for kind in args.kinds:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) if args.keep is None else args.keep / kind
+            if (folder / "ledger").exists():
+                raise SystemExit(f"{folder / 'ledger'} is there already; name another folder with --keep")
             folder.mkdir(parents=True, exist_ok=True)
             bursts = perform(kind, folder, args.seconds)
             (folder / "disturbances.jsonl").write_text("".join(json.dumps(b) + "\n" for b in bursts))
             show(kind, folder, bursts)
+            lines.append(judge(kind, folder, len(bursts)))
+    print(f"\n{'':<11}{'times':>6}  {'outliers':<23}{'main cause named':<22}{'right':>7}")
+    print("\n".join(lines))
     return 0
 
 

@@ -14,6 +14,7 @@ from lalelu.analysis.latency import STATISTICS, Budget, broken, histogram_text, 
 from lalelu.camera import port as camera_port
 from lalelu.camera.simulated.camera import SimulatedCamera
 from lalelu.camera.simulated.truth import hit_record
+from lalelu.commands import selftest_flash
 from lalelu.commands.run import add_config_option, positive
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.console import say
@@ -41,7 +42,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "beside it, how late a bare thread is woken on the same core meanwhile."
     )
     add_config_option(parser)
-    parser.add_argument("--camera", metavar="URI", default="sim:", help="the drummer, as in sim:?groove=fast")
+    parser.add_argument(
+        "--camera",
+        metavar="URI",
+        help="the drummer, as in sim:?groove=fast; with --flash the camera that watches",
+    )
+    parser.add_argument(
+        "--flash",
+        metavar="LIGHT",
+        help="instead, flash a light and measure until your camera delivers it: terminal, or led:NAME",
+    )
     parser.add_argument("--seconds", type=positive, default=30.0, metavar="S", help="how long to play (30)")
     parser.add_argument(
         "--log", type=Path, metavar="DIR", help="keep the latency ledger in this new directory"
@@ -61,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
 
     Raises CheckFailedError when none did or a budget breaks, MissingError where no other program could hear any.
     """
+    if args.flash is not None:
+        return selftest_flash.run(args)
     budgets = [parse_budget(text, tuple(DURATIONS)) for text in args.budget]
     if args.log is not None and args.log.exists():
         raise UsageError(f"{args.log} is there already, and a recording replaces nothing; name a new one")
@@ -77,9 +89,8 @@ def run(args: argparse.Namespace) -> int:
 
 def play(args: argparse.Namespace, folder: Path) -> tuple[Chain, Heard, Sleep, str]:
     """Play into the ledger `folder`; return what came of it, what was heard, the sleeper, and the MIDI system."""
-    loaded, camera = wired(
-        args.config, f"{args.camera}{'&' if '?' in args.camera else '?'}seconds={args.seconds:g}"
-    )
+    uri = args.camera or "sim:"
+    loaded, camera = wired(args.config, f"{uri}{'&' if '?' in uri else '?'}seconds={args.seconds:g}")
     with listening(f"{CLIENT}:out", say) as (api, listener):
         loaded = with_overrides(loaded, midi=[f"virtual:{CLIENT}?api={api}"])
         sleeper = probe.start(

@@ -22,6 +22,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("lalelu.commands.status", "say what the instruments that run here are doing"),
     "devices": ("lalelu.commands.devices", "list cameras and MIDI ports"),
     "doctor": ("lalelu.commands.doctor", "look at this machine as a real-time instrument"),
+    "selftest": (
+        "lalelu.commands.selftest",
+        "measure the whole chain: true hit to the note that others receive",
+    ),
     "check": ("lalelu.commands.check", "validate configuration files and kits"),
     "schema": ("lalelu.commands.schema", "print the JSON schema of the configuration or of a kit"),
 }

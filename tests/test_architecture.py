@@ -24,6 +24,8 @@ PURE = (
     "pose/people.py",
     "camera/v4l2/options.py",
     "camera/v4l2/stamps.py",
+    "selftest/chain.py",
+    "selftest/light.py",
     "voice/delay.py",
     "voice/message.py",
     "voice/scheduler.py",
@@ -86,8 +88,10 @@ VENDORS = {
     "rtmidi": {
         "voice/outputs/rtmidi.py": "the adapter",
         "desk/inputs/rtmidi.py": "the adapter",
+        "selftest/alsa_witness.py": "the program that hears the notes",
         "voice/outputs/jack.py": "asks whether JACK answers, for the adapter",
     },
+    "jack": {"selftest/jack_witness.py": "the program that hears the notes"},
     "pythonosc": {"voice/outputs/osc.py": "the adapter"},
     "mido": {"voice/outputs/file.py": "writes Standard MIDI files"},
     "onnx": {

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,18 @@ class LatencySummary:
     def main(self) -> Distribution:
         """The duration to look at first: frame → note, or frame → row where no note was measured."""
         return self.durations["note"] if self.durations["note"].count else self.durations["frame"]
+
+
+class Measured(Protocol):
+    """What budgets are held against: a ledger's summary, or a self-test's."""
+
+    @property
+    def skipped_share(self) -> float:
+        """Skipped frames, of all."""
+
+    @property
+    def durations(self) -> Mapping[str, Distribution]:
+        """By their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +196,19 @@ def distribution(name: str, label: str, values: NDArray[np.float64]) -> Distribu
     )  # fmt: skip
 
 
-def parse_budget(text: str) -> Budget:
-    """Read `frame.p99=10ms` or `skipped=0.1%`.
+def parse_budget(text: str, measured: Sequence[str] = (*STAGES, *TOTALS)) -> Budget:
+    """Read `frame.p99=10ms` or `skipped=0.1%`; `measured` names the durations that there are.
 
     Raises UsageError for an unknown duration, statistic or unit.
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"budget {text!r} has no limit; write NAME=VALUE, as in frame.p99=10ms")
+        example = f"{'frame' if 'frame' in measured else measured[0]}.p99=10ms"
+        raise UsageError(f"budget {text!r} has no limit; write NAME=VALUE, as in {example}")
     if name == "skipped":
         return Budget(text, name, "", _quantity(text, value, {"%": 0.01}))
     duration, dot, statistic = name.partition(".")
-    known = (*STAGES, *TOTALS, "skipped")
+    known = (*measured, "skipped")
     if duration not in known:
         raise UsageError(
             f"budget {text!r}: {duration!r} is not measured; choose one of {', '.join(known)}"
@@ -210,7 +223,7 @@ def parse_budget(text: str) -> Budget:
     return Budget(text, duration, statistic, _quantity(text, value, _UNITS_MS))
 
 
-def broken(summary: LatencySummary, budgets: Iterable[Budget]) -> list[str]:
+def broken(summary: Measured, budgets: Iterable[Budget]) -> list[str]:
     """Return one sentence for each budget that does not hold; what was not measured holds nothing."""
     sentences = []
     for budget in budgets:

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,18 @@ class LatencySummary:
     def main(self) -> Distribution:
         """The duration to look at first: frame → note, or frame → row where no note was measured."""
         return self.durations["note"] if self.durations["note"].count else self.durations["frame"]
+
+
+class Measured(Protocol):
+    """What budgets are held against: a ledger's summary, or a self-test's."""
+
+    @property
+    def skipped_share(self) -> float:
+        """Skipped frames, of all."""
+
+    @property
+    def durations(self) -> Mapping[str, Distribution]:
+        """By their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +203,7 @@ def _periods_ns(columns: Columns) -> Nanoseconds:
     for first in range(0, len(columns), _BLOCK):
         part = slice(first, first + _BLOCK + 1)
         pause = np.diff(columns.captured_ns[part])[np.diff(columns.seq[part]) == 1]
-        fits = not len(pause) or (0 <= pause.min() and pause.max() < 1 << 31)
+        fits = not len(pause) or (pause.min() >= 0 and pause.max() < 1 << 31)
         parts.append(pause.astype(np.int32) if fits else pause)
     wide = any(part.dtype == np.int64 for part in parts)
     return np.concatenate(parts, dtype=np.int64) if wide else np.concatenate(parts, dtype=np.int32)
@@ -211,18 +223,19 @@ def distribution(name: str, label: str, values_ns: Nanoseconds) -> Distribution:
     )  # fmt: skip
 
 
-def parse_budget(text: str) -> Budget:
-    """Read `frame.p99=10ms` or `skipped=0.1%`.
+def parse_budget(text: str, measured: Sequence[str] = (*STAGES, *TOTALS)) -> Budget:
+    """Read `frame.p99=10ms` or `skipped=0.1%`; `measured` names the durations that there are.
 
     Raises UsageError for an unknown duration, statistic or unit.
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"budget {text!r} has no limit; write NAME=VALUE, as in frame.p99=10ms")
+        example = f"{'frame' if 'frame' in measured else measured[0]}.p99=10ms"
+        raise UsageError(f"budget {text!r} has no limit; write NAME=VALUE, as in {example}")
     if name == "skipped":
         return Budget(text, name, "", quantity(f"budget {text!r}", value, {"%": 0.01}))
     duration, dot, statistic = name.partition(".")
-    known = (*STAGES, *TOTALS, "skipped")
+    known = (*measured, "skipped")
     if duration not in known:
         raise UsageError(
             f"budget {text!r}: {duration!r} is not measured; choose one of {', '.join(known)}"
@@ -237,7 +250,7 @@ def parse_budget(text: str) -> Budget:
     return Budget(text, duration, statistic, quantity(f"budget {text!r}", value, _UNITS_MS))
 
 
-def broken(summary: LatencySummary, budgets: Iterable[Budget]) -> list[str]:
+def broken(summary: Measured, budgets: Iterable[Budget]) -> list[str]:
     """Return one sentence for each budget that does not hold; what was not measured holds nothing."""
     sentences = []
     for budget in budgets:

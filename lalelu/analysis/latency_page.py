@@ -15,12 +15,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lalelu.analysis.causes import CAUSES, Causes, Outlier
+from lalelu.analysis.causes import Causes, Outlier
 from lalelu.analysis.diagnosis import Diagnosis
+from lalelu.analysis.excess import CAUSES
 from lalelu.analysis.latency import STAGES
 from lalelu.analysis.phases import Phase
 from lalelu.analysis.plots import PAD_COLOURS
 from lalelu.analysis.report import STYLE, card, facts_card, latency_card
+from lalelu.analysis.text import rhythms_text
 
 MOST_FRAMES: Final = (
     200_000  # that are embedded one by one, 1.6 MB; of longer runs, each second's percentiles
@@ -52,6 +54,7 @@ class PageData:
     """All that the page tells."""
 
     title: str
+    verdict: tuple[str, ...]  # the few lines for a player
     diagnosis: Diagnosis
     at_s: NDArray[np.float64]  # (N,), each frame's capture, from the first frame
     frame_ms: NDArray[np.float64]  # (N,), frame → row
@@ -75,7 +78,7 @@ def render_page(data: PageData) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta name="color-scheme" content="dark"><title>{title}</title>',
             f"<style>{STYLE}{_MORE_STYLE}</style></head><body><main><h1>{title}</h1>",
-            f'<ul class="verdict">{"".join(f"<li>{escape(line)}</li>" for line in found.verdict)}</ul>',
+            f'<ul class="verdict">{"".join(f"<li>{escape(line)}</li>" for line in data.verdict)}</ul>',
             _timeline(data),
             _phases(found.phases),
             _causes(found.frame_causes, "Why frames were late"),
@@ -147,7 +150,7 @@ def _exceedance(values: NDArray[np.float64]) -> dict[str, list[float]]:
     return {"ms": np.round(ms, 5).tolist(), "above": shares}
 
 
-def _errors(error_ns: NDArray[np.int64]) -> dict[str, Any]:
+def _errors(error_ns: NDArray[np.int32]) -> dict[str, Any]:
     """Count the camera's distances from its own cadence, ms."""
     if not len(error_ns):
         return {"edges": [], "counts": [], "unit": "ms", "log": False}
@@ -310,10 +313,7 @@ def _bar(parts: Iterable[tuple[str, float, float]]) -> str:
 
 def _cadence(found: Diagnosis) -> str:
     cadence = found.cadence
-    rhythm = "".join(
-        f" Spikes every {each.period_s:.3f} s ({each.spikes} of them, strength {each.strength:.0%})."
-        for each in found.rhythms
-    )
+    rhythm = "".join(f" {line}." for line in rhythms_text(found).removesuffix(".").split("\n"))
     drift = "" if math.isnan(cadence.drift_ppm) else f", {cadence.drift_ppm:+.1f} ppm from what it promises"
     note = (
         f"Period {cadence.period_ns * 1e-6:.4f} ms{drift}; SD {cadence.jitter_ms:.3f} ms, worst "

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lalelu.analysis.causes import CAUSES, Outlier
+from lalelu.analysis.causes import Outlier
+from lalelu.analysis.excess import CAUSES
 from lalelu.analysis.phases import Phase
 from lalelu.ledger.reader import LedgerEvent
 from lalelu.ledger.schema import FRAME_DTYPE, SAMPLE_DTYPE, STAMPS, UNTOLD, VIA

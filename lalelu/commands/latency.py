@@ -13,6 +13,7 @@ from lalelu.analysis.diagnosis import diagnose, timed
 from lalelu.analysis.latency import STAGES, STATISTICS, TOTALS, broken, parse_budget, quantity
 from lalelu.analysis.plain import plain, plain_comparison
 from lalelu.analysis.text import comparison_text, sections
+from lalelu.commands.latency_files import add_options, check_options, write_files
 from lalelu.errors import CheckFailedError
 from lalelu.ledger.reader import read_ledger
 
@@ -51,6 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         f"(the larger one of {TOLERANCE_MS:g}ms and {TOLERANCE_SHARE * 100:g}%%)",
     )
 
+    add_options(parser)
+
 
 def run(args: argparse.Namespace) -> int:
     """Print what the ledgers tell; return 0.
@@ -58,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     Raises UsageError for what is no ledger or no budget, CheckFailedError when a budget breaks or --compare finds
     a ledger slower.
     """
+    check_options(args)
     budgets = [parse_budget(text) for text in args.budget]
     tolerance = _tolerance(args.tolerance)
     other = None if args.compare is None else timed(read_ledger(args.compare))
@@ -76,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
             failures += _slower(path, args.compare, against)
         for problem in ledger.problems:
             print(problem, file=sys.stderr)
+        write_files(args, ledger, diagnosis, sentences, header_lines(ledger.header))
         if args.json:
             objects.append({"ledger": str(path), **plain(diagnosis), **told})
             continue

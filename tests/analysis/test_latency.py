@@ -24,7 +24,7 @@ from lalelu.analysis.latency import (
 from lalelu.commands import latency as command
 from lalelu.errors import CheckFailedError, UsageError
 from lalelu.ledger.files import create_ledger
-from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, STAMPS
+from lalelu.ledger.schema import FRAME_DTYPE, LEDGER_VERSION, NOTE_DTYPE, STAMPS
 
 MS = 1_000_000
 STEPS_MS = [0.0, 8.0, 0.1, 0.2, 5.0, 0.3, 0.05, 0.15]  # from one stamp to the next
@@ -313,7 +313,7 @@ def test_damaged_rows_never_crash_the_analysis(frames, notes):
 
 
 def a_ledger(directory: Path, count: int, **header: object) -> Path:
-    create_ledger(directory, {"lalelu_ledger": 1, "closed": True, **header})
+    create_ledger(directory, {"lalelu_ledger": LEDGER_VERSION, "closed": True, **header})
     (directory / "frames").write_bytes(frames_of(count).tobytes())
     return directory
 

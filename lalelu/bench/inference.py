@@ -167,7 +167,20 @@ def size_mb(path: Path) -> float:
 
 def table(comparison: Comparison) -> str:
     """Return the comparison as text for people."""
-    columns = "mean min max SD p50 p99 first load memory file package ratio".split()
+    columns = [
+        "mean",
+        "min",
+        "max",
+        "SD",
+        "p50",
+        "p99",
+        "first",
+        "load",
+        "memory",
+        "file",
+        "package",
+        "ratio",
+    ]
     title = (
         f"{comparison.model}, core {comparison.core}: {comparison.runs} runs each, in turns of {BLOCK}, "
         f"after {comparison.warmups} warm-ups; ms, then MB: in memory, model file, runtime's package"

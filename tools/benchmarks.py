@@ -1,9 +1,9 @@
 """Measure everything on this machine and write docs/benchmarks.md with its charts: what `make benchmarks` runs.
 
-    tools/benchmarks.py [SECTION ...] [--quick] [--out DIR]
+    tools/benchmarks.py [SECTION ...] [--quick] [--out DIR] [--python RUNTIME:LABEL=PATH ...]
 
 Nothing else should run meanwhile; it takes about a quarter of an hour. The file holds only the sections that were asked
-for (without any: all). `--quick` shows that it works, in two minutes; its figures mean nothing.
+for (without any: all). `--quick` shows that it works, in a few minutes; its figures mean nothing.
 """
 
 import argparse
@@ -55,6 +55,7 @@ class Section:
     command: tuple[str, ...]  # of this Python
     quick: tuple[str, ...] = ()  # what makes it short
     chart: str = ""  # a file beside the Markdown, which the command draws with --chart
+    environments: bool = False  # whether it takes other environments' runtimes
 
 
 # another one is one line here
@@ -65,6 +66,7 @@ SECTIONS: Mapping[str, Section] = {
         (*BENCH, "inference", "--model", "lightning", "--instrument"),
         (*QUICK, "--instrument", "50"),
         "benchmarks-lightning.svg",
+        environments=True,
     ),
     "thunder": Section(
         "Inference: Thunder",
@@ -72,6 +74,7 @@ SECTIONS: Mapping[str, Section] = {
         (*BENCH, "inference", "--model", "thunder", "--runs", "400", "--instrument"),
         (*QUICK, "--instrument", "50"),
         "benchmarks-thunder.svg",
+        environments=True,
     ),
     "placement": Section(
         "Threads, and where they run",
@@ -133,11 +136,15 @@ def _version(package: str) -> str:
         return ""
 
 
-def measured(section: Section, out: Path, *, quick: bool) -> tuple[str, bool]:
-    """Run a section's command; return its part of the file, and whether it went well."""
+def measured(section: Section, out: Path, pythons: Sequence[str], *, quick: bool) -> tuple[str, bool]:
+    """Run a section's command; return its part of the file, and whether it went well.
+
+    `pythons` are other environments' interpreters, as `lalelu bench inference --python` takes them.
+    """
     command = (*section.command, *(section.quick if quick else ()))
     drawn = ("--chart", str(out / section.chart)) if section.chart else ()
-    whole = [sys.executable, *command, *drawn]
+    others = [word for python in pythons if section.environments for word in ("--python", python)]
+    whole = [sys.executable, *command, *drawn, *others]
     done = subprocess.run(whole, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=False)
     shown = command[1:] if command[:2] == BENCH[:2] else ("python", *command)
     parts = [f"## {section.title}", section.words, f"`{' '.join(shown)}`"]
@@ -163,6 +170,7 @@ def main(arguments: Sequence[str] | None = None, sections: Mapping[str, Section]
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections)}")
     parser.add_argument("--quick", action="store_true", help="show that it works")
     parser.add_argument("--out", type=Path, default=PROJECT / "docs", metavar="DIR")
+    parser.add_argument("--python", action="append", default=[], help="as `lalelu bench inference` takes it")
     args = parser.parse_args(arguments)
     chosen = args.sections or [*sections]
     if unknown := [name for name in chosen if name not in sections]:
@@ -179,7 +187,7 @@ def main(arguments: Sequence[str] | None = None, sections: Mapping[str, Section]
     parts, good = [], True
     for name in chosen:
         began_s = time.monotonic()
-        part, went_well = measured(sections[name], out, quick=args.quick)
+        part, went_well = measured(sections[name], out, args.python, quick=args.quick)
         parts.append(part)
         good = good and went_well
         print(f"{name}: {(time.monotonic() - began_s) / 60:.1f} minutes", file=sys.stderr)

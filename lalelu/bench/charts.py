@@ -59,8 +59,9 @@ def pipeline_panel(found: pipeline.Comparison) -> BarPanel:
         Bar(f"{row.variant}, {row.flow}, {row.hands}", row.frames_per_s, colour=hues[row.flow])
         for row in found.rows
     )
-    what = "from the picture to hits; runtime, flow (carried: network beside), hands"
-    title = f"{found.model}, core {found.core}: {what}"
+    title = (
+        f"{found.model}: picture to hits, core {found.core}; runtime, flow (carried: network beside), hands"
+    )
     return BarPanel(title, "frames a second", bars)
 
 

@@ -15,7 +15,6 @@ PRODUCT: Final = "matrix product"  # in a variant's `model`: it measures what th
 # Rows and columns. Both factors lie in the second cache of a core, as a layer's do: on a Zen 4 the rate of 256 and 512
 # is the same within 5 %, at 1024 it wanders by half with what else the machine does.
 PRODUCT_SIDE: Final = 512
-_REMEDY: Final = "leave it out with --runtimes"
 _FLOATS: Final = ("", "f16", "bf16-weights")  # kinds that compute in the runtime's precision all the same
 
 
@@ -65,7 +64,8 @@ class Worker(Contestant):
     """One variant's process; waits on its pipe between blocks."""
 
     def __init__(self, variant: Variant) -> None:
-        super().__init__(variant.name, command_line(variant), _REMEDY)
+        option = "--python" if variant.python else "--runtimes"
+        super().__init__(variant.name, command_line(variant), f"leave it out with {option}")
         self.variant = variant
 
 
@@ -167,7 +167,7 @@ def size_mb(path: Path) -> float:
 
 def table(comparison: Comparison) -> str:
     """Return the comparison as text for people."""
-    columns = (
+    columns = [
         "mean",
         "min",
         "max",
@@ -180,7 +180,7 @@ def table(comparison: Comparison) -> str:
         "file",
         "package",
         "ratio",
-    )
+    ]
     title = (
         f"{comparison.model}, core {comparison.core}: {comparison.runs} runs each, in turns of {BLOCK}, "
         f"after {comparison.warmups} warm-ups; ms, then MB: in memory, model file, runtime's package"

@@ -10,6 +10,7 @@ from lalelu.bench.inference import PRODUCT
 from lalelu.bench.placement import Placement, cores_for
 from lalelu.bench.worker import Variant
 from lalelu.errors import MissingError, UsageError
+from lalelu.models import catalogue
 from lalelu.models.progress import Progress
 from lalelu.models.store import onnx_path
 from lalelu.models.variant import KINDS, MADE, READ_ONNX, quantised_path
@@ -25,6 +26,7 @@ PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
     "torch": ("bf16", "f32"),
     "torch_compiled": ("bf16", "f32"),
 }
+QUANTISED: Final = "movenet_single"  # the family that `lalelu model quantize` takes
 _SAID_AS: Final = {kind: name for name, kind in MADE.items()}  # bf16 alone is how a runtime computes
 
 
@@ -84,7 +86,7 @@ def line_up(
             for kind, path in made.items()
             for precision in PRECISIONS[runtime]
         ]
-    if not made:
+    if not made and catalogue.find(model).family == QUANTISED:
         lineup.left_out["int8, mixed, ..."] = (
             f"none is made of {model}; `lalelu model quantize {model} --to mixed` makes one"
         )

@@ -41,6 +41,15 @@ def test_a_quick_trial_says_so_and_is_short(tool, tmp_path):
     assert "quick trial" in text
 
 
+def test_other_environments_go_to_the_sections_that_take_them(tool, tmp_path):
+    words = "import sys; print(sys.argv[1:])"
+    sections = {"some": section(tool, words, environments=True), "none": section(tool, words)}
+    assert tool.main(["--out", str(tmp_path), "--python", "a:b=c", "--python", "d:e=f"], sections) == 0
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "['--python', 'a:b=c', '--python', 'd:e=f']" in text
+    assert "[]" in text
+
+
 def test_only_the_sections_that_were_asked_for_are_measured(tool, tmp_path, capsys):
     sections = {name: section(tool, f"print('table {name}')") for name in ("one", "two")}
     assert tool.main(["two", "--out", str(tmp_path)], sections) == 0

@@ -14,7 +14,8 @@ GRID: Final = "#d8dee4"
 COLOURS: Final = ("#0969da", "#bf8700", "#1a7f37", "#8250df", "#cf222e", "#57606a", "#0a7f86", "#c4438a")
 
 WIDTH: Final = 860.0  # px, of every chart
-_LEFT: Final = 270.0  # names of bars
+_LEFT: Final = 270.0  # names of bars, unless one needs more
+_LETTER: Final = 6.8  # px, of text at 12
 _RIGHT: Final = 150.0  # their values
 _BAR: Final = 18.0
 _TITLE: Final = 40.0
@@ -142,23 +143,24 @@ def _bars(panel: BarPanel, top: float) -> tuple[list[Shape], float]:
     longest = max((bar.value for bar in panel.bars), default=0.0) or 1.0
     farthest = max((bar.far or bar.value for bar in panel.bars), default=0.0)
     end = max(longest, min(farthest, _REACH * longest))
-    across = WIDTH - _LEFT - _RIGHT
+    left = max([_LEFT, *(_LETTER * len(bar.name) + 16.0 for bar in panel.bars)])
+    across = WIDTH - left - _RIGHT
     begin, bottom = top + _TITLE, top + _TITLE + _BAR * len(panel.bars)
     shapes: list[Shape] = [Text(16.0, top + 26.0, panel.title, size=14.0)]
     for tick in ticks(end):
-        x = _LEFT + across * tick / end
+        x = left + across * tick / end
         shapes.append(Line(((x, begin), (x, bottom)), GRID))
         shapes.append(Text(x, bottom + 14.0, f"{tick:g}", "middle", 11.0, DIM))
     shapes.append(Text(WIDTH - 16.0, bottom + 14.0, panel.unit, "end", 11.0, DIM))
     for row, bar in enumerate(panel.bars):
         y = begin + _BAR * row
         length, middle = across * bar.value / end, y + 0.5 * _BAR
-        shapes.append(Text(_LEFT - 8.0, y + 13.0, bar.name, "end"))
-        shapes.append(Box(_LEFT, y + 3.0, length, _BAR - 6.0, bar.colour))
-        at, told = _LEFT + length, number(bar.value)
+        shapes.append(Text(left - 8.0, y + 13.0, bar.name, "end"))
+        shapes.append(Box(left, y + 3.0, length, _BAR - 6.0, bar.colour))
+        at, told = left + length, number(bar.value)
         if bar.far is not None:
-            at = max(at, _LEFT + across * min(bar.far / end, 1.0))
-            shapes.append(Line(((_LEFT + length, middle), (at, middle)), bar.colour))
+            at = max(at, left + across * min(bar.far / end, 1.0))
+            shapes.append(Line(((left + length, middle), (at, middle)), bar.colour))
             shapes.append(Line(((at, middle - 4.0), (at, middle + 4.0)), bar.colour))
             told += f" (p99 {number(bar.far)})"
         shapes.append(Text(at + 8.0, y + 13.0, told))

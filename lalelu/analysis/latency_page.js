@@ -271,7 +271,7 @@ for (const name of ["histogram", "cadence"]) {
   const {edges, counts, unit, log} = told[name];
   if (!counts.length) continue;
   const most = Math.max(...counts);
-  const low = log ? Math.max(edges[0], edges[1] / 10) : edges[0];
+  const low = edges[0];
   new Plot(name, {
     x: {low, high: edges[edges.length - 1], log, least: (edges[1] - edges[0]) / 4, unit},
     y: () => ({low: 0.6, high: most * 1.5, log: true, unit: "rows", label: (v) => String(Math.round(v)), ticks: ticks(1, most * 1.5, 4, true).filter((t) => Number.isInteger(Math.log10(t)))}),
@@ -279,7 +279,7 @@ for (const name of ["histogram", "cadence"]) {
       g.fillStyle = name === "cadence" ? colour.p95 : colour.p50;
       counts.forEach((count, i) => {
         if (!count) return;
-        const a = x(Math.max(edges[i], low));
+        const a = x(edges[i]);
         g.fillRect(a, up(count), Math.max(x(edges[i + 1]) - a - 0.5, 1), plot.bottom - up(count));
       });
     },
@@ -299,14 +299,14 @@ if (told.ecdf.length) {
       ticks: [1, 0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6].filter((t) => t >= rarest),
       label: (v) => v >= 0.1 ? `${Math.round(v * 100)} %` : `${number(v * 100)} %`,
     }),
-    draw: (g, x, up) => {
+    draw: (g, x, up, plot) => {
       lines.forEach((line, n) => {
         g.strokeStyle = [colour.p50, colour.note, colour.p95][n % 3]; g.lineWidth = 1.8;
         g.beginPath();
         line.ms.forEach((ms, i) => i ? g.lineTo(x(ms), up(line.above[i])) : g.moveTo(x(ms), up(line.above[i])));
         g.stroke();
-        g.fillStyle = g.strokeStyle; g.textAlign = "left";
-        g.fillText(line.name, x(line.ms[0]) + 6, up(line.above[0]) + 6 + n * 15);
+        g.fillStyle = g.strokeStyle; g.textAlign = "right"; g.textBaseline = "top";
+        g.fillText(line.name, plot.right - 6, plot.top + 4 + n * 16);
       });
     },
     at: (ms) => lines.map((line) => {

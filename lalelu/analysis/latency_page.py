@@ -30,22 +30,26 @@ MOST_FRAMES: Final = (
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 _MOST_ROWS: Final = 12  # of the worst frames and notes, in a table
 _ABOVE: Final = (1.0, 0.9, 0.75, 0.5, 0.25, *(m * 10.0**-e for e in range(1, 7) for m in (1.0, 0.5, 0.2)))
-_BINS: Final = 80  # of the cadence's histogram
+_BINS: Final = 80  # of a histogram
+_LEAST_MS: Final = 0.01
+SHOWN: Final = 0.005  # of all lost time: smaller causes get no bar
 _MORE_STYLE: Final = """
 .plot canvas{display:block;width:100%;height:260px;touch-action:pan-y;cursor:crosshair;outline-offset:2px}
 .plot.low canvas{height:150px}
 .plot output{display:block;min-height:1.5em;color:var(--dim);font-size:13px;font-variant-numeric:tabular-nums;
  overflow-wrap:anywhere}
 select{background:var(--ground);color:var(--text);border:1px solid var(--line);border-radius:8px;padding:4px 8px;
- font:inherit;font-size:13px}
+ font:inherit;font-size:13px;max-width:100%}
+.note{overflow-wrap:anywhere}
 .verdict{font-size:17px;margin:0 0 16px;padding:0;list-style:none}.verdict li{margin:0 0 6px}
 tr[data-from]{cursor:pointer}tr[data-from]:hover td{background:#1a2433}
 td.words{white-space:normal;text-align:left;min-width:260px}
-.share{display:grid;grid-template-columns:minmax(110px,max-content) 1fr max-content;gap:4px 12px;align-items:center;
+.share{display:grid;grid-template-columns:minmax(110px,max-content) minmax(40px,1fr) minmax(0,max-content);
+ gap:4px 12px;align-items:center;
  font-size:13px;font-variant-numeric:tabular-nums}
 .share i{display:block;height:14px;border-radius:3px;background:#5ad1ff;min-width:2px}
 .share .dim{color:var(--dim)}
-.left td{text-align:left}
+.words-last th:last-child{text-align:left}
 """
 
 
@@ -114,7 +118,6 @@ def _embedded(data: PageData) -> dict[str, Any]:
         **{name: values for name, values in seconds.series.items() if name in data.series},
     }
     every = len(data.at_s) <= MOST_FRAMES
-    histogram = found.summary.durations["frame"].histogram
     return {
         "end": float(seconds.second[-1]) + 1.0 if len(seconds.second) else 0.0,
         "seconds": {name: _packed(values) for name, values in arrays.items()},
@@ -129,7 +132,7 @@ def _embedded(data: PageData) -> dict[str, Any]:
             for phase in found.phases
         ],
         "series": {name: told for name, told in data.series.items() if name in seconds.series},
-        "histogram": {"edges": histogram.edges, "counts": histogram.counts, "unit": "ms", "log": True},
+        "histogram": _durations(data.frame_ms),
         "cadence": _errors(found.cadence.error_ns),
         "ecdf": [
             {"name": name, **_exceedance(values)}
@@ -148,6 +151,16 @@ def _exceedance(values: NDArray[np.float64]) -> dict[str, list[float]]:
     shares = [share for share in _ABOVE if share * len(values) >= 1.0]
     ms = np.quantile(values, 1.0 - np.array(shares))
     return {"ms": np.round(ms, 5).tolist(), "above": shares}
+
+
+def _durations(ms: NDArray[np.float64]) -> dict[str, Any]:
+    """Count durations in bins of equal ratio; those below _LEAST_MS go into the first."""
+    if not len(ms):
+        return {"edges": [], "counts": [], "unit": "ms", "log": True}
+    known = np.maximum(ms, _LEAST_MS)
+    edges = np.geomspace(float(known.min()) * 0.99, float(known.max()) * 1.01, _BINS + 1)
+    counts, _ = np.histogram(known, edges)
+    return {"edges": edges.tolist(), "counts": counts.tolist(), "unit": "ms", "log": True}
 
 
 def _errors(error_ns: NDArray[np.int32]) -> dict[str, Any]:
@@ -251,6 +264,7 @@ def _causes(causes: Causes, title: str) -> str:
         f'<span>{total.share:.0%} <span class="dim">{total.ms:.1f} ms, main cause of {total.outliers}'
         f"{escape(f'; {total.detail}') if total.detail else ''}</span></span>"
         for total in causes.ranking
+        if total.share >= SHOWN
     )
     rows = "".join(
         f'<tr data-from="{max(one.at_s - 0.5, 0.0):.3f}" data-to="{one.at_s + 0.5:.3f}"><td>{one.at_s:.3f} s</td>'
@@ -324,4 +338,4 @@ def _cadence(found: Diagnosis) -> str:
 
 def _scrolling(head: Iterable[str], lines: str) -> str:
     titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    return f'<div class="scroll"><table><tr>{titles}</tr>{lines}</table></div>'
+    return f'<div class="scroll"><table class="words-last"><tr>{titles}</tr>{lines}</table></div>'

@@ -13,7 +13,7 @@ from lalelu.analysis.chart import Bar, BarPanel, Panel, TracePanel
 from lalelu.analysis.columns import columns_of
 from lalelu.analysis.diagnosis import Diagnosis
 from lalelu.analysis.excess import CAUSES
-from lalelu.analysis.latency_page import PageData, render_page
+from lalelu.analysis.latency_page import SHOWN, PageData, render_page
 from lalelu.analysis.notes import hit_frames, note_durations
 from lalelu.analysis.seconds import SERIES
 from lalelu.analysis.text import verdict
@@ -81,7 +81,9 @@ def panels(diagnosis: Diagnosis, name: str) -> list[Panel]:
     ]
     for causes in (diagnosis.frame_causes, diagnosis.note_causes):
         bars = tuple(
-            Bar(f"{CAUSES[total.cause]}, {total.share:.0%}", max(total.ms, 0.0)) for total in causes.ranking
+            Bar(f"{CAUSES[total.cause]}, {total.share:.0%}", total.ms)
+            for total in causes.ranking
+            if total.share >= SHOWN
         )
         if bars:
             title = f"what {causes.count} late {causes.kind}s of {causes.of} lost their time to"

@@ -1,9 +1,9 @@
 import base64
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from analysis.page_reader import Page
 
 from lalelu.analysis.latency import summarize
 from lalelu.analysis.plots import (
@@ -17,37 +17,6 @@ from lalelu.analysis.plots import (
 )
 from lalelu.analysis.report import ReportData, render_report
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, STAMPS
-
-VOID = {"meta", "img"}
-
-
-class Page(HTMLParser):
-    """Checks that every tag is closed in its order, and keeps attributes and texts."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict]] = []
-        self.texts: list[str] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    def count(self, kind: str) -> int:
-        return sum(attrs.get("class") == kind for _, attrs in self.tags)
 
 
 def a_summary(frames: int):

@@ -191,7 +191,7 @@ def _periods_ns(columns: Columns) -> Nanoseconds:
     for first in range(0, len(columns), _BLOCK):
         part = slice(first, first + _BLOCK + 1)
         pause = np.diff(columns.captured_ns[part])[np.diff(columns.seq[part]) == 1]
-        fits = not len(pause) or (0 <= pause.min() and pause.max() < 1 << 31)
+        fits = not len(pause) or (pause.min() >= 0 and pause.max() < 1 << 31)
         parts.append(pause.astype(np.int32) if fits else pause)
     wide = any(part.dtype == np.int64 for part in parts)
     return np.concatenate(parts, dtype=np.int64) if wide else np.concatenate(parts, dtype=np.int32)

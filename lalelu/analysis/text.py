@@ -229,7 +229,7 @@ def _phase(phase: Phase) -> list[str]:
 def _rhythm(rhythm: Rhythm) -> str:
     return (
         f"every {rhythm.period_s:.3f} s: {rhythm.spikes} of {rhythm.of} keep it "
-        f"(chance of that at random {rhythm.false_alarm:.0e})."
+        f"(chance of that at random times below {max(rhythm.false_alarm, 1e-12):.0e})."
     )
 
 

@@ -141,7 +141,7 @@ def generate(directory: Path, args: argparse.Namespace) -> None:
     counts = {kind: sum(k == kind for k, _ in told) for kind in KINDS}
     truth = {"ppm": args.ppm, "spikes": counts, "first": told[:1000], "phase_s": PHASE_S}
     directory.with_suffix(".truth.json").write_text(json.dumps(truth) + "\n", encoding="utf-8")
-    assert UNTOLD > max(int(rows["running_ns"].max()), 0), "a row's field holds what is put into it"
+    assert max(int(rows["running_ns"].max()), 0) < UNTOLD, "a row's field holds what is put into it"
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ _HARMONICS: Final = 4
 _CANDIDATES: Final = 24  # frequencies
 _STRONG: Final = 0.6  # of the greatest power: as good as that, noise and steps considered
 _WINDOWS: Final = (0.02, 0.06, 0.2)  # of a period
+_AS_MANY: Final = 0.75  # of the most spikes that keep a period: a longer one with so many is the one
 _NEAR: Final = 0.1  # of a period: a spike that far from the window's middle still belongs to it
 _FALSE_ALARM: Final = 1e-4
 _MOST: Final = 3  # rhythms that are told
@@ -68,7 +69,7 @@ def _strongest(at: NDArray[np.float64], seconds: float) -> tuple[float, NDArray[
     most = max(np.count_nonzero(near) for _, near, _ in kept)
     # what comes every second comes every half second too: the longest period is the one
     frequency, near, false_alarm = min(
-        (each for each in kept if np.count_nonzero(each[1]) >= 0.9 * most), key=lambda each: each[0]
+        (each for each in kept if np.count_nonzero(each[1]) >= _AS_MANY * most), key=lambda each: each[0]
     )
     return 1.0 / frequency, near, false_alarm
 

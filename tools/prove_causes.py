@@ -31,7 +31,7 @@ CLEAN = "clean"
 TOOLS = Path(__file__).parent
 CAUSES = {  # what the analyser is to say: of frames or notes, and which causes are the right ones
     "hog": ("frames", {"queued", "woken_late"}),
-    "stop": ("frames", {"slept"}),
+    "stop": ("frames", {"slept", "reading"}),  # in the work, or while it waited for the frame
     "camera": ("frames", {"camera"}),
     "voice": ("notes", {"voice"}),
     "frequency": ("frames", {"frequency"}),

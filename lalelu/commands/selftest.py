@@ -41,9 +41,7 @@ from lalelu.session import Recording
 CLIENT: Final = "lalelu-selftest"  # the voice's own port, to which nobody else connects
 SOUND: Final = "sound"  # the name of its duration
 PERIOD_MS: Final = 10.0  # of the sleeper: the camera's
-ABOVE: Final = (
-    90  # the sleeper's priority: above engine and voice, which may be as late as it is, never it as they are
-)
+ABOVE: Final = 90  # the sleeper's priority: above engine and voice, so that neither makes it late
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

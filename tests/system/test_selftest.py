@@ -91,7 +91,9 @@ def test_the_sound_of_a_synthesiser_is_heard_after_its_notes(jack_server, lightn
     found = json.loads(told.out)
     sound = found["durations_ms"]["sound"]
     assert sound["count"] >= found["hits"]["found"] > 0
-    assert sound["p50"] > 0.5 * found["period_ms"]  # it clicks a period late; the next note may come meanwhile
+    assert (
+        sound["p50"] > 0.5 * found["period_ms"]
+    )  # it clicks a period late; the next note may come meanwhile
 
 
 def test_sound_needs_a_server_that_runs(monkeypatch):

@@ -26,6 +26,7 @@ PURE = (
     "camera/v4l2/stamps.py",
     "selftest/chain.py",
     "selftest/light.py",
+    "selftest/sound.py",
     "voice/delay.py",
     "voice/message.py",
     "voice/scheduler.py",

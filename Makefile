@@ -22,7 +22,7 @@ TEST_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(TEST_EXTRAS))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test lint types clean install-service uninstall-service install-user-service uninstall-user-service
+.PHONY: help demo test lint types benchmarks clean install-service uninstall-service install-user-service uninstall-user-service
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 32
@@ -42,6 +42,9 @@ lint: $(TEST_STAMP) ## ruff: rules and format
 
 types: $(TEST_STAMP) ## mypy, strict
 	$(BIN)/mypy
+
+benchmarks: $(TEST_STAMP) ## measure this machine and write docs/benchmarks.md (EXTRAS="tensorflow litert torch")
+	$(BIN)/python tools/benchmarks.py
 
 # Make hands PREFIX=, DESTDIR= and the other variables of systemd/service.sh on by itself.
 install-service: ## lalelu as a service of this machine (root; PREFIX=/opt/lalelu, DESTDIR= for packages)

@@ -18,9 +18,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "model": ("lalelu.commands.model", "list, fetch, import, quantise and compare pose networks"),
     "bench": ("lalelu.commands.bench", "measure inference and the gesture step on this machine"),
     "latency": ("lalelu.commands.latency", "say where the time of every frame and note went"),
+    "ledger": ("lalelu.commands.ledger", "recorded runs as Parquet, and many of them in one table"),
     "status": ("lalelu.commands.status", "say what the instruments that run here are doing"),
     "devices": ("lalelu.commands.devices", "list cameras and MIDI ports"),
     "doctor": ("lalelu.commands.doctor", "look at this machine as a real-time instrument"),
+    "selftest": (
+        "lalelu.commands.selftest",
+        "measure the whole chain: true hit to the note that others receive",
+    ),
     "check": ("lalelu.commands.check", "validate configuration files and kits"),
     "schema": ("lalelu.commands.schema", "print the JSON schema of the configuration or of a kit"),
 }

@@ -23,6 +23,7 @@ from lalelu.errors import MissingError, UsageError
 from lalelu.ledger.schema import EVENT, FRAME, NOTE
 
 ROLES: Final = ("engine", "voice", "desk")
+NET: Final = "net"  # the board of the network's own process, beside a carried flow
 
 # What goes through the rings beside the ledger's rows; all numbers little-endian.
 # seq, captured_ns, struck_ns, strength, kind, player, limb, pad (limb and pad as in NOTE_DTYPE)
@@ -82,7 +83,7 @@ class Session:
 
     Rings: `frames`, `poses`, `hits` and `events.engine` are written by the engine, `notes` and `events.voice` by the
     voice, `orders` by the desk, `events.lead` by the leading process. Boards: one for each of ROLES, and the leader's
-    `lead`.
+    `lead`, and NET where the network has its own process.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,14 +47,24 @@ ENVIRONMENT = {**os.environ, "JACK_DEFAULT_SERVER": SERVER}
 class Run:
     """One `lalelu run` as a process of its own, and what is known of it from outside."""
 
-    def __init__(self, folder: Path, *arguments: str, note_ms: int = 80, delay_ms: float = DELAY_MS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        note_ms: int = 80,
+        delay_ms: float = DELAY_MS,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         kit = yaml.safe_load(kit_file("rock", None).read_text(encoding="utf-8")) | {"note_ms": note_ms}
         (folder / "kit.yaml").write_text(yaml.safe_dump(kit), encoding="utf-8")
         config = {"kit": "kit.yaml", "timing": {"delay_ms": delay_ms}}
         (folder / "lalelu.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         command = [sys.executable, "-m", "lalelu", "run", "--config", str(folder / "lalelu.yaml")]
         self.process = subprocess.Popen(
-            [*command, "--camera", "sim:", *arguments], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+            [*command, "--camera", "sim:", *arguments],
+            env={**ENVIRONMENT, **environment},
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.session = wait_for("the session", self._find)
         lead = BoardReader(self.session / "lead")
@@ -101,9 +112,8 @@ def graph() -> Iterator[None]:
 @contextmanager
 def witness() -> Iterator[dict[str, Any]]:
     """Run the independent listener; what it heard is in the dictionary afterwards."""
-    script = str(Path(__file__).with_name("jack_witness.py"))
     listener = subprocess.Popen(
-        [sys.executable, script, "lalelu:out"],
+        [sys.executable, "-m", "lalelu.selftest.jack_witness", "lalelu:out"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=ENVIRONMENT,
@@ -133,7 +143,7 @@ def sleeper() -> Iterator[dict[str, Any]]:
 
 def notes_on(heard: Mapping[str, Any]) -> list[tuple[int, bytes]]:
     """Return (time in ns, message) of the note-ons that the witness heard."""
-    messages = [(at, bytes.fromhex(text)) for at, text in heard["messages"]]
+    messages = [(at, bytes.fromhex(text)) for at, text, _ in heard["messages"]]
     return [(at, m) for at, m in messages if m[0] & 0xF0 == 0x90 and m[2]]
 
 
@@ -210,7 +220,7 @@ def prove_silence() -> None:
             said = run.end().splitlines()
         sounding = set()  # of the notes that were begun before the signal
         silent_ns = at_ns
-        for when, text in heard["messages"]:
+        for when, text, _ in heard["messages"]:
             message = bytes.fromhex(text)
             key = bytes((message[0] & 0x0F, message[1]))
             if message[0] & 0xF0 != 0x90 or not message[2]:

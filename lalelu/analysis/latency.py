@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,18 @@ class LatencySummary:
         return self.durations["note"] if self.durations["note"].count else self.durations["frame"]
 
 
+class Measured(Protocol):
+    """What budgets are held against: a ledger's summary, or a self-test's."""
+
+    @property
+    def skipped_share(self) -> float:
+        """Skipped frames, of all."""
+
+    @property
+    def durations(self) -> Mapping[str, Distribution]:
+        """By their names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """A limit that a run must keep, such as frame.p99=10ms."""
@@ -117,7 +129,7 @@ def summarize_columns(
     columns: Columns, cadence: Cadence, latency_ns: Nanoseconds, notes: NDArray[np.void]
 ) -> LatencySummary:
     """Measure every stage and total of frames that have passed by; `latency_ns` is that of `latency_of_rows_ns`."""
-    found, hit = frames_of_notes(columns.hits, notes)
+    found, hit = frames_of(columns.hits, notes)
     frames, skipped = len(columns), columns.skipped
     labels = STAGES | TOTALS
     return LatencySummary(
@@ -129,7 +141,7 @@ def summarize_columns(
         skipped=skipped,
         skipped_share=skipped / (frames + skipped) if frames + skipped > 0 else math.nan,
         durations={
-            name: distribution(name, labels[name], values)
+            name: distribution(name, labels[name], values, 1e-6)
             for name, values in _durations(
                 columns, expected_latency_ns(latency_ns, cadence), notes, found, hit
             )
@@ -137,9 +149,7 @@ def summarize_columns(
     )
 
 
-def frames_of_notes(
-    hits: NDArray[np.void], notes: NDArray[np.void]
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+def frames_of(hits: NDArray[np.void], notes: NDArray[np.void]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """Return which notes have their frame's row (M,), and for each of those its index in Columns.hits.
 
     A camera that was opened again counts from its start: the row is looked up by `captured_ns`, which never
@@ -164,7 +174,7 @@ def _durations(
 ) -> Iterator[tuple[str, Nanoseconds]]:
     """Yield name and values of each of STAGES and TOTALS, in the order of the table.
 
-    One at a time, because a day's frames take 35 MB for each; `found` and `hit` are those of `frames_of_notes`.
+    One at a time, because a day's frames take 35 MB for each; `found` and `hit` are those of `frames_of`.
     """
     for name in STAGES:
         yield name, columns.stage_ns[name]
@@ -197,32 +207,35 @@ def _periods_ns(columns: Columns) -> Nanoseconds:
     return np.concatenate(parts, dtype=np.int64) if wide else np.concatenate(parts, dtype=np.int32)
 
 
-def distribution(name: str, label: str, values_ns: Nanoseconds) -> Distribution:
-    """Summarize `values_ns` (N,)."""
-    if len(values_ns) == 0:
+def distribution(
+    name: str, label: str, values: NDArray[np.float64] | Nanoseconds, unit_ms: float = 1.0
+) -> Distribution:
+    """Summarize `values` (N,), each of so many `unit_ms`."""
+    if len(values) == 0:
         return Distribution(name, label, 0, histogram=Histogram((), ()), **dict.fromkeys(_FIELDS, math.nan))
     low, p50, p90, p99, p999, p9999, high = (
-        np.percentile(values_ns, [0, 50, 90, 99, 99.9, 99.99, 100]) * 1e-6
+        np.percentile(values, [0, 50, 90, 99, 99.9, 99.99, 100]) * unit_ms
     ).tolist()
-    mean_ns = float(values_ns.mean(dtype=np.float64))
+    mean = float(values.mean(dtype=np.float64))
     return Distribution(
-        name, label, len(values_ns), low, p50, p90, p99, p999, p9999, high,
-        mean_ns * 1e-6, _sd_ns(values_ns, mean_ns) * 1e-6, _histogram(values_ns, low, p99, high),
+        name, label, len(values), low, p50, p90, p99, p999, p9999, high,
+        mean * unit_ms, _sd(values, mean) * unit_ms, _histogram(values, unit_ms, low, p99, high),
     )  # fmt: skip
 
 
-def parse_budget(text: str) -> Budget:
-    """Read `frame.p99=10ms` or `skipped=0.1%`.
+def parse_budget(text: str, measured: Sequence[str] = (*STAGES, *TOTALS)) -> Budget:
+    """Read `frame.p99=10ms` or `skipped=0.1%`; `measured` names the durations that there are.
 
     Raises UsageError for an unknown duration, statistic or unit.
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"budget {text!r} has no limit; write NAME=VALUE, as in frame.p99=10ms")
+        example = f"{'frame' if 'frame' in measured else measured[0]}.p99=10ms"
+        raise UsageError(f"budget {text!r} has no limit; write NAME=VALUE, as in {example}")
     if name == "skipped":
         return Budget(text, name, "", quantity(f"budget {text!r}", value, {"%": 0.01}))
     duration, dot, statistic = name.partition(".")
-    known = (*STAGES, *TOTALS, "skipped")
+    known = (*measured, "skipped")
     if duration not in known:
         raise UsageError(
             f"budget {text!r}: {duration!r} is not measured; choose one of {', '.join(known)}"
@@ -237,7 +250,7 @@ def parse_budget(text: str) -> Budget:
     return Budget(text, duration, statistic, quantity(f"budget {text!r}", value, _UNITS_MS))
 
 
-def broken(summary: LatencySummary, budgets: Iterable[Budget]) -> list[str]:
+def broken(summary: Measured, budgets: Iterable[Budget]) -> list[str]:
     """Return one sentence for each budget that does not hold; what was not measured holds nothing."""
     sentences = []
     for budget in budgets:
@@ -322,15 +335,17 @@ def histogram_text(d: Distribution, width: int = 40) -> str:
     return "\n".join(lines)
 
 
-def _sd_ns(values_ns: Nanoseconds, mean_ns: float) -> float:
+def _sd(values: NDArray[np.float64] | Nanoseconds, mean: float) -> float:
     total = 0.0
-    for first in range(0, len(values_ns), _BLOCK):
-        away = values_ns[first : first + _BLOCK] - mean_ns
+    for first in range(0, len(values), _BLOCK):
+        away = values[first : first + _BLOCK] - mean
         total += float(np.square(away, out=away).sum())
-    return math.sqrt(total / len(values_ns))
+    return math.sqrt(total / len(values))
 
 
-def _histogram(values_ns: Nanoseconds, low: float, p99: float, high: float) -> Histogram:
+def _histogram(
+    values: NDArray[np.float64] | Nanoseconds, unit_ms: float, low: float, p99: float, high: float
+) -> Histogram:
     """Equal bins of a round width up to p99, then bins that double, so that the tail keeps few lines."""
     span = max(p99 - low, 1e-3)
     power = 10.0 ** math.floor(math.log10(span / 12))
@@ -343,11 +358,11 @@ def _histogram(values_ns: Nanoseconds, low: float, p99: float, high: float) -> H
         step *= 2
         edges.append(edges[-1] + step)
     counts = np.zeros(len(edges) - 1, np.int64)
-    for begin in range(0, len(values_ns), _BLOCK):
-        values = values_ns[begin : begin + _BLOCK] * 1e-6
-        place = ((values - edges[0]) / width).astype(np.int64)
+    for begin in range(0, len(values), _BLOCK):
+        some = values[begin : begin + _BLOCK] * unit_ms
+        place = ((some - edges[0]) / width).astype(np.int64)
         tail = place >= bins
-        place[tail] = np.searchsorted(edges, values[tail], side="right") - 1
+        place[tail] = np.searchsorted(edges, some[tail], side="right") - 1
         counts += np.bincount(np.clip(place, 0, len(counts) - 1), minlength=len(counts))
     return Histogram(tuple(edges), tuple(counts.tolist()))
 

@@ -1,7 +1,6 @@
 """Cost of the gesture step, in time and in hits decided too early: workers take turns. Starts processes, reads a kit.
 
-`python -m lalelu.bench.gesture JSON` (the fields of Load) is one worker. Like `lalelu.bench.worker` it says one JSON
-object when ready, then one per line read from standard input: the number of frames in the block.
+`python -m lalelu.bench.gesture JSON` (the fields of Load) is one worker. It speaks as `lalelu.bench.pipe` says.
 """
 
 import json
@@ -11,14 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import numpy as np
 
-from lalelu.bench.inference import BLOCK, Spread, Worker
 from lalelu.bench.leads import LEADS_MS, Price, lead_table, prices
-from lalelu.bench.pipe import Pipe
-from lalelu.bench.worker import SLEEPER, Variant
+from lalelu.bench.pipe import Block, serve_here
+from lalelu.bench.turns import BLOCK, Contestant, Spread, take_turns
+from lalelu.bench.worker import SLEEPER, Variant, command_line
 from lalelu.clock import now_ns, sleep_until
 from lalelu.config.kit import KitConfig
 from lalelu.gesture.detector import Detector
@@ -149,40 +148,29 @@ class Drill:
         return taken
 
 
-def serve(load: Load, orders: TextIO, answers: TextIO) -> None:
-    """Run a block of frames for each number that comes."""
+def start(load: Load) -> tuple[dict[str, Any], Block]:
+    """Go to the core and make the detector, for `serve`."""
     os.sched_setaffinity(0, {load.core})
     drill = Drill(load)
-    print(json.dumps({"facts": {}}), file=answers, flush=True)
-    for line in orders:
-        taken = drill.block(int(line))
-        print(json.dumps({"ns": taken, "hits": drill.hits}), file=answers, flush=True)
+
+    def answer(frames: int) -> dict[str, Any]:
+        return {"ns": drill.block(frames), "hits": drill.hits}
+
+    return {}, answer
 
 
-class LoadWorker:
+class LoadWorker(Contestant):
     """One load's process; waits on its pipe between blocks."""
 
     def __init__(self, load: Load) -> None:
-        self.load = load
-        self.ns: list[int] = []
-        self.hits = 0
         command = [sys.executable, "-m", "lalelu.bench.gesture", json.dumps(asdict(load))]
-        self._pipe = Pipe(repr(load.name), command, "start the benchmark again")
+        super().__init__(repr(load.name), command, "start the benchmark again")
+        self.load = load
 
-    def open(self) -> None:
-        """Start the process and wait until its detector is there. Raises LostError when it ends."""
-        self._pipe.open()
-
-    def block(self, frames: int, *, keep: bool) -> None:
-        """Let it run one block; `keep` counts it. Raises LostError when the process has died."""
-        answer = self._pipe.block(frames)
-        self.hits = answer["hits"]
-        if keep:
-            self.ns.extend(answer["ns"])
-
-    def close(self) -> None:
-        """End the process; safe to call twice and before `open()`."""
-        self._pipe.close()
+    @property
+    def hits(self) -> int:
+        """How many it has found so far."""
+        return int(self.answers[-1]["hits"])
 
 
 def measure(
@@ -200,21 +188,18 @@ def measure(
     """
     with ExitStack() as opened:
         workers = [LoadWorker(Load(players, pads, core)) for players, pads in loads]
-        sleeper = Worker(Variant(SLEEPER, "f32", "", "", core))
-        contestants: list[LoadWorker | Worker] = [*workers, sleeper]
+        bare = Variant(SLEEPER, "f32", "", "", (core,))
+        sleeper = Contestant(bare.name, command_line(bare), "start the benchmark again")
+        contestants = [*workers, sleeper]
         for contestant in contestants:
             opened.callback(contestant.close)
             contestant.open()
-        for keep, total in ((False, warmups), (True, runs)):
-            for done in range(0, total, BLOCK):
-                progress(f"gesture: {'run' if keep else 'warm-up'} {done} of {total}")
-                for contestant in contestants:
-                    contestant.block(min(BLOCK, total - done), keep=keep)
-        rows = tuple(
-            Row(worker.load.name, worker.load.players, worker.load.pads, worker.hits, Spread.of(worker.ns))
-            for worker in workers
-        )
-        late = Spread.of(sleeper.ns)
+        take_turns(contestants, warmups=warmups, runs=runs, say=lambda text: progress(f"gesture: {text}"))
+    rows = tuple(
+        Row(worker.load.name, worker.load.players, worker.load.pads, worker.hits, Spread.of(worker.ns))
+        for worker in workers
+    )
+    late = Spread.of(sleeper.ns)
     return Costs(core, warmups, runs, rows, late, prices(leads_ms, progress))
 
 
@@ -242,4 +227,4 @@ def _line(name: str, spread: Spread) -> str:
 
 
 if __name__ == "__main__":
-    serve(Load(**json.loads(sys.argv[1])), sys.stdin, sys.stdout)
+    serve_here(lambda: start(Load(**json.loads(sys.argv[1]))))

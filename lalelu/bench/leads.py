@@ -13,6 +13,7 @@ import numpy as np
 from lalelu.analysis.scoring import Score, score, table
 from lalelu.camera.simulated.film import Film, FilmSettings
 from lalelu.camera.simulated.truth import hit_record
+from lalelu.config.kit import KitConfig
 from lalelu.config.loader import load_kit
 from lalelu.gesture.detector import Detector
 from lalelu.hits import HitRecord
@@ -68,9 +69,8 @@ def perform(seconds: float) -> Performance:
     return Performance(tuple(poses), tuple(truth), seconds)
 
 
-def price(performance: Performance, lead_ms: float) -> Price:
+def price(performance: Performance, lead_ms: float, kit: KitConfig) -> Price:
     """Return the score of a performance that is decided so long before the strokes' ends."""
-    kit = load_kit(KIT, None)
     detector = Detector(kit, skeleton=COCO17, lead_ms=lead_ms)
     hits = [event for pose in performance.poses for event in detector.step(pose) if isinstance(event, Hit)]
     delays = Delays(pipeline_ns=round(PIPELINE_MS * 1e6))
@@ -88,10 +88,11 @@ def prices(leads_ms: Sequence[float], progress: Callable[[str], None]) -> tuple[
         return ()
     progress("gesture: making a performance up")
     performance = perform(SECONDS)
+    kit = load_kit(KIT, None)
     found = []
     for lead_ms in leads_ms:
         progress(f"gesture: lead {lead_ms:g} ms")
-        found.append(price(performance, lead_ms))
+        found.append(price(performance, lead_ms, kit))
     return tuple(found)
 
 

@@ -1,12 +1,16 @@
-"""A contestant's process, which runs a block whenever it is told to on its pipe. Starts a process."""
+"""A contestant's process, which runs a block whenever it is told to on its pipe: both ends. Starts a process."""
 
 import json
+import os
 import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
-from typing import IO, Any
+from collections.abc import Callable, Sequence
+from typing import IO, Any, TextIO, TypeAlias
 
-from lalelu.errors import LostError
+from lalelu.errors import LaleluError, LostError
+
+Block: TypeAlias = Callable[[int], dict[str, Any]]  # runs so often, and returns its answer
 
 
 class Pipe:
@@ -68,3 +72,30 @@ class Pipe:
         return LostError(
             f"benchmark worker {self._name} ended with status {code}: {last or 'it said nothing'}; {self._remedy}"
         )
+
+
+def serve(start: Callable[[], tuple[dict[str, Any], Block]], orders: TextIO, answers: TextIO) -> None:
+    """Be the process at the pipe's other end: tell the facts, then run a block for each number that comes.
+
+    `start` returns the facts and what runs a block; what it lacks here is told as "missing" instead.
+    """
+
+    def say(answer: dict[str, Any]) -> None:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+    try:
+        facts, block = start()
+    except LaleluError as exc:
+        say({"missing": str(exc)})
+        return
+    say({"facts": facts})
+    for line in orders:
+        say(block(int(line)))
+
+
+def serve_here(start: Callable[[], tuple[dict[str, Any], Block]]) -> None:
+    """Serve on standard input and output; whatever a vendor prints goes to standard error."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(start, sys.stdin, answers)

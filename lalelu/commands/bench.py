@@ -1,45 +1,67 @@
-"""`lalelu bench`: runtimes, or the gesture step, side by side on this machine. Starts processes, fetches models."""
+"""`lalelu bench`: runtimes, pipelines or the gesture step, side by side. Starts processes, fetches models."""
 
 import argparse
 import json
 import os
-from importlib.util import find_spec
-from typing import Final, Literal
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final, cast
 
-from lalelu.bench import gesture
-from lalelu.bench.inference import Comparison, compare, table
-from lalelu.bench.worker import Variant
-from lalelu.errors import MissingError, UsageError
+from lalelu.analysis.chart import Panel
+from lalelu.bench import gesture, inference, instrument, loop, pipeline
+from lalelu.bench.lineup import PRECISIONS, Environment, line_up, line_up_in_auto, multiply_adds, products
+from lalelu.bench.placement import PLACEMENTS, Placement
+from lalelu.commands.run import check_target
+from lalelu.errors import UsageError
 from lalelu.models import catalogue
 from lalelu.models.progress import StderrProgress
-from lalelu.models.store import onnx_path
-from lalelu.pose.build import MODEL_FILES
 from lalelu.registry import did_you_mean
 
-# runtime -> the precisions it is measured in on a CPU
-PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
-    "openvino": ("bf16", "f32"),
-    "onnxruntime": ("f32",),
-    "litert": ("f32",),
-    "tensorflow": ("f32",),
-    "torch": ("bf16", "f32"),
-    "torch_compiled": ("bf16", "f32"),
-}
-MODULES: Final = {"litert": "ai_edge_litert", "torch_compiled": "torch"}  # the others' are called as they are
-EXTRAS: Final = {"torch_compiled": "torch"}
+PLAYED: Final = 1000  # inferences inside the running instrument, unless told otherwise
+LEAST_FRAMES: Final = 10  # of a pipeline: a carried network has had its turn by then
+MOST_THREADS: Final = 64  # as in pose.threads
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare what may be measured, and the options."""
     subparsers = parser.add_subparsers(dest="subject", required=True, metavar="SUBJECT")
-    inference = subparsers.add_parser(
+    networks = subparsers.add_parser(
         "inference",
         help="runtimes on the pose networks",
         description="Compare runtimes on random pictures: a process each, one core, in turns.",
         allow_abbrev=False,
     )
-    inference.add_argument("--model", default="lightning,thunder", help="names, by commas (%(default)s)")
-    inference.add_argument("--runtimes", default=",".join(PRECISIONS), help="names, by commas (%(default)s)")
+    networks.add_argument(
+        "--threads", default="1", help="threads of each network, by commas, as in 1,2 (%(default)s)"
+    )
+    networks.add_argument(
+        "--placement",
+        default="pinned",
+        help=f"where they run, by commas: {', '.join(PLACEMENTS)} (%(default)s)",
+    )
+    networks.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="RUNTIME:LABEL=PATH",
+        help="also this runtime of another environment with lalelu, by its interpreter; may be repeated",
+    )
+    networks.add_argument(
+        "--instrument",
+        type=int,
+        nargs="?",
+        const=PLAYED,
+        metavar="N",
+        help=f"at last so many inferences in a row inside the running instrument ({PLAYED})",
+    )
+    whole = subparsers.add_parser(
+        "pipeline",
+        help="frames a second, from the picture to hits",
+        description="Compare whole pipelines on a rendered film in memory: runtimes, optical flow and hands; a process "
+        "for each runtime, one core, in turns.",
+        allow_abbrev=False,
+    )
     step = subparsers.add_parser(
         "gesture",
         help="the cost of recognising strokes, and of deciding them early",
@@ -47,11 +69,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "then score made-up players for each lead.",
         allow_abbrev=False,
     )
-    for subject in (inference, step):
+    own = subparsers.add_parser(
+        "loop",
+        help="the loop's own work, and what its rows cost",
+        description="Time the loop without camera and network, with and without its rows: a process each, one core, in "
+        "turns.",
+        allow_abbrev=False,
+    )
+    for subject in (networks, whole):
+        subject.add_argument("--model", default="lightning,thunder", help="names, by commas (%(default)s)")
+        subject.add_argument(
+            "--runtimes", default=",".join(PRECISIONS), help="names, by commas (%(default)s)"
+        )
+        subject.add_argument("--chart", type=Path, metavar="F", help="draw the figures, too (.png or .svg)")
+    for subject, runs in ((networks, 2000), (whole, 200), (own, 2000), (step, 2000)):
         subject.add_argument(
             "--warmups", type=int, default=100, help="runs before the clock counts (%(default)s)"
         )
-        subject.add_argument("--runs", type=int, default=2000, help="runs of each variant (%(default)s)")
+        subject.add_argument("--runs", type=int, default=runs, help="runs of each variant (%(default)s)")
         subject.add_argument("--core", type=int, help="the core they share (the last one allowed)")
         subject.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -59,24 +94,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 when done."""
     core = _core(args.core)
-    if args.runs < 1 or args.warmups < 0:
+    least = LEAST_FRAMES if args.subject == "pipeline" else 1
+    if args.runs < least or args.warmups < 0:
         raise UsageError(
-            f"--runs is {args.runs} and --warmups {args.warmups}; allowed 1 or more, and 0 or more"
+            f"--runs is {args.runs} and --warmups {args.warmups}; allowed {least} or more, and 0 or more"
         )
     if args.subject == "gesture":
         return _gesture(core, args)
-    runtimes = _names(args.runtimes)
-    for name in runtimes:
+    if args.subject == "loop":
+        return _loop(core, args)
+    for name in (runtimes := _names(args.runtimes)):
         if name not in PRECISIONS:
             raise UsageError(
                 f"--runtimes has {name!r}; known are {', '.join(PRECISIONS)}{did_you_mean(name, PRECISIONS)}"
             )
-    comparisons = [_compare(model, runtimes, core, args) for model in _names(args.model)]
-    if args.json:
-        print(json.dumps({"inference": [comparison.as_json() for comparison in comparisons]}))
-    else:
-        print("\n\n".join(table(comparison) for comparison in comparisons))
-    return 0
+    if args.chart is not None:
+        from lalelu.bench import charts
+
+        charts.check_suffix(args.chart)
+        check_target(args.chart)
+    measure = _pipeline if args.subject == "pipeline" else _inference
+    return measure(_names(args.model), runtimes, core, args)
 
 
 def _gesture(core: int, args: argparse.Namespace) -> int:
@@ -87,33 +125,84 @@ def _gesture(core: int, args: argparse.Namespace) -> int:
     return 0
 
 
-def _compare(model: str, runtimes: list[str], core: int, args: argparse.Namespace) -> Comparison:
+def _loop(core: int, args: argparse.Namespace) -> int:
+    costs = loop.measure(core=core, warmups=args.warmups, runs=args.runs, progress=StderrProgress().say)
+    print(json.dumps({"loop": costs.as_json()}) if args.json else loop.table(costs))
+    return 0
+
+
+def _inference(models: list[str], runtimes: list[str], core: int, args: argparse.Namespace) -> int:
+    placements = _placements(args.placement)
+    threads = _threads(args.threads)
+    environments = [_environment(text) for text in args.python]
+    if args.instrument is not None and args.instrument < 1:
+        raise UsageError(f"--instrument is {args.instrument}; allowed 1 or more")
+    for model in models:
+        catalogue.find(model)  # an unknown one ends the command here
     progress = StderrProgress()
-    variants: list[Variant] = []
-    left_out: dict[str, str] = {}
-    catalogue.find(model)  # an unknown one ends the command here
-    for runtime in runtimes:
-        if (
-            find_spec(MODULES.get(runtime, runtime)) is None
-        ):  # asked before a file is made, which may need it too
-            extra = EXTRAS.get(runtime, runtime)
-            left_out[runtime] = f"not installed; `pip install 'lalelu[{extra}]'` brings it"
-            continue
-        try:
-            path = str(MODEL_FILES.get(runtime, onnx_path)(model, progress=progress))
-        except (MissingError, UsageError) as exc:  # the latter: there is only the user's own ONNX file
-            left_out[runtime] = str(exc)
-            continue
-        variants += [Variant(runtime, precision, model, path, core) for precision in PRECISIONS[runtime]]
-    return compare(
-        model,
-        variants,
-        core=core,
-        warmups=args.warmups,
-        runs=args.runs,
-        progress=progress.say,
-        left_out=left_out,
-    )
+    found = []
+    with tempfile.TemporaryDirectory(prefix="lalelu-bench-") as folder:
+        ceiling = products(runtimes, core, Path(folder))
+        for model in models:
+            lineup = line_up(model, runtimes, core, progress, environments)
+            variants = lineup.placed(placements, threads, core)
+            found.append(
+                inference.compare(
+                    model,
+                    [*variants, *ceiling],
+                    core=core,
+                    warmups=args.warmups,
+                    runs=args.runs,
+                    progress=progress.say,
+                    left_out=lineup.left_out,
+                    multiply_adds=multiply_adds(model, progress) if ceiling else None,
+                )
+            )
+    played = [instrument.play(model, args.instrument, progress.say) for model in models if args.instrument]
+    if args.json:
+        told = [each.as_json() for each in found]
+        print(json.dumps({"inference": told, "instrument": [each.as_json() for each in played]}))
+    else:
+        tables = [inference.table(each) for each in found]
+        print("\n\n".join([*tables, instrument.table(played)] if played else tables))
+    if args.chart is not None:
+        from lalelu.bench import charts
+
+        panels: list[Panel] = [charts.inference_panel(each) for each in found]
+        charts.write(args.chart, [*panels, *charts.playing_panels(played)])
+    return 0
+
+
+def _pipeline(models: list[str], runtimes: list[str], core: int, args: argparse.Namespace) -> int:
+    for model in models:
+        if catalogue.find(model).family != "movenet_single":
+            raise UsageError(
+                f"--model has {model!r}, and flow follows one player; choose lightning or thunder"
+            )
+    progress = StderrProgress()
+    found = []
+    for model in models:
+        lineup = line_up_in_auto(model, runtimes, core, progress)
+        found.append(
+            pipeline.compare(
+                model,
+                lineup.variants,
+                core=core,
+                warmups=args.warmups,
+                runs=args.runs,
+                progress=progress.say,
+                left_out=lineup.left_out,
+            )
+        )
+    if args.json:
+        print(json.dumps({"pipeline": [each.as_json() for each in found]}))
+    else:
+        print("\n\n".join(pipeline.table(each) for each in found))
+    if args.chart is not None:
+        from lalelu.bench import charts
+
+        charts.write(args.chart, [charts.pipeline_panel(each) for each in found])
+    return 0
 
 
 def _core(asked: int | None) -> int:
@@ -130,3 +219,32 @@ def _names(text: str) -> list[str]:
     if not names:
         raise UsageError(f"a list of names is {text!r}; write one name or more, with commas between")
     return list(dict.fromkeys(names))
+
+
+def _placements(text: str) -> list[Placement]:
+    for name in (names := _names(text)):
+        if name not in PLACEMENTS:
+            raise UsageError(
+                f"--placement has {name!r}; known are {', '.join(PLACEMENTS)}{did_you_mean(name, PLACEMENTS)}"
+            )
+    return cast("list[Placement]", names)
+
+
+def _threads(text: str) -> list[int]:
+    names = _names(text)
+    if not all(name.isdecimal() and 1 <= int(name) <= MOST_THREADS for name in names):
+        raise UsageError(f"--threads is {text!r}; allowed are numbers 1..{MOST_THREADS}, with commas between")
+    return [int(name) for name in names]
+
+
+def _environment(text: str) -> Environment:
+    name, _, python = text.partition("=")
+    runtime, _, label = name.partition(":")
+    if runtime not in PRECISIONS or not label or not python:
+        raise UsageError(
+            f"--python is {text!r}; write RUNTIME:LABEL=PATH, as in tensorflow:2.17=old/bin/python, with one of the "
+            f"runtimes {', '.join(PRECISIONS)}"
+        )
+    if shutil.which(python) is None:
+        raise UsageError(f"--python {text}: {python} is no program; name that environment's bin/python")
+    return Environment(runtime, label, python)

@@ -19,6 +19,7 @@ from lalelu.camera.simulated.camera import SimulatedCamera
 from lalelu.camera.simulated.truth import hit_record
 from lalelu.commands.run import check_target, positive
 from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.config.schema import PoseSection
 from lalelu.console import say
 from lalelu.errors import UsageError
 from lalelu.hits import HitRecord
@@ -26,6 +27,7 @@ from lalelu.ledger.reader import Ledger, read_ledger
 from lalelu.performance import hit_records_from_notes, sounding_notes
 from lalelu.picture import draw, encode_png
 from lalelu.pose.body import torso_of
+from lalelu.pose.build import require_installed
 from lalelu.realtime import Grant
 from lalelu.registry import from_uri
 from lalelu.session import Recording
@@ -47,6 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("demo"), metavar="DIR", help="where the files go (demo)"
     )
     parser.add_argument("--seconds", type=positive, default=20.0, metavar="S", help="how long to play (20)")
+    parser.add_argument("--model", metavar="NAME", help="the network, as pose.model (lightning)")
+    parser.add_argument(
+        "--runtime", metavar="NAME", help=f"its library, as pose.runtime ({PoseSection().runtime})"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         outputs.insert(0, f"virtual:lalelu?api={api}")
     loaded = with_overrides(
-        load_config(None, builtin=True), camera=f"sim:?groove=rock&seconds={args.seconds:g}", midi=outputs
+        load_config(None, builtin=True),
+        camera=f"sim:?groove=rock&seconds={args.seconds:g}",
+        midi=outputs,
+        model=args.model,
+        runtime=args.runtime,
     )
+    require_installed(loaded.config.pose.runtime)
     camera = from_uri("camera", camera_port.ADAPTERS, loaded.config.camera.uri)
     assert isinstance(camera, SimulatedCamera), "the address above says sim:"
     say(f"playing for {args.seconds:g} s")

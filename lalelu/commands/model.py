@@ -1,11 +1,11 @@
-"""`lalelu model`: list, fetch, import, quantise and compare networks' files. Uses the cache and the network."""
+"""`lalelu model`: list, fetch, import, quantise, compare and choose networks' files. Uses the cache and the network."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 
-from lalelu.commands import model_compare, model_quantize
+from lalelu.commands import model_compare, model_quantize, model_tune
 from lalelu.errors import UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
@@ -53,6 +53,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "compare", help="what a variant of a network costs in keypoints, and gains in time"
         )
     )
+    model_tune.configure(
+        actions.add_parser(
+            "tune", help="choose the fastest runtime within a limit, for this machine and camera"
+        )
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         "import": _import,
         "quantize": model_quantize.run,
         "compare": model_compare.run,
+        "tune": model_tune.run,
     }
     return actions[args.action](args)
 

@@ -4,18 +4,22 @@ import argparse
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.analysis.keypoint_agreement import LIMITS, parse_limit
-from lalelu.errors import CheckFailedError, UsageError
-from lalelu.models import quantize, variant
+from lalelu.errors import CheckFailedError, MissingError, UsageError
+from lalelu.models import variant
+from lalelu.models.cache import replacing
 from lalelu.models.looks import Look, Viewer, pictures
-from lalelu.models.mixed import Mixer, Search
 from lalelu.models.progress import StderrProgress
+
+if TYPE_CHECKING:
+    from lalelu.models.mixed import Search
 
 # Half of what photos are to hold: the simulated drummer is easier to see. A Thunder that drifts 3.3 px there (p99)
 # drifts 35 px on labelled photos; the mix found with these limits drifts 4.6 px there.
@@ -64,8 +68,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the variant and say where it is; returns 0.
 
-    Raises CheckFailedError when no mix holds the limits, MissingError without onnxruntime.
+    Raises CheckFailedError when no mix holds the limits, MissingError without onnx or onnxruntime.
     """
+    if find_spec("onnx") is None:
+        raise MissingError(
+            "`lalelu model quantize` needs the module 'onnx', which is not installed; `pip install onnx` brings it"
+        )
+    from lalelu.models import quantize
+    from lalelu.models.mixed import Mixer
+
     limits = [parse_limit(text) for text in args.limit or DEFAULT_LIMITS]
     if args.limit and args.to != "mixed":
         raise UsageError(
@@ -134,9 +145,10 @@ def _shown(
 
 
 def _tell(
-    args: argparse.Namespace, out: Path, data: bytes, kept: Sequence[str], search: Search | None
+    args: argparse.Namespace, out: Path, data: bytes, kept: Sequence[str], search: "Search | None"
 ) -> int:
-    _write(out, data)
+    with replacing(out, _refused) as temporary:
+        temporary.write_bytes(data)
     if args.json:
         said: dict[str, Any] = {"path": str(out), "kind": args.to, "bytes": len(data), "kept": list(kept)}
         print(json.dumps({**said, "search": None if search is None else search.as_json()}, allow_nan=False))
@@ -146,18 +158,12 @@ def _tell(
     return 0
 
 
-def _lines(kept: Sequence[str], search: Search | None) -> Iterable[str]:
+def _lines(kept: Sequence[str], search: "Search | None") -> Iterable[str]:
     if kept:
         yield f"in float: {', '.join(kept)}"
     if search is not None and search.steps[-1].time >= 1.0:
         yield f"no faster than the float model here: {search.steps[-1].time:.3f} of its time"
 
 
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as exc:
-        raise UsageError(f"{path} cannot be written ({exc.strerror}); give another --out") from exc
+def _refused(path: Path, exc: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be written ({exc.strerror}); give another --out")

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from lalelu.camera.film import Film
 from lalelu.commands.run import add_config_option, check_target
 from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.config.schema import MAX_LEAD_MS
 from lalelu.console import say
 from lalelu.errors import UsageError
 from lalelu.gesture.band import Band
@@ -32,7 +33,6 @@ Source: TypeAlias = tuple[TakeHeader, Iterator[TakeFrame]]  # recorded, or recor
 
 ENOUGH = 0.98  # of the frames that a container promises: some count by their duration
 MAX_PIPELINE_MS = 10_000.0  # a delay beyond is no instrument's
-MAX_LEAD_MS = 40.0  # as timing.lead_ms has it
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

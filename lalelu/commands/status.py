@@ -16,7 +16,7 @@ from lalelu.clock import now_ns
 from lalelu.desk.sampler import status_number
 from lalelu.errors import LaleluError, MissingError
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, RECORDS
-from lalelu.session import ROLES, Session, runtime_directory, sessions
+from lalelu.session import NET, ROLES, Session, runtime_directory, sessions
 
 LOOK_BACK_S: Final = 10
 _MOST_FRAMES: Final = LOOK_BACK_S * 250  # faster than any camera here
@@ -61,11 +61,14 @@ def _living(environment: Mapping[str, str]) -> Iterator[Session]:
 
 
 def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
-    boards = {role: BoardReader(session / role).value() for role in ("lead", *ROLES)}
+    roles = [*ROLES, *([NET] if (session / NET).exists() else [])]
+    boards = {role: BoardReader(session / role).value() for role in ("lead", *roles)}
     lead, engine, desk = boards["lead"], boards["engine"], boards["desk"]
     since_ns = lead.get("since_ns")
     restarts = lead.get("restarts", {})
     pids = {"lead": session.leader, **{role: lead.get(role) for role in ROLES}}
+    if NET in boards:
+        pids[NET] = boards[NET].get("pid")
     return {
         "leader": session.leader,
         "state": engine.get("state", lead.get("state", "starting")),
@@ -79,8 +82,8 @@ def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
         f"last_{LOOK_BACK_S}_s": _recently(session, at_ns),
         "requests": [
             {"process": role, **request}
-            for role in ("engine", "voice")
-            for request in boards[role].get("requests", [])
+            for role, board in boards.items()
+            for request in board.get("requests", [])
         ],
         "processes": {
             role: {

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from lalelu.config.section import Contradiction, Section, Where
+from lalelu.gesture.keypoints import cancelling
 from lalelu.registry import did_you_mean
 from lalelu.skeleton import COCO17, VIRTUAL
 
@@ -14,7 +15,6 @@ KNOWN: Final = (*COCO17, *VIRTUAL)  # in every kit
 
 _OPTIONS: Final = frozenset({"limb", "limbs", "x", "y", "angle", "distance"})  # whose values are limbs
 _LEGS: Final = frozenset({"left_knee", "right_knee", "left_ankle", "right_ankle"})
-_NEARLY_ZERO: Final = 1e-6  # a sum of weights so small is one of rounding errors
 
 
 def of_limbs(kit: "KitConfig") -> Iterator[Contradiction]:
@@ -33,8 +33,8 @@ def of_limbs(kit: "KitConfig") -> Iterator[Contradiction]:
             yield ("keypoints", name), "a keypoint is called so already; give yours another name"
         elif name in _made_of(parts, kit.keypoints):
             yield ("keypoints", name), "it is made of itself; make it of keypoints that do not need it"
-        elif abs(sum(parts.values())) < _NEARLY_ZERO:
-            yield ("keypoints", name), "its weights add up to 0; let them add up to 1, or any other number"
+        elif wrong := cancelling(parts.values()):
+            yield ("keypoints", name), f"its weights {wrong}"
 
 
 def _limbs(value: object, path: Where) -> Iterator[tuple[Where, str]]:

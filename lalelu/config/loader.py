@@ -79,7 +79,12 @@ def load_config(path: Path | None, *, builtin: bool = False) -> Loaded:
 
 
 def with_overrides(
-    loaded: Loaded, *, camera: str | None = None, midi: Sequence[str] | None = None, model: str | None = None
+    loaded: Loaded,
+    *,
+    camera: str | None = None,
+    midi: Sequence[str] | None = None,
+    model: str | None = None,
+    runtime: str | None = None,
 ) -> Loaded:
     """Return `loaded` with what the command line asks for instead of the file's options.
 
@@ -90,8 +95,9 @@ def with_overrides(
         given["camera"] = {"uri": camera}
     if midi:
         given["midi"] = {"outputs": list(midi)}
-    if model is not None:
-        given["pose"] = {"model": model}
+    pose = {key: name for key, name in (("model", model), ("runtime", runtime)) if name is not None}
+    if pose:
+        given["pose"] = pose
     if not given:
         return loaded
     data = loaded.config.model_dump(mode="json")

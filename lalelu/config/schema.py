@@ -1,7 +1,7 @@
 """What may stand in lalelu.yaml: every option with its unit and range. Pure data."""
 
 from collections.abc import Collection
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -171,6 +171,9 @@ class MidiSection(Section):
     standby_controller: Annotated[int, Field(ge=0, le=119)] = 64  # 64 and above: silent, or playing again
 
 
+MAX_LEAD_MS: Final = 40.0  # a strike can be foreseen 30..40 ms ahead (Oda and others, NIME 2015)
+
+
 class TimingSection(Section):
     """When notes sound: always `delay_ms` after the end of the stroke, or at once where that has passed."""
 
@@ -178,7 +181,7 @@ class TimingSection(Section):
     # auto: the smallest that 99 % of the hits keep
     delay_ms: Literal["auto"] | Annotated[float, Field(ge=-200.0, le=500.0)] = 0.0
     # a stroke is decided so long before its end, predicted from its fall; 0 = when the hand surely rises again
-    lead_ms: Annotated[float, Field(ge=0.0, le=40.0)] = 0.0
+    lead_ms: Annotated[float, Field(ge=0.0, le=MAX_LEAD_MS)] = 0.0
     choke: bool = False  # a predicted stroke that does not happen is ended at once
 
 

@@ -31,7 +31,7 @@ from lalelu.errors import LaleluError
 from lalelu.ledger.files import create_ledger, name_at
 from lalelu.ledger.schema import EVENT, RECORDS, fixed_text
 from lalelu.registry import from_uri
-from lalelu.session import Plan, Session
+from lalelu.session import NET, Plan, Session
 from lalelu.take import pack, recorded_at
 
 POLL_MS: Final = 50  # between two looks at the rings
@@ -228,7 +228,9 @@ class Desk:
         engine = self._boards["engine"].value()
         header.amend(**{key: engine[key] for key in _FACTS if key in engine})
         requests: list[dict[str, Any]] = list(header.known.get("requests", []))
-        for name in _PLAYERS:
+        if NET not in self._boards and (self._session / NET).exists():
+            self._boards[NET] = BoardReader(self._session / NET)
+        for name in self._boards:
             told = self._boards[name].value().get("requests")
             if told is not None:
                 others = [request for request in requests if request.get("process") != name]

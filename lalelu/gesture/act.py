@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from lalelu.gesture.body import BodyFrame
+from lalelu.gesture.verdict import Rule
 
 Point: TypeAlias = tuple[float, float]  # body units, x to the right, y up
 
@@ -35,6 +36,17 @@ class Sound:
     struck_ns: int
     speed: float | None  # peak speed, body units/s
     velocity: int = 100  # MIDI, where no speed says how strong
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A movement of `limb` that is over and does not play `pad`, and why; only where verdicts are asked for."""
+
+    pad: str
+    limb: str
+    lowest_ns: int
+    rule: Rule
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ class Taps:
     but: frozenset[str] = frozenset()
 
 
-Act: TypeAlias = Sound | End | StandIn | Value | Tell | Taps
+Act: TypeAlias = Sound | Miss | End | StandIn | Value | Tell | Taps
 
 
 class PlayedGesture(Protocol):

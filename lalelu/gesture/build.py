@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from lalelu.config.gestures import Chord, ControlGesture, Gesture, HiHat, Hold, InZone, Kick, ZoneEnter
 from lalelu.config.kit import KitConfig
 from lalelu.config.zones import Zone
-from lalelu.errors import UsageError
 from lalelu.gesture.act import PlayedGesture
 from lalelu.gesture.chord import ChordPlayer
 from lalelu.gesture.control import ControlPlayer
@@ -13,6 +12,7 @@ from lalelu.gesture.hihat import HiHatPlayer
 from lalelu.gesture.hold import HoldPlayer
 from lalelu.gesture.kick import KickPlayer
 from lalelu.gesture.zone_enter import ZoneEnterPlayer
+from lalelu.gesture.zones import middle
 
 
 def build_gestures(
@@ -23,11 +23,8 @@ def build_gestures(
     Raises UsageError where the aspect is needed and not known: to mirror a zone that lies in the picture.
     """
     for name, section in kit.gestures.items():
-        if left_handed and aspect is None and any(zone.frame == "image" for zone in _zones(section)):
-            raise UsageError(
-                f"gestures.{name} has a zone with frame: image, and to mirror it for left_handed the picture's width "
-                "must be known, which it is not here; use frame: body"
-            )
+        if left_handed and any(zone.frame == "image" for zone in _zones(section)):
+            middle(f"a zone of gestures.{name}", aspect)
     mirror_at = 0.5 * aspect if left_handed and aspect is not None else None
     return lambda: {name: _build(section, mirror_at) for name, section in kit.gestures.items()}
 

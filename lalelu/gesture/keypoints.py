@@ -16,6 +16,18 @@ LEAST_SUM: Final = 0.1
 NOTHING: Final = 1e-9  # a share that means have cancelled but for rounding
 
 
+def cancelling(weights: Iterable[float]) -> str:
+    """Return what is wrong with the weights of a mean that nearly cancel each other; empty for others."""
+    each = tuple(weights)
+    total = sum(each)
+    if abs(total) > LEAST_SUM * sum(map(abs, each)):
+        return ""
+    return (
+        f"add up to {total:g} and cancel each other; change them, so that their sum is more than {LEAST_SUM:g} of the "
+        "sum of their sizes"
+    )
+
+
 def expand(name: str, skeleton: Sequence[str], own: Own) -> dict[int, float]:
     """Return a keypoint as weights, of sum 1, by index in the skeleton.
 
@@ -90,12 +102,9 @@ def _expand(name: str, skeleton: Sequence[str], own: Own, above: tuple[str, ...]
             f"the keypoint {name!r}{user} is not known; there are the skeleton's ({', '.join(skeleton)}), "
             f"{', '.join(VIRTUAL)} and the kit's own{did_you_mean(name, {*skeleton, *VIRTUAL, *own} - set(above))}"
         )
+    if wrong := cancelling(parts.values()):
+        raise UsageError(f"the weights of the keypoint {name!r} {wrong}")
     total = sum(parts.values())
-    if abs(total) <= LEAST_SUM * sum(abs(weight) for weight in parts.values()):
-        raise UsageError(
-            f"the weights of the keypoint {name!r} add up to {total:g} and cancel each other; change them, so that "
-            f"their sum is more than {LEAST_SUM:g} of the sum of their sizes"
-        )
     weights: dict[int, float] = {}
     for part, weight in parts.items():
         for index, share in _expand(part, skeleton, own, (*above, name)).items():

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from lalelu.config.gestures import Kick
-from lalelu.gesture.act import Act, Sight, Sound
+from lalelu.gesture.act import Act, Miss, Sight, Sound
 from lalelu.gesture.motion import Motion
+from lalelu.gesture.stomp_witness import Doubt, StompWitness
 
 # A foot falls 40..120 mm within 60..150 ms (free fall from 50 mm: 100 ms), 6 to 15 frames of 100 a second. Chosen on
 # generated stomps of 50..120 mm at 1..4 Hz with 0.01..0.05 body units of noise; a network's ankles have 0.01.
@@ -95,10 +96,11 @@ class Foot:
 class StompFinder:
     """One foot's stomps; `step` once for every frame in which the foot was seen.
 
-    `min_speed` (body units/s) and `min_height` (body units) are the least of a stomp's fall.
+    `min_speed` (body units/s) and `min_height` (body units) are the least of a stomp's fall. `doubt` says why what
+    looked like an end in the last frame is no stomp.
     """
 
-    __slots__ = ("_mask_ns", "_min_height", "_min_speed", "_samples", "_struck_ns")
+    __slots__ = ("_mask_ns", "_min_height", "_min_speed", "_samples", "_struck_ns", "doubt")
 
     def __init__(self, *, min_speed: float, min_height: float, mask_ms: int) -> None:
         self._min_speed = min_speed
@@ -106,6 +108,13 @@ class StompFinder:
         self._mask_ns = mask_ms * 1_000_000
         self._samples: deque[_Sample] = deque(maxlen=HISTORY)
         self._struck_ns: int | None = None
+        self.doubt: Doubt | None = None
+
+    @property
+    def newest(self) -> tuple[float, float]:
+        """Height (a mean over LEVEL_S) and downward speed at the last keypoint."""
+        newest = self._samples[-1]
+        return newest.height, newest.speed
 
     def restart(self) -> None:
         """Forget the movement so far (not the last stomp: its mask time goes on)."""
@@ -117,6 +126,7 @@ class StompFinder:
         `noise`: standard deviation of one coordinate, body units.
         """
         samples = self._samples
+        self.doubt = None
         samples.append(_Sample(captured_ns, x, y))
         if len(samples) < FEWEST + 1:
             return None
@@ -127,7 +137,8 @@ class StompFinder:
         if peak < self._min_speed or speed > STOPPED * peak:
             return None
         stomp = self._landed(peak, noise)
-        if stomp is None:
+        if isinstance(stomp, Doubt):
+            self.doubt = stomp
             return None
         # It must rise again: what fell before says nothing about the next one.
         while samples and samples[0].captured_ns <= stomp.struck_ns:
@@ -135,40 +146,46 @@ class StompFinder:
         for sample in samples:
             sample.height, sample.speed = stomp.level, 0.0
         if self._struck_ns is not None and stomp.struck_ns - self._struck_ns < self._mask_ns:
+            self.doubt = Doubt("mask", (stomp.struck_ns - self._struck_ns) * 1e-6, self._mask_ns * 1e-6)
             return None
         self._struck_ns = stomp.struck_ns
         return stomp
 
-    def _landed(self, peak: float, noise: float) -> Stomp | None:
-        """Return the stomp that has just ended, None where the fall was none, or may go on."""
+    def _landed(self, peak: float, noise: float) -> Stomp | Doubt:
+        """Return the stomp that has just ended, or why the fall was none, or may go on."""
         looked = _latest(self._samples, LOOK_S, FEWEST)
         newest = looked[-1]
         top = max(sample.height for sample in looked)
         fall = top - newest.height
         averaged = len(_latest(looked, LEVEL_S, 1))
         spread = noise * math.sqrt(2.0 * (1.0 + ALIKE) / (averaged + ALIKE))
-        if fall < max(self._min_height, FALL_NOISES * spread):
-            return None
+        if fall < self._min_height:
+            return Doubt("fall", fall, self._min_height)
+        if fall < FALL_NOISES * spread:
+            return Doubt("noise", fall, FALL_NOISES * spread)
         near = top - NEAR_TOP * fall
         start = max(k for k, sample in enumerate(looked) if sample.height >= near)
         falling = looked[start:]
-        if len(falling) < FEWEST:
-            return None
-        landing = _landing(_times(_latest(falling, FIT_S, FEWEST + 1)))
+        landing = None
+        if len(falling) >= FEWEST:
+            landing = _landing(_times(_latest(falling, FIT_S, FEWEST + 1)))
         if landing is None:
-            return None
+            return Doubt("end")
         ago_s, level, speed, gain = landing
-        if speed < self._min_speed or gain < SURE * noise * noise:
-            return None
+        if speed < self._min_speed:
+            return Doubt("speed", speed, self._min_speed)
+        if gain < SURE * noise * noise:
+            return Doubt("stop")
         struck_ns = newest.captured_ns - round(ago_s * 1e9)
         lasted_s = (struck_ns - falling[0].captured_ns) * 1e-9
         if not 0.0 < lasted_s <= LONGEST_FALL_S:
-            return None
+            return Doubt("long", lasted_s, LONGEST_FALL_S)
         if (1.0 - NEAR_TOP) * fall < MEAN_SHARE * self._min_speed * lasted_s:
-            return None
+            return Doubt("mean", (1.0 - NEAR_TOP) * fall / lasted_s, MEAN_SHARE * self._min_speed)
         begun = _latest(looked, LONGEST_FALL_S, 1)[0]
-        if abs(newest.x - begun.x) > MOST_TILT * fall + FALL_NOISES * noise:
-            return None
+        aside, most = abs(newest.x - begun.x), MOST_TILT * fall + FALL_NOISES * noise
+        if aside > most:
+            return Doubt("tilt", aside, most)
         return Stomp(struck_ns, top, level, peak)
 
 
@@ -240,6 +257,11 @@ class KickPlayer:
         self._finder = StompFinder(
             min_speed=section.min_speed, min_height=section.min_height, mask_ms=section.mask_ms
         )
+        self.witness: StompWitness | None = None  # only where verdicts are asked for
+
+    def watch(self) -> None:
+        """From now on return a Miss, too, for every fall that is over and was no stomp."""
+        self.witness = StompWitness()
 
     def step(self, sight: Sight) -> Sequence[Act]:
         """Take in a frame and return the stomp whose landing has become sure with it."""
@@ -247,15 +269,36 @@ class KickPlayer:
         seen = foot.see(sight)
         if foot.motion.frames <= 1:
             self._finder.restart()
+            if self.witness is not None:
+                self.witness.restart()
         if not seen:
             return ()
         stomp = self._finder.step(sight.captured_ns, foot.x, foot.height, foot.motion.noise)
+        missed = () if self.witness is None else self._missed(self.witness, sight.captured_ns, stomp)
         if stomp is None:
-            return ()
+            return missed
         return (Sound(self._section.pad, self._section.limb, stomp.struck_ns, stomp.speed),)
+
+    def _missed(self, witness: StompWitness, captured_ns: int, stomp: Stomp | None) -> tuple[Miss, ...]:
+        height, speed = self._finder.newest
+        found = witness.step(
+            captured_ns,
+            height,
+            speed,
+            least_speed=self._section.min_speed,
+            noise=self._foot.motion.noise,
+            doubt=self._finder.doubt,
+            sounded=stomp is not None,
+        )
+        if found is None:
+            return ()
+        lowest_ns, doubt = found
+        return (Miss(self._section.pad, self._section.limb, lowest_ns, doubt.rule, doubt.why),)
 
     def rest(self, at_ns: int) -> Sequence[Act]:  # noqa: ARG002  a stomp's sound ends by itself
         """Forget the movement so far."""
+        if self.witness is not None:
+            self.witness.restart()
         self._foot.forget()
         self._finder.restart()
         return ()

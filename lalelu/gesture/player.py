@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lalelu.config.kit import KitConfig
-from lalelu.gesture.act import Act, End, PlayedGesture, Point, Sight, Sound, StandIn, Taps, Tell, Value
+from lalelu.gesture.act import Act, End, Miss, PlayedGesture, Point, Sight, Sound, StandIn, Taps, Tell, Value
 from lalelu.gesture.body import BodyFrame
 from lalelu.gesture.keypoints import Keypoints
+from lalelu.gesture.kick import KickPlayer
 from lalelu.gesture.limb import APART, TOGETHER, Found, Limb
 from lalelu.gesture.motion import GATE
 from lalelu.gesture.pads import Played, PlayerPads, Refused
 from lalelu.gesture.strike import Stroke
-from lalelu.gesture.verdict import Verdict
+from lalelu.gesture.verdict import Rule, Verdict
 from lalelu.gesture.witness import Witness
 from lalelu.gesture.zones import Zones
 from lalelu.skeleton import mirrored
@@ -80,10 +81,13 @@ class Player:
         self._torso = Keypoints(skeleton, {}, ("left_shoulder", "right_shoulder", *hips))
 
     def watch(self, tell: Callable[[Verdict], None]) -> None:
-        """Have the verdict on every candidate stroke, and on every sound of a gesture, told."""
+        """Have the verdict on every candidate stroke and stomp, and on every sound of a gesture, told."""
         self._explain = tell
         for name, limb in self._limbs.items():
             limb.witness = Witness(self._number, name, self._strike, self._pads, tell)
+        for gesture in self._gestures.values():
+            if isinstance(gesture, KickPlayer):
+                gesture.watch()
 
     def finish(self) -> None:
         """Have the last verdicts told."""
@@ -159,9 +163,17 @@ class Player:
             limb = self._shown(act.limb)
             played = self._pads.sound(act, limb)
             if self._explain is not None:
-                self._explain(self._verdict(name, act, played, seq, captured_ns))
+                speed = "" if act.speed is None else f" at {act.speed:.1f} shoulder widths/s"
+                rule, why = None, f"the gesture {name}{speed}"
+                if isinstance(played, Refused):
+                    rule, why = played.rule, played.why
+                self._explain(self._verdict(act, act.struck_ns, rule, why, seq, captured_ns))
             if isinstance(played, Played):
                 events.append(self._hit(seq, captured_ns, act.struck_ns, limb, played))
+        elif isinstance(act, Miss):
+            if self._explain is not None:
+                why = f"the gesture {name}: {act.why}"
+                self._explain(self._verdict(act, act.lowest_ns, act.rule, why, seq, captured_ns))
         elif isinstance(act, End):
             events.append(Release(seq, captured_ns, act.at_ns, number, act.pad, kit))
         elif isinstance(act, StandIn):
@@ -174,20 +186,19 @@ class Player:
             self.told.append(act)
 
     def _verdict(
-        self, gesture: str, act: Sound, fate: Played | Refused, seq: int, captured_ns: int
+        self, act: Sound | Miss, lowest_ns: int, rule: Rule | None, why: str, seq: int, captured_ns: int
     ) -> Verdict:
-        """Return why a gesture's sound is heard or not."""
+        """Return why what a gesture does, or does not do, is heard or not."""
         sight, score = self._seen
         x, y = sight.points[act.limb] or (0.0, 0.0)
-        speed = "" if act.speed is None else f" at {act.speed:.1f} shoulder widths/s"
         return Verdict(
             seq=seq,
             captured_ns=captured_ns,
-            lowest_ns=act.struck_ns,
+            lowest_ns=lowest_ns,
             player=self._number,
             limb=self._shown(act.limb),
-            rule=fate.rule if isinstance(fate, Refused) else None,
-            why=fate.why if isinstance(fate, Refused) else f"the gesture {gesture}{speed}",
+            rule=rule,
+            why=why,
             pad=act.pad,
             x=self._handed * x,
             y=y,

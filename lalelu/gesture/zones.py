@@ -41,12 +41,7 @@ class Zones:
             in_image = pad.zone.frame == "image"
             mirror_at: float | None = None  # x of the line that stays in its place
             if left_handed and in_image:
-                if aspect is None:
-                    raise UsageError(
-                        f"pads.{name}.zone has frame: image, and to mirror it for left_handed the picture's width "
-                        "must be known, which it is not here; use frame: body"
-                    )
-                mirror_at = 0.5 * aspect
+                mirror_at = middle(f"pads.{name}.zone", aspect)
             elif left_handed:
                 mirror_at = 0.0
             measure = measure_of(pad.zone, mirror_at)
@@ -90,6 +85,16 @@ class Zones:
         nearer = of_last[0] - best[0] > STAY
         deeper = of_last[0] == 0.0 and of_last[1] - best[1] > STAY_RADII
         return winner if nearer or deeper else last
+
+
+def middle(zone: str, aspect: float | None) -> float:
+    """Return the x (image heights) at which a picture's zone is mirrored. Raises UsageError without an aspect."""
+    if aspect is None:
+        raise UsageError(
+            f"{zone} has frame: image, and to mirror it for left_handed the picture's width must be known, which it is "
+            "not here; use frame: body"
+        )
+    return 0.5 * aspect
 
 
 def measure_of(zone: Zone, mirror_at: float | None) -> Measure:

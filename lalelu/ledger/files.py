@@ -6,8 +6,9 @@ import json
 import os
 import platform
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ def new_header(
     """
     return {
         VERSION_KEY: LEDGER_VERSION,
+        # one moment on both clocks: the rows' stamps know nothing of days
+        "began": {"utc": datetime.now(UTC).isoformat(), "monotonic_ns": time.monotonic_ns()},
         "epochs": [{"config": dict(config), "digest": config_digest(config)}],
         "versions": _versions(packages),
         "host": host_facts(),
@@ -49,10 +52,11 @@ def config_digest(config: Mapping[str, Any]) -> str:
 
 
 def host_facts() -> dict[str, Any]:
-    """Return what this machine is: CPU model, core count, kernel and its command line."""
+    """Return what this machine is: name, CPU model, core count, kernel and its command line."""
     cpuinfo = _first_lines("/proc/cpuinfo")
     model = next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), "")
     return {
+        "name": platform.node(),
         "cpu": model or platform.machine(),
         "cores": os.cpu_count(),
         "cores_allowed": sorted(os.sched_getaffinity(0)) if sys.platform.startswith("linux") else None,

@@ -3,8 +3,9 @@
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,37 +39,39 @@ def digest(path: Path) -> str | None:
         ) from exc
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what is written there takes its place at once, or not at all.
-
-    Raises UsageError when the folder cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as exc:
-        raise not_writable(path.parent, exc) from exc
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp's files are for their owner only; a service may run as another user
-        temporary.replace(path)
-    except OSError as exc:
-        raise not_writable(path, exc) from exc
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def not_writable(path: Path, exc: OSError) -> UsageError:
     """Return the error of a folder or file that cannot be written."""
     return UsageError(
         f"the model cache {path} cannot be written ({exc.strerror or exc}); make room or set its rights, "
         "or set LALELU_CACHE to a folder of yours"
     )
+
+
+@contextmanager
+def replacing(path: Path, refused: Callable[[Path, OSError], UsageError] = not_writable) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what is written there takes its place at once, or not at all.
+
+    A file that is there already keeps its rights. Raises what `refused` makes of a folder or file that cannot be
+    written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as exc:
+        raise refused(path.parent, exc) from exc
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        # mkstemp's files are for their owner only; a service may run as another user
+        temporary.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644)
+        temporary.replace(path)
+    except OSError as exc:
+        raise refused(path, exc) from exc
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from lalelu.skeleton import COCO17
 
 PHOTOS: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MOST: Final = 96  # pictures that are taken of a film, evenly
+SIMULATED_SIZE: Final = (640, 480)  # px, of the pictures of `sim:` alone
 SIMULATED_S: Final = 12.0  # of the simulated drummer's playing, over which the pictures are spread
 PERSON_SCORE: Final = 0.2  # of the weaker shoulder, below which a picture without labels counts as empty
 # The root of a person's area in shoulder widths: an adult of 1.75 m covers about 0.55 m2, with shoulder joints 0.36 m
@@ -69,13 +70,14 @@ class Look:
     label: NDArray[np.float64] | None  # (17, 3) px and mark
 
 
-def pictures(source: str) -> Iterator[Picture]:
+def pictures(source: str, size: tuple[int, int] = SIMULATED_SIZE) -> Iterator[Picture]:
     """Yield what `source` shows: all photos of a folder, or frames of a film, or of `sim:`, spread evenly.
 
-    `sim:` alone films every look from several sides. Raises UsageError where there is nothing to see.
+    `sim:` alone films every look from several sides, in pictures of `size` (width, height).
+    Raises UsageError where there is nothing to see.
     """
     if source.startswith("sim:"):
-        yield from _simulated(source)
+        yield from _simulated(source, size)
     elif Path(source).is_dir():
         names = sorted(path for path in Path(source).iterdir() if path.suffix.lower() in PHOTOS)
         if not names:
@@ -101,12 +103,19 @@ def _filmed(path: Path) -> Iterator[Picture]:
             seq += 1
 
 
-def _simulated(source: str) -> Iterator[Picture]:
+def _simulated(source: str, size: tuple[int, int]) -> Iterator[Picture]:
     if source != "sim:":
         films = [from_uri("camera", ADAPTERS, source).options.film]
     else:
         films = [
-            FilmSettings(look=look, seed=seed, distance=2.0 + 0.5 * seed, angle=15.0 * (seed % 3 - 1))
+            FilmSettings(
+                look=look,
+                seed=seed,
+                distance=2.0 + 0.5 * seed,
+                angle=15.0 * (seed % 3 - 1),
+                width=size[0],
+                height=size[1],
+            )
             for seed, look in enumerate(LOOKS)
         ]
     each = MOST // len(films)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,11 @@ def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
     if own := imported(row):
         return _intact(own, row)
     path = cache_dir() / "onnx" / f"{row.name}-{_version(row)}.onnx"
+    if not path.is_file() and find_spec("onnx") is None:  # before anything is fetched
+        raise MissingError(
+            f"model {row.name!r} is written as ONNX by the module 'onnx', which is not installed; `pip install onnx` "
+            "brings it, or choose pose.runtime: litert, which does without"
+        )
 
     def convert(graph: Graph) -> bytes:
         from lalelu.models import onnx_export
@@ -137,6 +143,12 @@ def tftrt_folder(model: str, precision: str) -> Path:
 
 def tftrt_path(model: str, precision: str) -> Path:
     """Return TF-TRT's conversion of a model. Raises MissingError where there is none for this precision."""
+    from lalelu.models.tftrt import MODES
+
+    if precision not in MODES:
+        raise MissingError(
+            f"pose.precision is {precision}, which TF-TRT does not offer; choose auto, {', '.join(MODES)}"
+        )
     path = tftrt_folder(model, precision)
     if not path.is_dir():
         raise MissingError(

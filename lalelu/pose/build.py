@@ -1,12 +1,13 @@
 """Build the pose estimator that the configuration asks for. Fetches and converts the model on first use."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config, PoseSection
-from lalelu.errors import UsageError
+from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
 from lalelu.pose.crop import TORSO, WHOLE_BODY
@@ -16,13 +17,14 @@ from lalelu.pose.estimator_multi import MultiPoseEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.multipose import MOST_PEOPLE, MoveNetMultiPose
 from lalelu.pose.net_link import NetProcess
-from lalelu.pose.port import DEVICES, RUNTIMES, Runtime
+from lalelu.pose.port import DEVICES, EXTRAS, MODULES, RUNTIMES, Runtime
 from lalelu.registry import load
 
 Estimator: TypeAlias = MoveNetEstimator | MultiPoseEstimator | InterleavedEstimator | CarriedEstimator
 
 # the others read ONNX
 MODEL_FILES: Final = {"litert": store.tflite_path, "tensorflow": store.saved_model_path}
+DEFAULT: Final = PoseSection().runtime  # the one that every ordinary installation has
 EVERY: Final = 2  # frames from one turn of an interleaved network to the next
 # take a cache_dir
 KEEPS_COMPILED: Final = frozenset({"onnxruntime", "openvino", "tensorrt", "torch_compiled"})
@@ -33,6 +35,7 @@ def build_runtime(pose: PoseSection) -> Runtime:
 
     Raises MissingError when no source has the model or the runtime is not installed.
     """
+    require_installed(pose.runtime)  # before a model is fetched
     runtime_class = load("runtime", RUNTIMES, pose.runtime)
     options: dict[str, object] = {"precision": pose.precision, "threads": pose.threads}
     if pose.runtime in DEVICES:
@@ -48,6 +51,28 @@ def build_runtime(pose: PoseSection) -> Runtime:
         path = MODEL_FILES.get(pose.runtime, store.onnx_path)(pose.model)
     runtime: Runtime = runtime_class(path, **options)
     return runtime
+
+
+def require_installed(runtime: str) -> None:
+    """Raise MissingError when the library of a runtime is not installed, and name those that are."""
+    if _is_installed(runtime):
+        return
+    whole = "lalelu" if runtime == DEFAULT else f"'lalelu[{EXTRAS.get(runtime, runtime)}]'"
+    here = [other for other in RUNTIMES if _is_installed(other)]
+    instead = "nothing else is installed here either"
+    if here:
+        names = ", ".join(here)
+        instead = (
+            f"installed here: {names}; choose with pose.runtime, or as in `lalelu demo --runtime {here[0]}`"
+        )
+    raise MissingError(
+        f"runtime {runtime!r} needs the module {MODULES.get(runtime, runtime)!r}, which is not installed; "
+        f"`pip install {whole}` brings it; {instead}"
+    )
+
+
+def _is_installed(runtime: str) -> bool:
+    return find_spec(MODULES.get(runtime, runtime)) is not None
 
 
 def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Path | None = None) -> Estimator:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,9 @@ from lalelu.errors import LaleluError
 from lalelu.pose.build import build_single
 from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.estimator_flow import found
-from lalelu.pose.net_link import BOARD, JOB, RINGS, SLOTS, map_slots, pack, plain
-from lalelu.session import Session
+from lalelu.pose.net_link import JOB, RINGS, SLOTS, map_slots, pack, plain
+from lalelu.realtime import Grant, enter_net
+from lalelu.session import NET, Session
 from lalelu.types import Frame
 
 # Before other ordinary processes, but only behind a real-time engine. Not SCHED_FIFO: the network never sleeps, and the
@@ -67,15 +69,14 @@ class Worker:
         return True
 
 
-def hurry(engine: int) -> str:
-    """Go before other ordinary processes if the process `engine` is real-time; return what came of it, for people."""
+def hurry(engine: int) -> Sequence[Grant]:
+    """Go before other ordinary processes if the process `engine` is real-time, which then still goes first.
+
+    Returns the machine's answer; none where nothing was asked.
+    """
     if os.sched_getscheduler(engine) & ~os.SCHED_RESET_ON_FORK != os.SCHED_FIFO:
-        return "as any other process: the engine is not real-time"
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
-    except PermissionError:
-        return f"refused: nice {NICE} (LimitNICE={NICE} in the unit grants it)"
-    return f"granted: nice {NICE}"
+        return ()
+    return enter_net(NICE)
 
 
 def serve(folder: Path, wait: Callable[[], object], engine: int) -> None:
@@ -83,7 +84,7 @@ def serve(folder: Path, wait: Callable[[], object], engine: int) -> None:
 
     `engine` is the process that hands in the frames.
     """
-    board = Bulletin(folder / BOARD)
+    board = Bulletin(folder / NET)
     try:
         plan = Session(folder).plan
         estimator = build_single(plan.config, plan.kits)
@@ -94,7 +95,7 @@ def serve(folder: Path, wait: Callable[[], object], engine: int) -> None:
         while not worker.playing:
             worker.step()
             wait()
-        board.tell(priority=hurry(engine))
+        board.tell(requests=[asdict(grant) for grant in hurry(engine)])
         while True:
             worker.step()
             wait()

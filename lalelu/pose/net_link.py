@@ -24,6 +24,7 @@ from lalelu.clock import now_ns
 from lalelu.errors import LaleluError, LostError, MissingError, UsageError
 from lalelu.pose.estimator_flow import Result, Wrists
 from lalelu.pose.port import RuntimeFacts, TensorSpec
+from lalelu.session import NET
 from lalelu.skeleton import COCO17
 from lalelu.types import Frame, Pose
 
@@ -36,7 +37,6 @@ SLOTS: Final = (
     4  # frames; a network that shares its core with the engine may take two periods to cut its square
 )
 RINGS: Final = ("net.jobs", "net.results")
-BOARD: Final = "net"
 READY_S: Final = 180.0  # for the first start, which may fetch and convert the model
 LOOK_S: Final = 0.01
 HEALTHY_NS: Final = 10_000_000_000  # a process that dies within this time after a new start is given up
@@ -91,13 +91,15 @@ class NetProcess:
         """
         self.close()
         folder = self._folder
-        for name in (*RINGS, BOARD):
+        unfinished = folder / f".{NET}"
+        for name in (*RINGS, NET, unfinished.name):
             (folder / name).unlink(missing_ok=True)
         create_ring(folder / RINGS[0], JOB.size, _KEPT)
         create_ring(folder / RINGS[1], RESULT.size, _KEPT)
-        create_board(folder / BOARD)
+        create_board(unfinished)
+        unfinished.rename(folder / NET)  # the desk and `lalelu status` see it whole or not at all
         self._jobs, self._results = RingWriter(folder / RINGS[0]), RingReader(folder / RINGS[1])
-        self._board = BoardReader(folder / BOARD)
+        self._board = BoardReader(folder / NET)
         self._taken = 0
         self._bell = os.eventfd(0)
         self._cores = frozenset(os.sched_getaffinity(0))

@@ -20,6 +20,10 @@ RUNTIMES: Final[dict[str, str]] = {
     "torch_compiled": "lalelu.pose.runtimes.torch:TorchCompiledRuntime",
 }
 
+# what is imported for a runtime, and the extra that brings it, where it is not called as the runtime
+MODULES: Final[Mapping[str, str]] = MappingProxyType({"litert": "ai_edge_litert", "torch_compiled": "torch"})
+EXTRAS: Final[Mapping[str, str]] = MappingProxyType({"torch_compiled": "torch"})
+
 Precision: TypeAlias = Literal["auto", "f32", "f16", "bf16", "int8"]
 # cpu; cuda: an NVIDIA card through CUDA; tensorrt: the same through NVIDIA's compiler
 Device: TypeAlias = Literal["cpu", "cuda", "tensorrt"]

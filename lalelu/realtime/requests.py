@@ -162,6 +162,17 @@ def take_fifo(priority: int, load: float, undo: ExitStack) -> str:
     return "this thread alone, reset on fork"
 
 
+def take_nice(niceness: int, _undo: ExitStack) -> str:
+    """Let this process go before other ordinary ones, for the rest of its life."""
+    _require_linux()
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+    except OSError as exc:
+        by_hand = str(20 - niceness)  # prlimit counts from 20 down, systemd as everybody else
+        raise RefusedError(exc.strerror or str(exc), _limit_remedy("NICE", str(niceness), by_hand)) from exc
+    return "before other ordinary processes"
+
+
 def leave_fifo() -> None:
     """Give the calling thread ordinary scheduling back."""
     ordinary = os.sched_param(0)
@@ -179,10 +190,10 @@ def capabilities(status: str) -> frozenset[int]:
     return frozenset(number for number in range(mask.bit_length()) if mask >> number & 1)
 
 
-def _limit_remedy(limit: str, value: str) -> str:
-    by_hand = "unlimited" if value == "infinity" else value
+def _limit_remedy(limit: str, value: str, by_hand: str | None = None) -> str:
+    given = by_hand or ("unlimited" if value == "infinity" else value)
     return (
-        f"Limit{limit}={value} in the unit, or `sudo prlimit --pid $$ --{limit.lower()}={by_hand}` in the shell "
+        f"Limit{limit}={value} in the unit, or `sudo prlimit --pid $$ --{limit.lower()}={given}` in the shell "
         "that starts lalelu"
     )
 

@@ -79,6 +79,14 @@ def enter_voice(priority: int, *, lock_memory: bool = True, required: bool = Fal
     return grants
 
 
+def enter_net(niceness: int) -> Sequence[Grant]:
+    """Let the calling process, the network's beside the loop, go before other ordinary ones; report it."""
+    with ExitStack() as undo:
+        return _ask_all(
+            [(f"niceness {niceness}", partial(requests.take_nice, niceness))], undo, required=False
+        )
+
+
 def _ask_all(wanted: Iterable[tuple[str, Ask]], undo: ExitStack, *, required: bool) -> Sequence[Grant]:
     grants = tuple(_answer(request, ask, undo) for request, ask in wanted)
     refused = [grant for grant in grants if not grant.granted]

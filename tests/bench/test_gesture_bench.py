@@ -5,7 +5,7 @@ import pytest
 
 from lalelu.bench import leads
 from lalelu.bench.gesture import Costs, Drill, Load, LoadWorker, Row, kit, measure, table
-from lalelu.bench.inference import Spread
+from lalelu.bench.turns import Spread
 from lalelu.cli import main
 from lalelu.errors import LostError
 

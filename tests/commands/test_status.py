@@ -6,13 +6,13 @@ import pytest
 
 from lalelu import cli
 from lalelu.bulletin import Bulletin
-from lalelu.channel import RingWriter
+from lalelu.channel import RingWriter, create_board
 from lalelu.clock import now_ns
 from lalelu.commands import status
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE
-from lalelu.session import Plan, Recording, create_session
+from lalelu.session import NET, Plan, Recording, create_session
 
 KIT = KitConfig.model_validate(
     {"name": "one", "pads": {"snare": {"note": 38, "zone": {"box": [-1, -1, 1, 1]}, "limbs": ["left_wrist"]}}}
@@ -64,6 +64,14 @@ def play(session):
     voice.tell(requests=[refused])
     desk.tell(ledger="a.ledger", segment=2, rows={"frames": 201}, lost={"notes": 5}, failing=True)
     voice.say("MIDI: port:synth")
+    create_board(session / NET)
+    net = {
+        "request": "niceness -10",
+        "granted": False,
+        "detail": "Permission denied",
+        "remedy": "LimitNICE=-10",
+    }
+    Bulletin(session / NET).tell(state="ready", requests=[net])
     frames, notes = RingWriter(session / "frames"), RingWriter(session / "notes")
     frames.write(row(FRAME_DTYPE, sent_ns=now - 20_000 * MS, arrived_ns=0, skipped=1000))
     for number in range(200):
@@ -104,7 +112,9 @@ def test_a_playing_instrument_tells_all_figures_as_json(session, capsys):
     assert [(r["process"], r["request"], r["granted"]) for r in told["requests"]] == [
         ("engine", "core 1", True),
         ("voice", "FIFO 70", False),
+        ("net", "niceness -10", False),
     ]
+    assert told["processes"]["net"]["pid"] == os.getpid()
     assert told["processes"]["engine"]["resident_kib"] > 1000
     assert told["processes"]["voice"] == {
         "pid": 1 << 30,
@@ -132,8 +142,9 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
         "  last 10 s  100.0 frames/s, 0.50% skipped",
         "             frame to row 6.00 ms p50, 6.00 ms p99",
         "             100 hits, 3 notes, 2 late",
-        "  real time  1 of 2 requests granted",
+        "  real time  1 of 3 requests granted",
         "             refused to the voice: FIFO 70 (not permitted)",
+        "             refused to the net: niceness -10 (Permission denied)",
         f"             voice  {1 << 30:>8}  gone  started again 2 times",
         "  recording  a.ledger (segment 2)",
         "             201 frames, 0 notes, 0 events, 0 samples",
@@ -141,7 +152,11 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
         "             the disk takes nothing now; rows wait in memory",
         "  said last  voice: MIDI: port:synth",
     ]
-    assert [line.split()[:2] for line in memory] == [["processes", "lead"], ["engine", str(os.getpid())]]
+    assert [line.split()[:2] for line in memory] == [
+        ["processes", "lead"],
+        ["engine", str(os.getpid())],
+        ["net", str(os.getpid())],
+    ]
 
 
 def test_an_instrument_that_does_not_play_yet_is_told_and_the_exit_status_is_3(session, capsys):

@@ -73,9 +73,13 @@ def test_keypoints_of_the_kit_are_made_of_ones_that_there_are():
         "other": {"one": 0.5, "nose": 0.5},
         "above": {"one": 1, "nose": 1},
         "none": {"left_eye": 1, "nose": -1},
+        "nearly": {"left_eye": 1, "nose": -0.95},
         "unseen": {"noze": 1},
         "fine": {"above": 0.5, "left_hand": 2},
     }
+    cancel = (
+        "and cancel each other; change them, so that their sum is more than 0.1 of the sum of their sizes"
+    )
     rules = found(keypoints=keypoints)
     assert rules[0].startswith("keypoints.unseen.noze: no keypoint is called so; allowed are nose, ")
     assert rules[0].endswith('fine; did you mean "nose"?')
@@ -84,7 +88,8 @@ def test_keypoints_of_the_kit_are_made_of_ones_that_there_are():
         f"keypoints.me: {loop}",
         f"keypoints.one: {loop}",
         f"keypoints.other: {loop}",
-        "keypoints.none: its weights add up to 0; let them add up to 1, or any other number",
+        f"keypoints.none: its weights add up to 0 {cancel}",
+        f"keypoints.nearly: its weights add up to 0.05 {cancel}",
     ]
 
 
@@ -188,7 +193,7 @@ gestures:
 """)
     places = [str(problem).removeprefix(f"{path}:").partition(";")[0] for problem in check_file(path)]
     assert places == [
-        "3:8: keypoints.tip: its weights add up to 0",
+        "3:8: keypoints.tip: its weights add up to 0 and cancel each other",
         "5:57: pads.a.limbs[1] is tpi",
         "6:26: pads.b.note_ms is hold",
         "8:30: gestures.kick.pad is bb",

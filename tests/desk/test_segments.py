@@ -4,16 +4,17 @@ import shutil
 import time
 
 import pytest
-from players import Leader, Players
+from players import Leader, Players, grant
 
 from lalelu.bulletin import Bulletin
-from lalelu.channel import BoardReader
+from lalelu.channel import BoardReader, create_board
 from lalelu.desk import process
 from lalelu.desk.process import Rotation
 from lalelu.desk.segments import Header, remove_oldest
 from lalelu.errors import UsageError
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.ledger.reader import read_ledger
+from lalelu.session import NET
 
 HEADER = new_header({"kit": "rock"}, camera={}, model="lightning", runtime={})
 PLENTY = 10_000_000_000
@@ -47,13 +48,16 @@ def test_the_header_tells_what_the_boards_have_told(tmp_path):
         assert header["camera"] == {"source": "sim"}
         asked = [(request["process"], request["request"]) for request in header["requests"]]
         assert asked == [("engine", "core"), ("voice", "fifo")]
+        create_board(leader.session / NET)  # the engine makes it when it starts a network beside
+        Bulletin(leader.session / NET).tell(requests=[grant("nice")])
         Bulletin(leader.session / "engine")  # starts again, and has not asked for anything yet
         leader.lead.tell(restarts={"engine": 1})
         leader.voice.tell(requests=[])
         desk.step()
         header = read_ledger(leader.ledger).header
         assert [(request["process"], request["request"]) for request in header["requests"]] == [
-            ("engine", "core")
+            ("engine", "core"),
+            ("net", "nice"),
         ]
         assert header["restarts"] == {"engine": 1}
         assert header["camera"] == {"source": "sim"}

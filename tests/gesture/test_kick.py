@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lalelu.config.gestures import Kick
-from lalelu.gesture.act import Sight, Sound
+from lalelu.gesture.act import Miss, Sight, Sound
 from lalelu.gesture.kick import KickPlayer
 
 ANKLE = "right_ankle"
@@ -219,3 +219,70 @@ def test_two_sounds_are_never_nearer_than_the_mask_time(how: dict[str, float]) -
 def test_another_clock_changes_nothing_but_the_stamps(how: dict[str, float], start_ns: int) -> None:
     first, later = sounds(film_of(how)), sounds(film_of(how, start_ns))
     assert [replace(sound, struck_ns=sound.struck_ns + start_ns) for sound in first] == later
+
+
+def rejected(film: list[Sight], kick: Kick = KICK) -> list[Miss]:
+    player = KickPlayer(kick)
+    player.watch()
+    return [act for _, act in acts(player, film) if isinstance(act, Miss)]
+
+
+def lifted(mm: float, down_s: float) -> list[Sight]:
+    t = stamps(4.0, 100.0, 0.37)
+    return sights(t, ANKLE, put_down(t, mm=mm, at=1.0, up_s=0.4, down_s=down_s))
+
+
+@pytest.mark.parametrize(
+    ("film", "kick", "rule", "why"),
+    [
+        (lifted(100.0, 1.0), KICK, "too_slow", "min_speed"),
+        (lifted(100.0, 0.35), KICK.model_copy(update={"min_speed": 0.5}), "soft_end", "softly"),
+        (
+            sights(t := stamps(3.0, 100.0, 0.37), ANKLE, stomps(t, hz=1.0, mm=60.0, count=1)[0]),
+            KICK.model_copy(update={"min_height": 0.5}),
+            "too_short_fall",
+            "needs 0.5 (the kick's min_height)",
+        ),
+        (
+            sights(
+                t := stamps(4.0, 100.0, 0.37),
+                ANKLE,
+                stomps(t, hz=1.0, mm=80.0, count=1)[0],
+                across=1.5 * np.clip((t - 1.8) / 0.4, 0.0, 1.0),
+            ),
+            KICK,
+            "sideways",
+            "a step",
+        ),
+    ],
+)
+def test_a_fall_that_is_no_stomp_is_told_once_with_its_reason(
+    film: list[Sight], kick: Kick, rule: str, why: str
+) -> None:
+    assert sounds(film, kick) == []
+    (told,) = rejected(film, kick)
+    assert (told.pad, told.limb, told.rule) == ("bass", ANKLE, rule)
+    assert why in told.why
+
+
+def test_a_stomp_too_soon_after_another_is_told_as_masked() -> None:
+    t = stamps(4.0, 100.0, 0.37)
+    height, truth = stomps(t, hz=4.0, mm=80.0, count=4)
+    kick = KICK.model_copy(update={"mask_ms": 300})
+    assert len(sounds(sights(t, ANKLE, height), kick)) == 2
+    told = rejected(sights(t, ANKLE, height), kick)
+    assert [miss.rule for miss in told] == ["masked", "masked"]
+    assert all("deaf for 300 (the kick's mask_ms)" in miss.why for miss in told)
+    late_s = [miss.lowest_ns * 1e-9 - truth[place] for miss, place in zip(told, (1, 3), strict=True)]
+    assert all(-0.02 < late < 0.1 for late in late_s)
+
+
+@pytest.mark.parametrize("hz", [1.0, 2.0, 4.0])
+def test_stomps_that_sound_and_feet_that_rest_have_nothing_to_tell(hz: float) -> None:
+    t = stamps(1.0 + 9.5 / hz, 100.0, 0.37)
+    film = sights(t, ANKLE, stomps(t, hz=hz, mm=100.0)[0], sd=NETWORK_NOISE, seed=3)
+    player = KickPlayer(KICK)
+    player.watch()
+    heard = [act for _, act in acts(player, film)]
+    assert [act for act in heard if isinstance(act, Sound)] == sounds(film)  # watching changes nothing
+    assert [act for act in heard if isinstance(act, Miss)] == []

@@ -3,15 +3,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from drummer import HIHAT, KIT, SNARE, changed, hits, poses, stamps, still, strokes
+from feet import FLOOR, UNIT, stomps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lalelu.config.gestures import Kick
+from lalelu.config.kit import PadSection
 from lalelu.gesture.detector import Detector
 from lalelu.gesture.verdict import Verdict
 from lalelu.gesture.witness import SMALL, SURE_S
 from lalelu.skeleton import COCO17
 from lalelu.types import Hit
 
+ANKLE = COCO17.index("right_ankle")
 LEFT, RIGHT = COCO17.index("left_wrist"), COCO17.index("right_wrist")
 
 
@@ -247,3 +251,24 @@ def test_two_players_are_told_apart():
     film, _ = playing(2.0, 0.6, count=2)
     both = [moved for pose in film for moved in (pose, replace(pose, player=5))]
     assert [v.player for v in verdicts(both)] == [0, 5, 0, 5]
+
+
+def test_a_stomp_that_does_not_sound_is_told_with_its_gesture_and_rule():
+    kit = KIT.model_copy(
+        update={
+            "pads": {**KIT.pads, "bass": PadSection(note=36)},
+            "gestures": {"stomp": Kick(gesture="kick", pad="bass", limb="right_ankle", min_speed=20.0)},
+        }
+    )
+    t = stamps(4.0, 100.0)
+    height, truth = stomps(t, hz=1.0, mm=100.0, count=2)
+    film = []
+    for pose, up in zip(poses(t, still(t, HIHAT), still(t, SNARE)), height, strict=True):
+        xy, score = pose.xy.copy(), pose.score.copy()
+        xy[ANKLE], score[ANKLE] = (0.7, FLOOR - UNIT * up), 0.9
+        film.append(replace(pose, xy=xy, score=score))
+    found, told = explained(film, kit)
+    assert found == []
+    assert [(v.limb, v.pad, v.rule) for v in told] == [("right_ankle", "bass", "too_slow")] * 2
+    assert all(v.why.startswith("the gesture stomp: peak speed ") for v in told)
+    assert [v.lowest_ns * 1e-9 for v in told] == pytest.approx(truth, abs=0.1)

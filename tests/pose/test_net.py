@@ -21,9 +21,10 @@ from lalelu.pose.crop import whole
 from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, Result
 from lalelu.pose.movenet import MoveNetSinglePose
-from lalelu.pose.net import Worker, hurry
-from lalelu.pose.net_link import BOARD, JOB, RESULT, RINGS, SLOTS, NetProcess, facts_of, pack, plain, unpack
+from lalelu.pose.net import NICE, Worker, hurry
+from lalelu.pose.net_link import JOB, RESULT, RINGS, SLOTS, NetProcess, facts_of, pack, plain, unpack
 from lalelu.pose.runtimes.scripted import ScriptedRuntime
+from lalelu.session import NET
 from lalelu.types import Frame, Pose
 
 WAIT_S = 60.0  # for what a busy machine may be slow to do
@@ -270,7 +271,38 @@ def test_results_and_facts_come_out_as_they_went_in():
 
 
 def test_an_ordinary_engine_is_not_overtaken_by_its_network():
-    assert hurry(os.getpid()) == "as any other process: the engine is not real-time"
+    assert hurry(os.getpid()) == ()
+
+
+# A process that asks to go before others, beside a process that it takes for a real-time engine; or may not.
+ASKER = """
+import os, resource, sys
+from lalelu.pose import net
+os.sched_getscheduler = lambda pid: os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+if sys.argv[1] == "refused":
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+    os.setpriority = refuse
+print(*net.hurry(1), os.getpriority(os.PRIO_PROCESS, 0), sep="|")
+"""
+
+
+@pytest.mark.parametrize("answer", ["granted", "refused"])
+def test_the_network_of_a_real_time_engine_asks_to_go_before_others(answer):
+    done = subprocess.run(
+        [sys.executable, "-c", ASKER, answer],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=HERE.parent.parent,
+    )
+    grant, nice = done.stdout.strip().split("|")
+    if answer == "granted" and grant.startswith("refused"):
+        pytest.skip("this user may not")
+    assert grant.startswith(f"{answer}: niceness {NICE} (")
+    assert (int(nice) == NICE) == (answer == "granted")
+    if answer == "refused":
+        assert f"LimitNICE={NICE} in the unit, or `sudo prlimit --pid $$ --nice=30`" in grant
 
 
 @pytest.mark.model
@@ -297,7 +329,7 @@ def test_the_real_network_in_its_process_carries_the_simulated_drummer(tmp_path,
                     errors.append(float(np.median(np.linalg.norm(pose.xy - film.keypoints(seq), axis=1))))
                 time.sleep(0.02)
                 seq += 1
-            assert BoardReader(folder / BOARD).value()["state"] == "ready"
+            assert BoardReader(folder / NET).value()["state"] == "ready"
         finally:
             made.close()
     assert len(errors) == 20

@@ -136,6 +136,9 @@ def test_a_lost_card_is_told_with_cudas_reason(model, card):
     card.unplugged = True
     with pytest.raises(LostError, match="cudaGraphLaunch: cudaErrorLaunchFailure"):
         runtime.infer(np.zeros((1, 192, 192, 3), np.uint8))
+    runtime.close()  # a card that has failed refuses everything, and that is not told instead
+    assert "cudaStreamDestroy" in card.asked
+    runtime.close()
 
 
 @pytest.mark.parametrize("device", ["cuda", "tensorrt"])
@@ -210,6 +213,11 @@ def test_tensorflow_takes_no_cpu_in_a_cards_place(tmp_path, expect):
         expect("tensorflow", "it is not installed")
     said = refusal(TensorFlowRuntime(tmp_path, precision="f16", threads=1, device="tensorrt"))
     assert "TF-TRT" in said
+
+
+def test_tftrt_offers_no_conversion_that_its_tool_refuses():
+    with pytest.raises(MissingError, match=r"pose\.precision is bf16, .*choose auto, f32, f16, int8"):
+        store.tftrt_path("lightning", "bf16")
 
 
 def test_tensorflow_on_tensorrt_asks_for_what_tftrt_makes(monkeypatch, tmp_path):

@@ -16,7 +16,7 @@ from lalelu.channel import BoardReader, RingReader
 from lalelu.ledger.reader import read_ledger
 from lalelu.session import Session
 
-WITNESS = Path(__file__).resolve().parents[2] / "tools" / "jack_witness.py"
+WITNESS = ("-m", "lalelu.selftest.jack_witness")
 DELAY_NS = 300_000_000
 
 
@@ -25,14 +25,14 @@ class Heard:
 
     def __init__(self):
         self.process = subprocess.Popen(
-            [sys.executable, WITNESS, "lalelu:out"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, *WITNESS, "lalelu:out"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout.readline() == "ready\n"
 
     def end(self):
         told = json.loads(self.process.communicate()[0])
         self.period_ns = told["period_ms"] * 1e6
-        self.messages = [(at_ns, bytes.fromhex(text)) for at_ns, text in told["messages"]]
+        self.messages = [(at_ns, bytes.fromhex(text)) for at_ns, text, _ in told["messages"]]
 
     @property
     def notes(self):

@@ -8,6 +8,7 @@ import pytest
 from lalelu.config.loader import check_file, load_config
 from lalelu.config.schema import RealtimeSection
 from lalelu.models.cache import cache_dir
+from lalelu.pose.net import NICE
 from lalelu.voice.process import PRIORITY_ABOVE
 
 BIN = Path(sys.executable).parent  # systemd-analyze looks whether the command is there
@@ -92,6 +93,7 @@ def test_engine_and_voice_may_have_the_priorities_and_the_memory_they_ask_for(ki
     unit = settings(kind)
     assert int(unit["LimitRTPRIO"][0]) >= RealtimeSection().priority + PRIORITY_ABOVE
     assert unit["LimitMEMLOCK"] == ["infinity"]
+    assert int(unit["LimitNICE"][0]) <= NICE  # the network's, beside a carried flow
 
 
 @both

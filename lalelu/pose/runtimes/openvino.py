@@ -5,6 +5,7 @@ event, unless the user has opted out). lalelu converts nothing with it, so the s
 import: OpenVINO then uses its own silent stub, no file is written to the user's home and nothing is sent.
 """
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +27,10 @@ _PRECISION_NAMES: Final = {"bf16": "bf16", "bfloat16": "bf16", "f32": "f32", "fl
 def import_openvino() -> Any:  # noqa: ANN401 - a module without types
     """Import OpenVINO with its telemetry off. Raises MissingError when it is not installed."""
     if "openvino" not in sys.modules:
+        # Its TBB binds the calling thread, for each inference, to the cores that the process had at its start, whatever
+        # ENABLE_CPU_PINNING says: a loop with a core of its own would infer on all others (seen with OpenVINO 2026.4).
+        # For a topology that is not this system's, hwloc, by which it does that, binds nothing.
+        os.environ.setdefault("HWLOC_THISSYSTEM", "0")
         # None makes `import openvino_telemetry` raise ImportError, which OpenVINO provides for.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # the documented marker
     try:

@@ -36,16 +36,14 @@ class TensorRTRuntime:
         model_path: Path,
         *,
         precision: Precision,
-        threads: int,
-        device: Device = "cuda",
+        threads: int,  # noqa: ARG002 - of every runtime; here one waits for the card
+        device: Device = "cuda",  # noqa: ARG002 - of those that have a choice
         cache_dir: Path | None = None,
         workspace_mib: int = 1024,
         verbose: bool = False,
     ) -> None:
         self._path = model_path
         self._precision = precision
-        self._threads = threads
-        self._device = device
         self._cache_dir = cache_dir
         self._workspace_mib = workspace_mib
         self._verbose = verbose
@@ -118,18 +116,21 @@ class TensorRTRuntime:
         return self._results
 
     def close(self) -> None:
-        """Release the engine and its memory; safe to call twice and before `open()`."""
+        """Release the engine and its memory; safe to call twice and before `open()`.
+
+        A card that has failed refuses this, too: what it failed in first has been told.
+        """
         if self._graph is not None:
-            self._ask("cudaGraphExecDestroy", self._graph)
+            self._cuda.cudaGraphExecDestroy(self._graph)
         self._graph = None
         self._context = self._engine = None
         for address in self._card.values():
-            self._ask("cudaFree", address)
+            self._cuda.cudaFree(address)
         for address, _ in self._host.values():
-            self._ask("cudaFreeHost", address)
+            self._cuda.cudaFreeHost(address)
         self._card, self._host, self._results = {}, {}, ()
         if self._stream is not None:
-            self._ask("cudaStreamDestroy", self._stream)
+            self._cuda.cudaStreamDestroy(self._stream)
         self._stream = None
 
     def _ask(self, function: str, *arguments: Any) -> Any:  # noqa: ANN401 - CUDA's values

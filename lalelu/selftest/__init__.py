@@ -1,0 +1,1 @@
+"""The whole chain tested from outside: true hits go in, and another program hears the notes."""

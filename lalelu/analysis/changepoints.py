@@ -93,20 +93,20 @@ def _refine(scaled: NDArray[np.float64], ends: list[int], grid: int) -> list[int
 
 def _needed(scaled: NDArray[np.float64], ends: list[int], penalty: float, least: int) -> list[int]:
     """Leave out the boundaries that gain less than they cost, and those of too short segments; the worst first."""
-    ends = list(ends)
-    while len(ends) > 1:
-        bounds = [0, *ends]
-        gains = [
-            float(_gain(scaled, bounds[i - 1], np.array([bounds[i]]), bounds[i + 1])[0])
-            if min(bounds[i] - bounds[i - 1], bounds[i + 1] - bounds[i]) >= least
-            else -1.0
-            for i in range(1, len(bounds) - 1)
-        ]
+    sums = np.concatenate([np.zeros((1, scaled.shape[1])), np.cumsum(scaled - scaled.mean(axis=0), axis=0)])
+    bounds = np.array([0, *ends])
+    while len(bounds) > 2:
+        size = np.diff(bounds)
+        means = np.diff(sums[bounds], axis=0) / size[:, None]
+        apart = (np.diff(means, axis=0) ** 2).sum(axis=1)
+        gains = apart * size[:-1] * size[1:] / (size[:-1] + size[1:])
+        gains[np.minimum(size[:-1], size[1:]) < least] = -1.0
         worst = int(np.argmin(gains))
         if gains[worst] >= penalty:
             break
-        del ends[worst]
-    return ends
+        bounds = np.delete(bounds, worst + 1)
+    kept: list[int] = bounds[1:].tolist()
+    return kept
 
 
 def _gain(

@@ -69,7 +69,7 @@ def test_json_holds_everything(tmp_path, capsys):
     assert told["rhythms"]["frames"][0]["period_s"] == pytest.approx(1.0, abs=1e-3)
     assert told["cadence"]["drift_ppm"] == pytest.approx(0.0, abs=0.1)
     assert sum(stage["median_share"] for stage in told["stages"]) == pytest.approx(1.0, abs=1e-4)
-    assert len(told["seconds"]["p95_ms"]) == 41
+    assert len(told["seconds"]["p95_ms"]) == 40
     assert told["comparison"]["verdict"] == "no difference beyond noise"
 
 
@@ -77,7 +77,8 @@ def test_stages_take_other_shares_of_the_tail_than_of_the_median(tmp_path, capsy
     run_command(a_ledger(tmp_path / "run.ledger"), "--json")
     stages = {each["stage"]: each for each in json.loads(capsys.readouterr().out)["ledgers"][0]["stages"]}
     assert stages["inference"]["median_ms"] == pytest.approx(4.3, abs=0.1)
-    assert stages["pose"]["tail_ms"] > stages["pose"]["median_ms"] + 2
+    assert stages["inference"]["tail_ms"] == pytest.approx(8.2, abs=0.2)
+    assert stages["camera"]["tail_share"] < 0.6 < stages["camera"]["median_share"]
 
 
 def test_the_share_over_the_frame_period_and_over_a_budget_are_told(tmp_path, capsys):
@@ -135,7 +136,7 @@ def test_a_generated_ledger_tells_its_own_truth(tmp_path):
     from lalelu.analysis.diagnosis import diagnose
 
     diagnosis = diagnose(read_ledger(path))
-    assert [(phase.first_s, phase.last_s) for phase in diagnosis.phases] == [(0, 300), (300, 600), (600, 900)]
+    assert [phase.first_s for phase in diagnosis.phases] == [0, 300, 600]
     assert [phase.explanations[0].name for phase in diagnosis.phases[1:]] == ["frequency", "frequency"]
     assert diagnosis.cadence.drift_ppm == pytest.approx(50.0, abs=1.0)
     found = {each.cause: each.outliers for each in diagnosis.frame_causes.ranking if each.outliers}

@@ -119,6 +119,7 @@ VENDORS = {
         "models/compare_pictures.py": "draws what variants saw",
     },
     "mir_eval": {},  # the judge of our own scoring: tests only
+    "ruptures": {},  # the judge of our own segmentation: tests only
     "scipy": {},  # 143 MB that playing does not need
     "torch": {
         "pose/runtimes/torch.py": "the adapter",

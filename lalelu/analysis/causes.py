@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lalelu.analysis.cadence import Cadence
 from lalelu.analysis.columns import Columns, Nanoseconds, Rows, gather
 from lalelu.analysis.excess import CAUSES, PLACE, inherit, look, split, usual_of
-from lalelu.analysis.latency import frames_of
 from lalelu.analysis.lateness import lateness_of, split_notes
+from lalelu.analysis.notes import frames_of
 from lalelu.analysis.phases import Phase
 from lalelu.analysis.seconds import competitors_at
 

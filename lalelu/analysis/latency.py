@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lalelu.analysis.cadence import Cadence, expected_latency_ns, fit_cadence, latency_of_rows_ns
 from lalelu.analysis.columns import Columns, Nanoseconds, Whole, columns_of
+from lalelu.analysis.notes import frames_of
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
 
@@ -37,6 +38,14 @@ TOTALS: Final[dict[str, str]] = {
     "period": "frame period (captured)",
 }
 STATISTICS: Final[tuple[str, ...]] = ("min", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean", "sd")
+_DROPPED: Final = (
+    "p99.9",
+    "min",
+    "p90",
+    "p99.99",
+    "what",
+    "mean",
+)  # columns that a narrow terminal does without
 _FIELDS: Final = tuple(name.replace(".", "") for name in STATISTICS)  # of Distribution
 _BLOCK: Final = 1 << 16  # values that are looked at together: they fit into a cache
 _UNITS_MS: Final = {"us": 1e-3, "ms": 1.0, "s": 1e3}
@@ -147,22 +156,6 @@ def summarize_columns(
             )
         },
     )
-
-
-def frames_of(hits: NDArray[np.void], notes: NDArray[np.void]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Return which notes have their frame's row (M,), and for each of those its index in Columns.hits.
-
-    A camera that was opened again counts from its start: the row is looked up by `captured_ns`, which never
-    comes twice, and must have the note's `seq`.
-    """
-    captured = hits["captured_ns"]
-    if not len(hits):
-        return np.zeros(len(notes), bool), np.empty(0, np.intp)
-    order = np.argsort(captured, kind="stable")
-    place = np.searchsorted(captured, notes["captured_ns"], sorter=order)
-    row = order[np.minimum(place, len(hits) - 1)]
-    found = (captured[row] == notes["captured_ns"]) & (hits["seq"][row] == notes["seq"])
-    return found, row[found]
 
 
 def _durations(
@@ -281,22 +274,35 @@ def as_json(summary: LatencySummary) -> dict[str, Any]:
     return plain
 
 
-def table_rows(summary: LatencySummary) -> list[list[str]]:
-    """Return the table's cells, the heading first: name, meaning, count and STATISTICS in ms."""
-    rows = [["name", "what", "count", *STATISTICS]]
+def table_rows(
+    summary: LatencySummary, statistics: Sequence[str] = STATISTICS, *, labelled: bool = True
+) -> list[list[str]]:
+    """Return the table's cells, the heading first: name, meaning (if `labelled`), count and `statistics` in ms."""
+    rows = [["name", *["what"] * labelled, "count", *statistics]]
     for d in summary.durations.values():
-        numbers = ["-" if not d.count else f"{d.statistic(s):.3f}" for s in STATISTICS]
-        rows.append([d.name, d.label, str(d.count), *numbers])
+        numbers = ["-" if not d.count else f"{d.statistic(s):.3f}" for s in statistics]
+        rows.append([d.name, *[d.label] * labelled, str(d.count), *numbers])
     return rows
 
 
-def table(summary: LatencySummary) -> str:
-    """Return the table for people, with what was skipped below it."""
-    rows = table_rows(summary)
+def table(summary: LatencySummary, width: int | None = None) -> str:
+    """Return the table for people, with what was skipped below it; of a narrow `width` the columns that matter."""
+    kept, labelled = list(STATISTICS), True
+    text = _table(table_rows(summary), labelled=True)
+    for dropped in _DROPPED:
+        if width is None or max(map(len, text)) <= width:
+            break
+        labelled = labelled and dropped != "what"
+        kept = [name for name in kept if name != dropped]
+        text = _table(table_rows(summary, kept, labelled=labelled), labelled=labelled)
+    return "\n".join([*text, "(ms)  " + counts_text(summary)])
+
+
+def _table(rows: list[list[str]], *, labelled: bool) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
-            cell.ljust(width) if column < 2 else cell.rjust(width)
+            cell.ljust(width) if column < 1 + labelled else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -304,7 +310,7 @@ def table(summary: LatencySummary) -> str:
     rule = "─" * max(map(len, lines))
     lines.insert(1, rule)
     lines.insert(2 + len(STAGES), rule)
-    return "\n".join([*lines, "(ms)  " + counts_text(summary)])
+    return lines
 
 
 def counts_text(summary: LatencySummary) -> str:

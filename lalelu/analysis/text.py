@@ -1,6 +1,7 @@
 """What a diagnosis says to people, section by section, in plain text. Pure: values in, text out."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ from lalelu.analysis.causes import Causes, Outlier
 from lalelu.analysis.comparison import Comparison
 from lalelu.analysis.diagnosis import Diagnosis
 from lalelu.analysis.excess import CAUSES
-from lalelu.analysis.latency import histogram_text, table
+from lalelu.analysis.latency import Distribution, histogram_text, table
 from lalelu.analysis.periodicity import Rhythm
 from lalelu.analysis.phases import Phase
 
@@ -29,13 +30,13 @@ def sections(diagnosis: Diagnosis, width: int, broken: Sequence[str] = ()) -> li
     `broken` are the budgets that do not hold, a sentence each; `width` is the terminal's, in characters.
     """
     return [
-        "\n".join(verdict(diagnosis, broken)),
-        table(diagnosis.summary),
+        _wrapped("\n".join(verdict(diagnosis, broken)), width),
+        table(diagnosis.summary, width),
         stages_text(diagnosis),
-        phases_text(diagnosis.phases),
-        causes_text(diagnosis),
-        rhythms_text(diagnosis),
-        cadence_text(diagnosis),
+        _wrapped(phases_text(diagnosis.phases), width),
+        _wrapped(causes_text(diagnosis), width),
+        _wrapped(rhythms_text(diagnosis), width),
+        _wrapped(cadence_text(diagnosis), width),
         histogram_text(diagnosis.summary.main),
         timeline(diagnosis, width),
     ]
@@ -47,7 +48,7 @@ def verdict(diagnosis: Diagnosis, broken: Sequence[str] = ()) -> list[str]:
     lines = []
     if hit.count:
         lines.append(
-            f"{_feel(hit.sd)}: a note sounds {hit.p50:.1f} ms after the end of its stroke, give or take "
+            f"{_feel(hit)}: a note sounds {hit.p50:.1f} ms after the end of its stroke, give or take "
             f"{hit.sd:.1f} ms (SD); one in a hundred after {hit.p99:.1f} ms or more."
         )
     elif frame.count:
@@ -192,8 +193,21 @@ def comparison_text(comparison: Comparison, name: str) -> str:
     return "\n".join([f"Against {name}: {comparison.verdict}", *lines])
 
 
-def _feel(sd_ms: float) -> str:
-    return "Steady" if sd_ms <= _STEADY_MS else "Uneven" if sd_ms <= _SHAKY_MS else "Shaky"
+def _feel(hit: Distribution) -> str:
+    if hit.sd <= _STEADY_MS:
+        return "Steady"
+    if hit.p90 - hit.p50 <= _STEADY_MS:
+        return "Steady but for a few notes"
+    return "Uneven" if hit.sd <= _SHAKY_MS else "Shaky"
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Break lines that are too long, each with the indent that it has and two more."""
+    broken = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        broken += textwrap.wrap(line, max(width, 40), subsequent_indent=indent, break_on_hyphens=False)
+    return "\n".join(broken)
 
 
 def _main(causes: Causes) -> str:

@@ -208,7 +208,7 @@ def _ranked(
         ranking=ranking,
         worst=tuple(
             Outlier(
-                late.kind, int(late.seq[i]), int(late.captured_ns[i] - start_ns) * 1e-9,
+                late.kind, int(late.seq[i]), (int(late.captured_ns[i]) - start_ns) * 1e-9,
                 float(late.latency_ns[i]) * 1e-6, float(late.excess_ns[i]) * 1e-6,
                 _parts(ms[i], shares[i], who),
             )

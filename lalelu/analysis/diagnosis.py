@@ -108,7 +108,8 @@ def diagnose(recording: Recording, budgets: Iterable[Budget] = ()) -> Diagnosis:
     of_frames, of_notes = find_causes(
         recording, columns, cadence, latency_ns, phases, notes, samples, _unavailable(header)
     )
-    length_s = float(columns.captured_ns[-1] - columns.captured_ns[0]) * 1e-9 if len(columns) else 0.0
+    first_ns, last_ns = (int(columns.captured_ns[i]) if len(columns) else 0 for i in (0, -1))
+    length_s = (last_ns - first_ns) * 1e-9
     return Diagnosis(
         summary=summarize_columns(columns, cadence, latency_ns, notes),
         stages=_stages(columns),

@@ -153,9 +153,9 @@ def timeline(diagnosis: Diagnosis, width: int) -> str:
     seconds = diagnosis.seconds
     if not len(seconds):
         return "Timeline: no frames."
-    whole = int(seconds.second[-1]) + 1
+    whole = max(int(seconds.second.max()) + 1, 1)
     columns = max(min(width - _MARGIN, whole), 1)
-    place = np.clip(seconds.second * columns // whole, 0, columns - 1)
+    place = np.clip(seconds.second / whole * columns, 0, columns - 1).astype(np.intp)
     height = np.full(columns, -math.inf)
     np.maximum.at(height, place, seconds.frame_p95)
     low, high = float(np.min(seconds.frame_p50)), float(np.max(height))
@@ -165,7 +165,7 @@ def timeline(diagnosis: Diagnosis, width: int) -> str:
     )
     begins = [" "] * columns
     for phase in reversed(diagnosis.phases):
-        begins[min(phase.first_s * columns // whole, columns - 1)] = str(phase.number)[-1]
+        begins[min(max(phase.first_s * columns // whole, 0), columns - 1)] = str(phase.number)[-1]
     late = np.concatenate([diagnosis.frame_causes.at_s, diagnosis.note_causes.at_s])
     late = late[(late >= 0) & (late < whole)]
     many = np.bincount((late * columns / whole).astype(np.intp), minlength=columns)[:columns]

@@ -3,7 +3,8 @@
 
     tools/generate_ledger.py DIR [--seconds S] [--seed N] [--spikes PER_S] [--slow MS]
 
-Every spike has a known cause, told in DIR/truth.json with its number: what `lalelu latency` should find.
+Every spike has a known cause; DIR with the ending .truth.json tells how many there are of each, which is what
+`lalelu latency` should find.
 The machine of every second five minutes is slower: its core's frequency falls from 3.6 to 2.9 GHz.
 """
 

@@ -31,7 +31,7 @@ CLEAN = "clean"
 TOOLS = Path(__file__).parent
 CAUSES = {  # what the analyser is to say: of frames or notes, and which causes are the right ones
     "hog": ("frames", {"queued", "woken_late"}),
-    "stop": ("frames", {"slept"}),
+    "stop": ("frames", {"slept", "reading"}),  # in the work, or while it waited for the frame
     "camera": ("frames", {"camera"}),
     "voice": ("notes", {"voice"}),
     "frequency": ("frames", {"frequency"}),
@@ -140,22 +140,27 @@ def show(kind: str, folder: Path, bursts: list[dict[str, Any]]) -> None:
 
 
 def judge(kind: str, folder: Path, count: int) -> str:
-    """Return a line about what the analyser says of one run."""
+    """Return a line about what the analyser says of one run with `count` disturbances."""
     told = subprocess.run(
         [sys.executable, "-m", "lalelu", "latency", str(folder / "ledger"), "--json"],
         capture_output=True,
         text=True,
         check=True,
     )
+    return verdict(kind, json.loads(told.stdout)["ledgers"][0]["causes"], count)
+
+
+def verdict(kind: str, causes: dict[str, Any], count: int) -> str:
+    """Return the line: the outliers, the main cause named, the share of the right causes, and whether it is one."""
     what, right = CAUSES.get(kind, ("frames", set()))
-    causes = json.loads(told.stdout)["ledgers"][0]["causes"][what]
-    ranking = causes["ranking"]
-    main = f"{ranking[0]['cause']} {ranking[0]['share']:.0%}" if ranking else "none"
-    share = f"{sum(each['share'] for each in ranking if each['cause'] in right):.0%}" if right else "-"
-    verdict = (
-        "-" if not right or not count else "right" if ranking and ranking[0]["cause"] in right else "WRONG"
-    )
-    return f"{kind:<11}{count:>6}  {causes['count']:>5} of {causes['of']:<6}{what:<8}{main:<22}{share:>7}  {verdict}"
+    ranking = causes[what]["ranking"]
+    named = f"{ranking[0]['cause']} {ranking[0]['share']:.0%}" if ranking else "none"
+    share, is_right = "-", "-"
+    if right and count:
+        share = f"{sum(each['share'] for each in ranking if each['cause'] in right):.0%}"
+        is_right = "right" if ranking and ranking[0]["cause"] in right else "WRONG"
+    outliers = f"{causes[what]['count']} of {causes[what]['of']} {what}"
+    return f"{kind:<11}{count:>6}  {outliers:<23}{named:<22}{share:>7}  {is_right}"
 
 
 def main() -> int:

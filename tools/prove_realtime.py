@@ -143,7 +143,7 @@ def sleeper() -> Iterator[dict[str, Any]]:
 
 def notes_on(heard: Mapping[str, Any]) -> list[tuple[int, bytes]]:
     """Return (time in ns, message) of the note-ons that the witness heard."""
-    messages = [(at, bytes.fromhex(text)) for at, text in heard["messages"]]
+    messages = [(at, bytes.fromhex(text)) for at, text, _ in heard["messages"]]
     return [(at, m) for at, m in messages if m[0] & 0xF0 == 0x90 and m[2]]
 
 
@@ -220,7 +220,7 @@ def prove_silence() -> None:
             said = run.end().splitlines()
         sounding = set()  # of the notes that were begun before the signal
         silent_ns = at_ns
-        for when, text in heard["messages"]:
+        for when, text, _ in heard["messages"]:
             message = bytes.fromhex(text)
             key = bytes((message[0] & 0x0F, message[1]))
             if message[0] & 0xF0 != 0x90 or not message[2]:

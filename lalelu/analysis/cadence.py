@@ -152,8 +152,8 @@ def _fit_segment(
     if len(lines) > 1:
         # the lines at the middle of the first and of the last window
         (b0, x0, m0, c0), (b1, x1, m1, c1) = lines[0], lines[-1]
-        time = int(columns.captured_ns[b1] - columns.captured_ns[b0])
-        number = int(columns.seq[b1] - columns.seq[b0])
+        time = int(columns.captured_ns[b1]) - int(columns.captured_ns[b0])
+        number = int(columns.seq[b1]) - int(columns.seq[b0])
         slope = (time + c1 + m1 * x1 / 2 - c0 - m0 * x0 / 2) / (number + x1 / 2 - x0 / 2)
     return Segment(first, last, slope, phase_ns)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lalelu.analysis.cadence import Cadence
 from lalelu.analysis.columns import Columns, Nanoseconds, Rows, gather
 from lalelu.analysis.excess import CAUSES, PLACE, inherit, look, split, usual_of
-from lalelu.analysis.latency import frames_of_notes
 from lalelu.analysis.lateness import lateness_of, split_notes
+from lalelu.analysis.notes import frames_of
 from lalelu.analysis.phases import Phase
 from lalelu.analysis.seconds import competitors_at
 
@@ -100,7 +100,7 @@ def find_causes(
     `latency_ns` (N,) is that of `latency_of_rows_ns`, `unavailable` the header's: field -> why it is not told.
     """
     late, threshold_ns, middle_ns = _outliers(latency_ns, phases)
-    found, hit = frames_of_notes(columns.hits, notes)
+    found, hit = frames_of(columns.hits, notes)
     known = notes[found]
     lateness = lateness_of(columns.hits[hit], known)
     tardy = _worst(np.flatnonzero(lateness.excess_ns > lateness.threshold_ns), lateness.excess_ns)
@@ -208,7 +208,7 @@ def _ranked(
         ranking=ranking,
         worst=tuple(
             Outlier(
-                late.kind, int(late.seq[i]), int(late.captured_ns[i] - start_ns) * 1e-9,
+                late.kind, int(late.seq[i]), (int(late.captured_ns[i]) - start_ns) * 1e-9,
                 float(late.latency_ns[i]) * 1e-6, float(late.excess_ns[i]) * 1e-6,
                 _parts(ms[i], shares[i], who),
             )

@@ -30,6 +30,7 @@ def pelt(signal: NDArray[np.float64], penalty: float, least: int = 2) -> list[in
     best[0] = -penalty
     before = np.zeros(count + 1, np.int64)
     candidates = np.zeros(1, np.int64)
+    until = np.full(count + 1, count + 1)  # from when on a candidate cannot be the best any more
     for end in range(least, count + 1):
         apart = sums[:, end, None] - sums[:, candidates]
         total = best[candidates] + squares[end] - squares[candidates]
@@ -37,10 +38,13 @@ def pelt(signal: NDArray[np.float64], penalty: float, least: int = 2) -> list[in
         chosen = int(np.argmin(total))
         best[end] = total[chosen] + penalty
         before[end] = candidates[chosen]
-        keep = candidates[total <= best[end]]
-        # a segment may begin where the one before it can end, and must be long enough when it is looked at next
+        # beaten now, beaten by `end` itself as soon as a segment from there is long enough
+        beaten = candidates[total > best[end]]
+        until[beaten] = np.minimum(until[beaten], end + least)
+        candidates = candidates[until[candidates] > end + 1]
         start = end - least + 1
-        candidates = np.append(keep, start) if start >= least else keep
+        if start >= least:
+            candidates = np.append(candidates, start)
     ends = [count]
     while before[ends[-1]] > 0:
         ends.append(int(before[ends[-1]]))
@@ -61,11 +65,10 @@ def level_changes(signal: NDArray[np.float64], floor: NDArray[np.float64], least
     grid = math.ceil(count / _MOST_STEPS)
     whole = count // grid * grid
     coarse = scaled[:whole].reshape(-1, grid, signal.shape[1]).mean(axis=1)
-    penalty = _SAFETY * (signal.shape[1] + 1) * math.log(count) / grid
-    ends = [end * grid for end in pelt(coarse, penalty, max(math.ceil(least / grid), 1))[:-1]]
-    if grid > 1:
-        ends = _refine(scaled, ends, grid)
-    return [*ends, count]
+    penalty = _SAFETY * (signal.shape[1] + 1) * math.log(count)
+    ends = [end * grid for end in pelt(coarse, penalty / grid, max(math.ceil(least / grid), 1))]
+    ends[-1] = count
+    return _needed(scaled, _refine(scaled, ends, grid), penalty, least) if grid > 1 else ends
 
 
 def _medians(signal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -78,14 +81,40 @@ def _medians(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _refine(scaled: NDArray[np.float64], ends: list[int], grid: int) -> list[int]:
     """Move each boundary to the best place within one step of the grid."""
-    bounds = [0, *ends, len(scaled)]
+    bounds = [0, *ends]
     for i in range(1, len(bounds) - 1):
         low, high = max(bounds[i] - grid, bounds[i - 1] + 1), min(bounds[i] + grid, bounds[i + 1] - 1)
         begin, end = max(bounds[i - 1], low - 8 * grid), min(bounds[i + 1], high + 8 * grid)
-        part = scaled[begin:end] - scaled[begin:end].mean(axis=0)
-        left = np.cumsum(part, axis=0)[low - begin - 1 : high - begin]
-        size = np.arange(low, high + 1) - begin
-        # the means apart as far as possible, for their sizes
-        gain = (left**2).sum(axis=1) * (1.0 / size + 1.0 / (end - begin - size))
-        bounds[i] = low + int(np.argmax(gain))
-    return bounds[1:-1]
+        places = np.arange(low, high + 1)
+        if len(places):
+            bounds[i] = low + int(np.argmax(_gain(scaled, begin, places, end)))
+    return bounds[1:]
+
+
+def _needed(scaled: NDArray[np.float64], ends: list[int], penalty: float, least: int) -> list[int]:
+    """Leave out the boundaries that gain less than they cost, and those of too short segments; the worst first."""
+    sums = np.concatenate([np.zeros((1, scaled.shape[1])), np.cumsum(scaled - scaled.mean(axis=0), axis=0)])
+    bounds = np.array([0, *ends])
+    while len(bounds) > 2:
+        size = np.diff(bounds)
+        means = np.diff(sums[bounds], axis=0) / size[:, None]
+        apart = (np.diff(means, axis=0) ** 2).sum(axis=1)
+        gains = apart * size[:-1] * size[1:] / (size[:-1] + size[1:])
+        gains[np.minimum(size[:-1], size[1:]) < least] = -1.0
+        worst = int(np.argmin(gains))
+        if gains[worst] >= penalty:
+            break
+        bounds = np.delete(bounds, worst + 1)
+    kept: list[int] = bounds[1:].tolist()
+    return kept
+
+
+def _gain(
+    scaled: NDArray[np.float64], begin: int, places: NDArray[np.int64], end: int
+) -> NDArray[np.float64]:
+    """Return how much cost a boundary at each of `places` between begin and end saves."""
+    part = scaled[begin:end] - scaled[begin:end].mean(axis=0)
+    left = np.cumsum(part, axis=0)[places - begin - 1]
+    size = places - begin
+    gain: NDArray[np.float64] = (left**2).sum(axis=1) * (1.0 / size + 1.0 / (end - begin - size))
+    return gain

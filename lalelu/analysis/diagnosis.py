@@ -12,7 +12,8 @@ from lalelu.analysis.cadence import Cadence, expected_latency_ns, fit_cadence, l
 from lalelu.analysis.causes import Causes, find_causes
 from lalelu.analysis.columns import Columns, Nanoseconds, Rows, columns_of
 from lalelu.analysis.comparison import Timed
-from lalelu.analysis.latency import STAGES, Budget, LatencySummary, frames_of_notes, summarize_columns
+from lalelu.analysis.latency import STAGES, Budget, LatencySummary, summarize_columns
+from lalelu.analysis.notes import note_durations
 from lalelu.analysis.periodicity import Rhythm, find_rhythms
 from lalelu.analysis.phases import Phase, find_phases
 from lalelu.analysis.seconds import Seconds, seconds_of
@@ -107,7 +108,8 @@ def diagnose(recording: Recording, budgets: Iterable[Budget] = ()) -> Diagnosis:
     of_frames, of_notes = find_causes(
         recording, columns, cadence, latency_ns, phases, notes, samples, _unavailable(header)
     )
-    length_s = float(columns.captured_ns[-1] - columns.captured_ns[0]) * 1e-9 if len(columns) else 0.0
+    first_ns, last_ns = (int(columns.captured_ns[i]) if len(columns) else 0 for i in (0, -1))
+    length_s = (last_ns - first_ns) * 1e-9
     return Diagnosis(
         summary=summarize_columns(columns, cadence, latency_ns, notes),
         stages=_stages(columns),
@@ -125,16 +127,12 @@ def diagnose(recording: Recording, budgets: Iterable[Budget] = ()) -> Diagnosis:
 def timed(recording: Recording) -> dict[str, Timed]:
     """Return what two runs are compared by: every row's frame → row, every note's frame → note and hit → note."""
     columns, notes = columns_of(recording), recording.notes
-    found, hit = frames_of_notes(columns.hits, notes)
-    its, known = columns.hits[hit], notes[found]
-    waited = np.maximum(known["due_ns"] - its["sent_ns"], 0)
-    of_note = known["sent_ns"] - its["arrived_ns"] - waited
+    told = note_durations(columns.hits, notes)
+    known = ~np.isnan(told["note"])
     return {
         "frame": Timed(columns.captured_ns, np.asarray(columns.frame_ns * 1e-6, np.float64)),
-        "note": Timed(known["captured_ns"], np.asarray(of_note * 1e-6, np.float64)),
-        "hit": Timed(
-            notes["captured_ns"], np.asarray((notes["sent_ns"] - notes["struck_ns"]) * 1e-6, np.float64)
-        ),
+        "note": Timed(notes["captured_ns"][known], told["note"][known]),
+        "hit": Timed(notes["captured_ns"], told["hit"]),
     }
 
 

@@ -124,7 +124,7 @@ def _change(values: NDArray[np.float64], before: slice, after: slice) -> float:
 
 
 def _sentence(seconds: Seconds, name: str, before: slice, after: slice) -> str:
-    what, unit, _ = SERIES[name]
+    what, unit = SERIES[name]
     old, new = _level(seconds.series[name][before]), _level(seconds.series[name][after])
     places = 0 if max(abs(old), abs(new)) >= 100 else 2
     text = f"{what} {'rose' if new > old else 'fell'} from {old:.{places}f} to {new:.{places}f} {unit}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lalelu.analysis.cadence import Cadence, expected_latency_ns, fit_cadence, latency_of_rows_ns
 from lalelu.analysis.columns import Columns, Nanoseconds, Whole, columns_of
+from lalelu.analysis.notes import frames_of
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
 
@@ -37,6 +38,14 @@ TOTALS: Final[dict[str, str]] = {
     "period": "frame period (captured)",
 }
 STATISTICS: Final[tuple[str, ...]] = ("min", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean", "sd")
+_DROPPED: Final = (
+    "p99.9",
+    "min",
+    "p90",
+    "p99.99",
+    "what",
+    "mean",
+)  # columns that a narrow terminal does without
 _FIELDS: Final = tuple(name.replace(".", "") for name in STATISTICS)  # of Distribution
 _BLOCK: Final = 1 << 16  # values that are looked at together: they fit into a cache
 _UNITS_MS: Final = {"us": 1e-3, "ms": 1.0, "s": 1e3}
@@ -129,7 +138,7 @@ def summarize_columns(
     columns: Columns, cadence: Cadence, latency_ns: Nanoseconds, notes: NDArray[np.void]
 ) -> LatencySummary:
     """Measure every stage and total of frames that have passed by; `latency_ns` is that of `latency_of_rows_ns`."""
-    found, hit = frames_of_notes(columns.hits, notes)
+    found, hit = frames_of(columns.hits, notes)
     frames, skipped = len(columns), columns.skipped
     labels = STAGES | TOTALS
     return LatencySummary(
@@ -141,30 +150,12 @@ def summarize_columns(
         skipped=skipped,
         skipped_share=skipped / (frames + skipped) if frames + skipped > 0 else math.nan,
         durations={
-            name: distribution(name, labels[name], values)
+            name: distribution(name, labels[name], values, 1e-6)
             for name, values in _durations(
                 columns, expected_latency_ns(latency_ns, cadence), notes, found, hit
             )
         },
     )
-
-
-def frames_of_notes(
-    hits: NDArray[np.void], notes: NDArray[np.void]
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Return which notes have their frame's row (M,), and for each of those its index in Columns.hits.
-
-    A camera that was opened again counts from its start: the row is looked up by `captured_ns`, which never
-    comes twice, and must have the note's `seq`.
-    """
-    captured = hits["captured_ns"]
-    if not len(hits):
-        return np.zeros(len(notes), bool), np.empty(0, np.intp)
-    order = np.argsort(captured, kind="stable")
-    place = np.searchsorted(captured, notes["captured_ns"], sorter=order)
-    row = order[np.minimum(place, len(hits) - 1)]
-    found = (captured[row] == notes["captured_ns"]) & (hits["seq"][row] == notes["seq"])
-    return found, row[found]
 
 
 def _durations(
@@ -176,7 +167,7 @@ def _durations(
 ) -> Iterator[tuple[str, Nanoseconds]]:
     """Yield name and values of each of STAGES and TOTALS, in the order of the table.
 
-    One at a time, because a day's frames take 35 MB for each; `found` and `hit` are those of `frames_of_notes`.
+    One at a time, because a day's frames take 35 MB for each; `found` and `hit` are those of `frames_of`.
     """
     for name in STAGES:
         yield name, columns.stage_ns[name]
@@ -209,17 +200,19 @@ def _periods_ns(columns: Columns) -> Nanoseconds:
     return np.concatenate(parts, dtype=np.int64) if wide else np.concatenate(parts, dtype=np.int32)
 
 
-def distribution(name: str, label: str, values_ns: Nanoseconds) -> Distribution:
-    """Summarize `values_ns` (N,)."""
-    if len(values_ns) == 0:
+def distribution(
+    name: str, label: str, values: NDArray[np.float64] | Nanoseconds, unit_ms: float = 1.0
+) -> Distribution:
+    """Summarize `values` (N,), each of so many `unit_ms`."""
+    if len(values) == 0:
         return Distribution(name, label, 0, histogram=Histogram((), ()), **dict.fromkeys(_FIELDS, math.nan))
     low, p50, p90, p99, p999, p9999, high = (
-        np.percentile(values_ns, [0, 50, 90, 99, 99.9, 99.99, 100]) * 1e-6
+        np.percentile(values, [0, 50, 90, 99, 99.9, 99.99, 100]) * unit_ms
     ).tolist()
-    mean_ns = float(values_ns.mean(dtype=np.float64))
+    mean = float(values.mean(dtype=np.float64))
     return Distribution(
-        name, label, len(values_ns), low, p50, p90, p99, p999, p9999, high,
-        mean_ns * 1e-6, _sd_ns(values_ns, mean_ns) * 1e-6, _histogram(values_ns, low, p99, high),
+        name, label, len(values), low, p50, p90, p99, p999, p9999, high,
+        mean * unit_ms, _sd(values, mean) * unit_ms, _histogram(values, unit_ms, low, p99, high),
     )  # fmt: skip
 
 
@@ -281,22 +274,35 @@ def as_json(summary: LatencySummary) -> dict[str, Any]:
     return plain
 
 
-def table_rows(summary: LatencySummary) -> list[list[str]]:
-    """Return the table's cells, the heading first: name, meaning, count and STATISTICS in ms."""
-    rows = [["name", "what", "count", *STATISTICS]]
+def table_rows(
+    summary: LatencySummary, statistics: Sequence[str] = STATISTICS, *, labelled: bool = True
+) -> list[list[str]]:
+    """Return the table's cells, the heading first: name, meaning (if `labelled`), count and `statistics` in ms."""
+    rows = [["name", *["what"] * labelled, "count", *statistics]]
     for d in summary.durations.values():
-        numbers = ["-" if not d.count else f"{d.statistic(s):.3f}" for s in STATISTICS]
-        rows.append([d.name, d.label, str(d.count), *numbers])
+        numbers = ["-" if not d.count else f"{d.statistic(s):.3f}" for s in statistics]
+        rows.append([d.name, *[d.label] * labelled, str(d.count), *numbers])
     return rows
 
 
-def table(summary: LatencySummary) -> str:
-    """Return the table for people, with what was skipped below it."""
-    rows = table_rows(summary)
+def table(summary: LatencySummary, width: int | None = None) -> str:
+    """Return the table for people, with what was skipped below it; of a narrow `width` the columns that matter."""
+    kept, labelled = list(STATISTICS), True
+    text = _table(table_rows(summary), labelled=True)
+    for dropped in _DROPPED:
+        if width is None or max(map(len, text)) <= width:
+            break
+        labelled = labelled and dropped != "what"
+        kept = [name for name in kept if name != dropped]
+        text = _table(table_rows(summary, kept, labelled=labelled), labelled=labelled)
+    return "\n".join([*text, "(ms)  " + counts_text(summary)])
+
+
+def _table(rows: list[list[str]], *, labelled: bool) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
-            cell.ljust(width) if column < 2 else cell.rjust(width)
+            cell.ljust(width) if column < 1 + labelled else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -304,7 +310,7 @@ def table(summary: LatencySummary) -> str:
     rule = "─" * max(map(len, lines))
     lines.insert(1, rule)
     lines.insert(2 + len(STAGES), rule)
-    return "\n".join([*lines, "(ms)  " + counts_text(summary)])
+    return lines
 
 
 def counts_text(summary: LatencySummary) -> str:
@@ -335,15 +341,17 @@ def histogram_text(d: Distribution, width: int = 40) -> str:
     return "\n".join(lines)
 
 
-def _sd_ns(values_ns: Nanoseconds, mean_ns: float) -> float:
+def _sd(values: NDArray[np.float64] | Nanoseconds, mean: float) -> float:
     total = 0.0
-    for first in range(0, len(values_ns), _BLOCK):
-        away = values_ns[first : first + _BLOCK] - mean_ns
+    for first in range(0, len(values), _BLOCK):
+        away = values[first : first + _BLOCK] - mean
         total += float(np.square(away, out=away).sum())
-    return math.sqrt(total / len(values_ns))
+    return math.sqrt(total / len(values))
 
 
-def _histogram(values_ns: Nanoseconds, low: float, p99: float, high: float) -> Histogram:
+def _histogram(
+    values: NDArray[np.float64] | Nanoseconds, unit_ms: float, low: float, p99: float, high: float
+) -> Histogram:
     """Equal bins of a round width up to p99, then bins that double, so that the tail keeps few lines."""
     span = max(p99 - low, 1e-3)
     power = 10.0 ** math.floor(math.log10(span / 12))
@@ -356,11 +364,11 @@ def _histogram(values_ns: Nanoseconds, low: float, p99: float, high: float) -> H
         step *= 2
         edges.append(edges[-1] + step)
     counts = np.zeros(len(edges) - 1, np.int64)
-    for begin in range(0, len(values_ns), _BLOCK):
-        values = values_ns[begin : begin + _BLOCK] * 1e-6
-        place = ((values - edges[0]) / width).astype(np.int64)
+    for begin in range(0, len(values), _BLOCK):
+        some = values[begin : begin + _BLOCK] * unit_ms
+        place = ((some - edges[0]) / width).astype(np.int64)
         tail = place >= bins
-        place[tail] = np.searchsorted(edges, values[tail], side="right") - 1
+        place[tail] = np.searchsorted(edges, some[tail], side="right") - 1
         counts += np.bincount(np.clip(place, 0, len(counts) - 1), minlength=len(counts))
     return Histogram(tuple(edges), tuple(counts.tolist()))
 

@@ -1,7 +1,8 @@
 """Spikes that come at regular times: every 1.000 s. Pure over arrays.
 
-The power spectrum of the spikes' times with its harmonics names a period; the Rayleigh test tells how likely spikes at
-random times would look as regular.
+The power spectrum of the spikes' times, harmonics included, names some periods to look at. For each of them it is
+counted how many spikes lie in one narrow window of the period, each turn of it once; how likely as many would at random
+times is bounded by Chernoff's inequality, for all the periods and windows that were tried.
 """
 
 import math
@@ -15,15 +16,18 @@ _BIN_S: Final = 0.01
 _LONGEST: Final = 1 << 20  # bins that are looked at together: 2.9 hours
 _APART_S: Final = 0.1  # spikes closer than this are one
 _SHORTEST_S: Final = 0.25  # of a period: more than twice the distance at which spikes are one
-_LEAST_SPIKES: Final = 8
-_LEAST_CYCLES: Final = 8  # that the run must hold of a period
+_LEAST_KEPT: Final = 8  # turns with a spike in the window
+_LEAST_SHARE: Final = 0.4  # of all turns between the first spike and the last
 _HARMONICS: Final = 4
-_LEAST_STRENGTH: Final = 0.5
-_LEAST_KEPT: Final = 0.3  # of all cycles that must have a spike
+_CANDIDATES: Final = 24  # frequencies
+_STRONG: Final = 0.6  # of the greatest power: as good as that, noise and steps considered
+_WINDOWS: Final = (0.02, 0.06, 0.2)  # of a period
+_AS_MANY: Final = 0.75  # of the most spikes that keep a period: a longer one with so many is the one
+_NEAR: Final = 0.1  # of a period: a spike that far from the window's middle still belongs to it
 _FALSE_ALARM: Final = 1e-4
-_NEAR: Final = 0.1  # of a period: a spike that far off does not belong to it
 _MOST: Final = 3  # rhythms that are told
-_FINE: Final = 10  # steps to the spectrum's resolution when a period is refined
+_FINE: Final = 20  # steps to the spectrum's resolution when a period is refined
+_REFINED: Final = 1000  # spikes that refine it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,7 @@ class Rhythm:
     period_s: float
     spikes: int  # that keep it
     of: int  # spikes looked at, those within 0.1 s counted as one
-    strength: float  # 0..1, 1 = all at the same point of the period
-    false_alarm: float  # chance that spikes at random times look as regular
+    false_alarm: float  # chance that spikes at random times look as regular, or less
 
 
 def find_rhythms(at_s: NDArray[np.float64], seconds: float) -> tuple[Rhythm, ...]:
@@ -43,48 +46,72 @@ def find_rhythms(at_s: NDArray[np.float64], seconds: float) -> tuple[Rhythm, ...
     at = at[np.append(True, np.diff(at) > _APART_S)] if len(at) else at
     found: list[Rhythm] = []
     rest = at
-    while len(rest) >= _LEAST_SPIKES and len(found) < _MOST:
+    while len(rest) >= _LEAST_KEPT and len(found) < _MOST:
         best = _strongest(rest, seconds)
         if best is None:
             break
-        rhythm, near = best
-        found.append(Rhythm(rhythm.period_s, rhythm.spikes, len(at), rhythm.strength, rhythm.false_alarm))
+        period_s, near, false_alarm = best
+        found.append(Rhythm(period_s, int(np.count_nonzero(near)), len(at), false_alarm))
         rest = rest[~near]
     return tuple(sorted(found, key=lambda each: -each.spikes))
 
 
-def _strongest(at: NDArray[np.float64], seconds: float) -> tuple[Rhythm, NDArray[np.bool_]] | None:
-    frequency, tried = _candidate(at, seconds)
-    if frequency <= 0:
+def _strongest(at: NDArray[np.float64], seconds: float) -> tuple[float, NDArray[np.bool_], float] | None:
+    """Return the period that most spikes keep, which ones do, and the chance of that; None if there is none."""
+    frequencies, tried = _candidates(at, seconds)
+    kept = []
+    for frequency in frequencies:
+        refined = _refined(at, frequency)
+        if refined > 0 and (result := _kept(at, refined, tried)) is not None:
+            kept.append((refined, *result))
+    if not kept:
         return None
-    frequency = _refined(at, frequency)
+    most = max(np.count_nonzero(near) for _, near, _ in kept)
+    # what comes every second comes every half second too: the longest period is the one
+    frequency, near, false_alarm = min(
+        (each for each in kept if np.count_nonzero(each[1]) >= _AS_MANY * most), key=lambda each: each[0]
+    )
+    return 1.0 / frequency, near, false_alarm
+
+
+def _kept(at: NDArray[np.float64], frequency: float, tried: float) -> tuple[NDArray[np.bool_], float] | None:
+    """Return which spikes lie around the most telling window of a period, and the chance of those in it."""
     turns = at * frequency
-    direction = complex(np.exp(2j * np.pi * turns).mean())
-    strength = abs(direction)
-    away = (turns - np.angle(direction) / (2 * np.pi) + 0.5) % 1.0 - 0.5
-    near = np.abs(away) < _NEAR
-    cycles = len(np.unique(np.round(turns[near] - np.angle(direction) / (2 * np.pi))))
-    span = (at[-1] - at[0]) * frequency
-    false_alarm = min(tried * math.exp(-len(at) * strength**2), 1.0)
-    kept = int(np.count_nonzero(near))
-    if (
-        strength < _LEAST_STRENGTH
-        or false_alarm > _FALSE_ALARM
-        or kept < _LEAST_SPIKES
-        or cycles < _LEAST_KEPT * span
-        or span < _LEAST_CYCLES - 1
-    ):
+    phase = turns % 1.0
+    order = np.sort(phase)
+    around = np.concatenate([order, order + 1.0])
+    count = len(at)
+    best = None
+    for width in _WINDOWS:
+        inside = np.searchsorted(around, order + width, side="right") - np.arange(count)
+        begin = float(order[int(np.argmax(inside))])
+        near = (phase - begin) % 1.0 <= width
+        cycles = len(np.unique(np.floor(turns[near] - begin)))
+        share = cycles / count
+        if cycles < _LEAST_KEPT or share <= width or cycles < _LEAST_SHARE * (at[-1] - at[0]) * frequency:
+            continue
+        log_chance = -count * _divergence(share, width) + math.log(tried * count / width * len(_WINDOWS))
+        if log_chance < math.log(_FALSE_ALARM) and (best is None or log_chance < best[1]):
+            best = begin + width / 2, log_chance
+    if best is None:
         return None
-    return Rhythm(1.0 / frequency, kept, len(at), strength, false_alarm), near
+    middle, log_chance = best
+    return np.abs((phase - middle + 0.5) % 1.0 - 0.5) <= _NEAR, math.exp(log_chance)
 
 
-def _candidate(at: NDArray[np.float64], seconds: float) -> tuple[float, float]:
-    """Return the frequency (Hz) with most power in it and its harmonics, 0 for none, and how many were tried."""
+def _divergence(share: float, expected: float) -> float:
+    """Return Kullback and Leibler's divergence of two chances."""
+    rest = (1 - share) * math.log((1 - share) / (1 - expected)) if share < 1 else 0.0
+    return share * math.log(share / expected) + rest
+
+
+def _candidates(at: NDArray[np.float64], seconds: float) -> tuple[list[float], float]:
+    """Return the frequencies (Hz) with most power in them and their harmonics, and how many there are to try."""
     bins = min(max(math.ceil(seconds / _BIN_S), 1), _LONGEST)
     length = bins * _BIN_S
-    lowest, highest = math.ceil(_LEAST_CYCLES), int(length / _SHORTEST_S)
+    lowest, highest = _LEAST_KEPT - 1, int(length / _SHORTEST_S)
     if highest <= lowest:
-        return 0.0, 1.0
+        return [], 1.0
     power = np.zeros(bins // 2 + 1)
     for begin in np.arange(at[0], at[-1] + _BIN_S, length):
         here = at[(at >= begin) & (at < begin + length)]
@@ -98,20 +125,31 @@ def _candidate(at: NDArray[np.float64], seconds: float) -> tuple[float, float]:
         place = steps * harmonic
         inside = place < len(power)
         total[inside] += power[place[inside]]
-    # a comb has as much power at each multiple of its frequency: the lowest of the best is the period
-    good = np.flatnonzero(total >= 0.8 * total.max())
-    return float(steps[good[0]] / length), float(len(steps))
+    # a comb has its power in all multiples of its frequency: the lowest ones are looked at first
+    strong = np.flatnonzero(total >= _STRONG * total.max())
+    ranked = np.concatenate([strong, np.argsort(-total, kind="stable")[: 8 * _CANDIDATES]])
+    chosen: list[int] = []
+    for place in ranked.tolist():
+        if len(chosen) < _CANDIDATES and all(abs(place - other) > 2 for other in chosen):
+            chosen.append(place)
+    whole = max((at[-1] - at[0]) / length, 1.0)
+    return (steps[chosen] / length).tolist(), len(steps) * whole
 
 
 def _refined(at: NDArray[np.float64], frequency: float) -> float:
     """Return the frequency nearby at which the spikes agree best; step by step over longer stretches."""
-    span = min(at[-1] - at[0], _LONGEST * _BIN_S)
     whole = at[-1] - at[0]
+    span = min(whole, _LONGEST * _BIN_S)
     while True:
         part = at[at <= at[0] + span]
+        part = part[:: max(len(part) // _REFINED, 1)]
         around = frequency + np.linspace(-2, 2, 4 * _FINE + 1) / max(span, 1.0)
         around = around[around > 0]
-        agreement = [abs(np.exp(2j * np.pi * f * part).mean()) for f in around.tolist()]
+        if not len(around):
+            return 0.0
+        turned = np.exp(2j * np.pi * np.outer(around, part))
+        # harmonics are sharper, and not so easily drawn aside by the spikes that keep no period
+        agreement = sum(np.abs((turned**harmonic).mean(axis=1)) ** 2 for harmonic in range(1, _HARMONICS + 1))
         frequency = float(around[int(np.argmax(agreement))])
         if span >= whole:
             return frequency

@@ -15,34 +15,33 @@ class Series(NamedTuple):
 
     what: str  # as the subject of a sentence
     unit: str
-    additive: bool  # ms of the frame's own time, so that ms can be held against ms
 
 
 SERIES: Final[dict[str, Series]] = {
     # of the rows, per frame
-    "woken_late": Series("the wait for the processor before the work", "ms a frame", True),
-    "queued": Series("the wait for the processor within the work", "ms a frame", True),
-    "running": Series("processor time of the work", "ms a frame", False),
-    "off": Series("time in which the thread neither ran nor waited to run", "ms a frame", False),
-    "collector": Series("garbage collection", "ms a frame", True),
-    "voluntary": Series("sleeps within the work", "a frame", False),
-    "involuntary": Series("involuntary switches", "a frame", False),
-    "minor_faults": Series("page faults", "a frame", False),
-    "major_faults": Series("pages read from the disk", "a frame", False),
-    "players": Series("players", "on average", False),
-    "camera": Series("exposure until the picture is in memory", "ms", False),
-    "period": Series("the camera's period", "ms", False),
+    "woken_late": Series("the wait for the processor before the work", "ms a frame"),
+    "queued": Series("the wait for the processor within the work", "ms a frame"),
+    "running": Series("processor time of the work", "ms a frame"),
+    "off": Series("time in which the thread neither ran nor waited to run", "ms a frame"),
+    "collector": Series("garbage collection", "ms a frame"),
+    "voluntary": Series("sleeps within the work", "a frame"),
+    "involuntary": Series("involuntary switches", "a frame"),
+    "minor_faults": Series("page faults", "a frame"),
+    "major_faults": Series("pages read from the disk", "a frame"),
+    "players": Series("players", "on average"),
+    "camera": Series("exposure until the picture is in memory", "ms"),
+    "period": Series("the camera's period", "ms"),
     # of the samples
-    "frequency": Series("the core's frequency", "GHz", False),
-    "stolen": Series("time taken by the hypervisor", "ms a second", False),
-    "interrupts": Series("interrupts of the core", "a second", False),
-    "softirqs": Series("soft interrupts of the core", "a second", False),
-    "pressure": Series("time in which some task waited for a processor", "ms a second", False),
-    "memory_pressure": Series("waits for memory", "ms a second", False),
-    "io_pressure": Series("waits for a disk", "ms a second", False),
-    "migrations": Series("moves to another core", "a second", False),
-    "temperature": Series("the hottest sensor", "°C", False),
-    "competitor": Series("processor time of others on the core", "ms a second", False),
+    "frequency": Series("the core's frequency", "GHz"),
+    "stolen": Series("time taken by the hypervisor", "ms a second"),
+    "interrupts": Series("interrupts of the core", "a second"),
+    "softirqs": Series("soft interrupts of the core", "a second"),
+    "pressure": Series("time in which some task waited for a processor", "ms a second"),
+    "memory_pressure": Series("waits for memory", "ms a second"),
+    "io_pressure": Series("waits for a disk", "ms a second"),
+    "migrations": Series("moves to another core", "a second"),
+    "temperature": Series("the hottest sensor", "°C"),
+    "competitor": Series("processor time of others on the core", "ms a second"),
 }
 _OF_USAGE: Final = {  # series -> field, and what one of it is in the series' unit
     "woken_late": ("woken_late_ns", 1e-6),

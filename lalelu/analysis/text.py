@@ -1,6 +1,7 @@
 """What a diagnosis says to people, section by section, in plain text. Pure: values in, text out."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ from lalelu.analysis.causes import Causes, Outlier
 from lalelu.analysis.comparison import Comparison
 from lalelu.analysis.diagnosis import Diagnosis
 from lalelu.analysis.excess import CAUSES
-from lalelu.analysis.latency import histogram_text, table
+from lalelu.analysis.latency import Distribution, histogram_text, table
 from lalelu.analysis.periodicity import Rhythm
 from lalelu.analysis.phases import Phase
 
@@ -29,13 +30,13 @@ def sections(diagnosis: Diagnosis, width: int, broken: Sequence[str] = ()) -> li
     `broken` are the budgets that do not hold, a sentence each; `width` is the terminal's, in characters.
     """
     return [
-        "\n".join(verdict(diagnosis, broken)),
-        table(diagnosis.summary),
+        _wrapped("\n".join(verdict(diagnosis, broken)), width),
+        table(diagnosis.summary, width),
         stages_text(diagnosis),
-        phases_text(diagnosis.phases),
-        causes_text(diagnosis),
-        rhythms_text(diagnosis),
-        cadence_text(diagnosis),
+        _wrapped(phases_text(diagnosis.phases), width),
+        _wrapped(causes_text(diagnosis), width),
+        _wrapped(rhythms_text(diagnosis), width),
+        _wrapped(cadence_text(diagnosis), width),
         histogram_text(diagnosis.summary.main),
         timeline(diagnosis, width),
     ]
@@ -47,7 +48,7 @@ def verdict(diagnosis: Diagnosis, broken: Sequence[str] = ()) -> list[str]:
     lines = []
     if hit.count:
         lines.append(
-            f"{_feel(hit.sd)}: a note sounds {hit.p50:.1f} ms after the end of its stroke, give or take "
+            f"{_feel(hit)}: a note sounds {hit.p50:.1f} ms after the end of its stroke, give or take "
             f"{hit.sd:.1f} ms (SD); one in a hundred after {hit.p99:.1f} ms or more."
         )
     elif frame.count:
@@ -152,9 +153,9 @@ def timeline(diagnosis: Diagnosis, width: int) -> str:
     seconds = diagnosis.seconds
     if not len(seconds):
         return "Timeline: no frames."
-    whole = int(seconds.second[-1]) + 1
+    whole = max(int(seconds.second.max()) + 1, 1)
     columns = max(min(width - _MARGIN, whole), 1)
-    place = np.clip(seconds.second * columns // whole, 0, columns - 1)
+    place = np.clip(seconds.second / whole * columns, 0, columns - 1).astype(np.intp)
     height = np.full(columns, -math.inf)
     np.maximum.at(height, place, seconds.frame_p95)
     low, high = float(np.min(seconds.frame_p50)), float(np.max(height))
@@ -164,7 +165,7 @@ def timeline(diagnosis: Diagnosis, width: int) -> str:
     )
     begins = [" "] * columns
     for phase in reversed(diagnosis.phases):
-        begins[min(phase.first_s * columns // whole, columns - 1)] = str(phase.number)[-1]
+        begins[min(max(phase.first_s * columns // whole, 0), columns - 1)] = str(phase.number)[-1]
     late = np.concatenate([diagnosis.frame_causes.at_s, diagnosis.note_causes.at_s])
     late = late[(late >= 0) & (late < whole)]
     many = np.bincount((late * columns / whole).astype(np.intp), minlength=columns)[:columns]
@@ -192,8 +193,21 @@ def comparison_text(comparison: Comparison, name: str) -> str:
     return "\n".join([f"Against {name}: {comparison.verdict}", *lines])
 
 
-def _feel(sd_ms: float) -> str:
-    return "Steady" if sd_ms <= _STEADY_MS else "Uneven" if sd_ms <= _SHAKY_MS else "Shaky"
+def _feel(hit: Distribution) -> str:
+    if hit.sd <= _STEADY_MS:
+        return "Steady"
+    if hit.p90 - hit.p50 <= _STEADY_MS:
+        return "Steady but for a few notes"
+    return "Uneven" if hit.sd <= _SHAKY_MS else "Shaky"
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Break lines that are too long, each with the indent that it has and two more."""
+    broken = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        broken += textwrap.wrap(line, max(width, 40), subsequent_indent=indent, break_on_hyphens=False)
+    return "\n".join(broken)
 
 
 def _main(causes: Causes) -> str:
@@ -229,7 +243,7 @@ def _phase(phase: Phase) -> list[str]:
 def _rhythm(rhythm: Rhythm) -> str:
     return (
         f"every {rhythm.period_s:.3f} s: {rhythm.spikes} of {rhythm.of} keep it "
-        f"(chance of that at random {rhythm.false_alarm:.0e})."
+        f"(chance of that at random times below {max(rhythm.false_alarm, 1e-12):.0e})."
     )
 
 

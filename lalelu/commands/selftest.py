@@ -5,12 +5,22 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from lalelu import app
-from lalelu.analysis.latency import STATISTICS, Budget, broken, histogram_text, parse_budget
+from lalelu.analysis.latency import (
+    STATISTICS,
+    Budget,
+    Distribution,
+    broken,
+    distribution,
+    histogram_text,
+    parse_budget,
+)
 from lalelu.camera import port as camera_port
 from lalelu.camera.simulated.camera import SimulatedCamera
 from lalelu.camera.simulated.truth import hit_record
@@ -29,10 +39,9 @@ from lalelu.selftest.listening import Heard, listening
 from lalelu.session import Recording
 
 CLIENT: Final = "lalelu-selftest"  # the voice's own port, to which nobody else connects
+SOUND: Final = "sound"  # the name of its duration
 PERIOD_MS: Final = 10.0  # of the sleeper: the camera's
-ABOVE: Final = (
-    90  # the sleeper's priority: above engine and voice, which may be as late as it is, never it as they are
-)
+ABOVE: Final = 90  # the sleeper's priority: above engine and voice, so that neither makes it late
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +65,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log", type=Path, metavar="DIR", help="keep the latency ledger in this new directory"
     )
+    parser.add_argument(
+        "--sound",
+        nargs=2,
+        default=(),
+        metavar=("SYNTH", "PORT"),
+        help="JACK's names of a synthesiser's MIDI input, which is played, and of the audio output on which it is "
+        "heard: system:capture_1 for a microphone",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument(
         "--budget",
@@ -73,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.flash is not None:
         return selftest_flash.run(args)
-    budgets = [parse_budget(text, tuple(DURATIONS)) for text in args.budget]
+    names = (*DURATIONS, *([SOUND] if args.sound else []))
+    budgets = [parse_budget(text, names) for text in args.budget]
     if args.log is not None and args.log.exists():
         raise UsageError(f"{args.log} is there already, and a recording replaces nothing; name a new one")
     with tempfile.TemporaryDirectory() as scratch:
@@ -91,7 +109,7 @@ def play(args: argparse.Namespace, folder: Path) -> tuple[Chain, Heard, Sleep, s
     """Play into the ledger `folder`; return what came of it, what was heard, the sleeper, and the MIDI system."""
     uri = args.camera or "sim:"
     loaded, camera = wired(args.config, f"{uri}{'&' if '?' in uri else '?'}seconds={args.seconds:g}")
-    with listening(f"{CLIENT}:out", say) as (api, listener):
+    with listening(f"{CLIENT}:out", say, *args.sound) as (api, listener):
         loaded = with_overrides(loaded, midi=[f"virtual:{CLIENT}?api={api}"])
         sleeper = probe.start(
             Probe(
@@ -110,7 +128,10 @@ def play(args: argparse.Namespace, folder: Path) -> tuple[Chain, Heard, Sleep, s
     ledger = read_ledger(folder) if began else None
     if ledger is None or not len(ledger.frames):
         raise CheckFailedError("stopped before the first frame; nothing was measured")
-    return measured(ledger, heard, loaded, camera), heard, sleep, api
+    chain = measured(ledger, heard, loaded, camera)
+    if args.sound:
+        chain = replace(chain, durations={**chain.durations, SOUND: sounded(heard)})
+    return chain, heard, sleep, api
 
 
 def wired(config: Path | None, uri: str) -> tuple[Loaded, SimulatedCamera]:
@@ -138,6 +159,16 @@ def measured(ledger: Ledger, heard: Heard, loaded: Loaded, camera: SimulatedCame
     return measure(
         ledger.frames, ledger.notes, heard_ns, truth, loaded.kits, origin_ns=origin_ns, lag_ns=camera.lag_ns
     )
+
+
+def sounded(heard: Heard) -> Distribution:
+    """Return how long after its arrival each note was heard."""
+    delays_ms = [
+        (began_ns - at_ns) * 1e-6
+        for (at_ns, _), began_ns in zip(heard.messages, heard.sounded_ns, strict=True)
+        if began_ns is not None
+    ]
+    return distribution(SOUND, "received → sound heard (of all notes)", np.array(delays_ms))
 
 
 def check(chain: Chain, budgets: Sequence[Budget]) -> None:
@@ -209,6 +240,10 @@ def remarks(chain: Chain, heard: Heard, api: str) -> list[str]:
         )
     else:
         lines.append(f"heard through {api.upper()}")
+    if SOUND in chain.durations:
+        lines.append(
+            "sound holds the way into the machine (a microphone's is a period or two; jack_iodelay measures it)"
+        )
     if chain.unheard:
         lines.append(f"{chain.unheard} notes were sent and never received")
     if chain.late_film:

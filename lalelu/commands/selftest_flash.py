@@ -26,8 +26,10 @@ _LABELS: Final = {
 
 def run(args: argparse.Namespace) -> int:
     """Flash and tell; 0 when most flashes were seen. Raises CheckFailedError when they were not."""
-    if args.budget or args.log is not None:
-        raise UsageError("--budget and --log belong to the drummer's test; leave them out with --flash")
+    if args.budget or args.sound or args.log is not None:
+        raise UsageError(
+            "--budget, --sound and --log belong to the drummer's test; leave them out with --flash"
+        )
     light = light_of(args.flash)
     config = with_overrides(load_config(args.config), camera=args.camera).config.camera
     if parse_uri(config.uri)[0] in BLIND:

@@ -22,8 +22,8 @@ def main() -> int:
     """Listen until standard input closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who closes it
     midi = rtmidi.MidiIn(rtmidi.API_LINUX_ALSA, "lalelu-witness")
-    arrived: list[tuple[int, str]] = []
-    midi.set_callback(lambda event, _data: arrived.append((now_ns(), bytes(event[0]).hex())))
+    arrived: list[tuple[int, str, None]] = []  # as the other's: no sound is heard
+    midi.set_callback(lambda event, _data: arrived.append((now_ns(), bytes(event[0]).hex(), None)))
     print("ready", flush=True)
     while not select.select([sys.stdin], [], [], LOOK_S)[0]:
         if midi.is_port_open():

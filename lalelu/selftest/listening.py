@@ -41,13 +41,14 @@ class Heard:
     period_ms: float | None  # JACK's; a note may be heard so much later than it was sent
     xruns: int | None  # periods that JACK's server has missed
     messages: tuple[tuple[int, bytes], ...]  # (CLOCK_MONOTONIC ns, MIDI bytes), in the order of arrival
+    sounded_ns: tuple[int | None, ...]  # when each message's sound began; None where none was heard
 
 
 class Listener:
-    """The listener's process, which connects itself to a MIDI output."""
+    """The listener's process, which connects itself to a MIDI output; `more` is what jack_witness takes beside it."""
 
-    def __init__(self, api: Api, port: str) -> None:
-        self._command = [sys.executable, "-m", f"lalelu.selftest.{api}_witness", port]
+    def __init__(self, api: Api, port: str, *more: str) -> None:
+        self._command = [sys.executable, "-m", f"lalelu.selftest.{api}_witness", port, *more]
         self._process: subprocess.Popen[str] | None = None
 
     def open(self) -> None:
@@ -69,7 +70,8 @@ class Listener:
         return Heard(
             found["period_ms"],
             found["xruns"],
-            tuple((at_ns, bytes.fromhex(text)) for at_ns, text in found["messages"]),
+            tuple((at_ns, bytes.fromhex(text)) for at_ns, text, _ in found["messages"]),
+            tuple(began_ns for _, _, began_ns in found["messages"]),
         )
 
     def close(self) -> None:
@@ -105,13 +107,20 @@ def choose() -> tuple[Api, bool]:
 
 
 @contextmanager
-def listening(port: str, say: Callable[[str], None]) -> Iterator[tuple[Api, Listener]]:
-    """Have another program listen to the MIDI output `port`; give the system to play through, and the listener."""
+def listening(port: str, say: Callable[[str], None], *sound: str) -> Iterator[tuple[Api, Listener]]:
+    """Have another program listen to the MIDI output `port`; give the system to play through, and the listener.
+
+    `sound` is a synthesiser's MIDI input and the audio output on which it is heard, of a JACK server that runs.
+    """
     api, needs_server = choose()
+    if sound and (needs_server or api != "jack"):
+        raise MissingError(
+            "to hear sound, a JACK server must run with your sound card; start one (qjackctl, PipeWire)"
+        )
     with ExitStack() as opened:
         if needs_server:
             say(f"JACK: {opened.enter_context(_server())}")
-        listener = Listener(api, port)
+        listener = Listener(api, port, *sound)
         opened.callback(listener.close)
         listener.open()
         yield api, listener

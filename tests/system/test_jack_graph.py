@@ -32,7 +32,7 @@ class Heard:
     def end(self):
         told = json.loads(self.process.communicate()[0])
         self.period_ns = told["period_ms"] * 1e6
-        self.messages = [(at_ns, bytes.fromhex(text)) for at_ns, text in told["messages"]]
+        self.messages = [(at_ns, bytes.fromhex(text)) for at_ns, text, _ in told["messages"]]
 
     @property
     def notes(self):

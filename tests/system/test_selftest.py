@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from system.stage import finish, lalelu, start
@@ -60,6 +63,44 @@ def test_a_running_server_is_used_and_a_broken_budget_ends_it_with_1(jack_server
     assert "budget chain.min=1us: " in told.err
     names = {line.split()[0] for line in told.out.splitlines() if line.strip()}
     assert names >= {*DURATIONS, "sleeper", "hits:", "JACK:"}
+
+
+@pytest.mark.model
+def test_the_sound_of_a_synthesiser_is_heard_after_its_notes(jack_server, lightning_files):
+    program = Path(__file__).parents[1] / "selftest" / "synthesiser.py"
+    with subprocess.Popen(
+        [sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as synthesiser:
+        assert synthesiser.stdout.readline() == "ready\n"
+        process = start(
+            *(
+                "selftest",
+                "--seconds",
+                "5",
+                "--camera",
+                FILM,
+                "--json",
+                "--sound",
+                "clicker:in",
+                "clicker:out",
+            )
+        )
+        told = finish(process, 120)
+        synthesiser.stdin.close()
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    sound = found["durations_ms"]["sound"]
+    assert sound["count"] >= found["hits"]["found"] > 0
+    assert (
+        sound["p50"] > 0.5 * found["period_ms"]
+    )  # it clicks a period late; the next note may come meanwhile
+
+
+def test_sound_needs_a_server_that_runs(monkeypatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "lalelu-nobody")
+    told = lalelu("selftest", "--sound", "a:in", "b:out")
+    assert told.code == 3
+    assert "to hear sound, a JACK server must run" in told.err
 
 
 def test_another_camera_than_the_simulated_one_has_no_truth(tmp_path):

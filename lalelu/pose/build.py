@@ -13,11 +13,13 @@ from lalelu.pose.crop import TORSO, WHOLE_BODY
 from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
 from lalelu.pose.estimator_multi import MultiPoseEstimator
+from lalelu.pose.heatmap import EFFICIENTPOSE, HeatmapPose
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.multipose import MOST_PEOPLE, MoveNetMultiPose
 from lalelu.pose.net_link import NetProcess
-from lalelu.pose.port import DEVICES, RUNTIMES, Runtime
+from lalelu.pose.port import DEVICES, RUNTIMES, Runtime, SinglePoseDecoder
 from lalelu.registry import load
+from lalelu.skeleton import COCO17, SKELETONS
 
 Estimator: TypeAlias = MoveNetEstimator | MultiPoseEstimator | InterleavedEstimator | CarriedEstimator
 
@@ -45,9 +47,48 @@ def build_runtime(pose: PoseSection) -> Runtime:
         options["precision"] = precision = "f16" if pose.precision == "auto" else pose.precision
         path = store.tftrt_path(pose.model, precision)
     else:
-        path = MODEL_FILES.get(pose.runtime, store.onnx_path)(pose.model)
+        path = _model_file(pose)
     runtime: Runtime = runtime_class(path, **options)
     return runtime
+
+
+def _model_file(pose: PoseSection) -> Path:
+    if pose.model != catalogue.OWN_HEATMAP:
+        return MODEL_FILES.get(pose.runtime, store.onnx_path)(pose.model)
+    if pose.runtime in MODEL_FILES:
+        raise UsageError(
+            f"pose.model is heatmap, whose file is ONNX, and runtime {pose.runtime} reads none; choose "
+            "pose.runtime: openvino or onnxruntime"
+        )
+    own = pose.heatmap
+    return store.own_heatmap_path(
+        Path(own.file or "").expanduser(),
+        keypoints=len(SKELETONS[own.skeleton]),
+        normalisation=catalogue.Normalisation(own.mean, own.deviation),
+        rgb=own.colours == "rgb",
+    )
+
+
+def _family(pose: PoseSection) -> catalogue.Family:
+    return "heatmap" if pose.model == catalogue.OWN_HEATMAP else catalogue.find(pose.model).family
+
+
+def _refuse_flow_of_others(pose: PoseSection) -> None:
+    """Raise UsageError where flow, which knows COCO's keypoints, is to follow others."""
+    if pose.flow != "off" and _decoder(pose).skeleton != COCO17:
+        raise UsageError(
+            f"pose.flow is {pose.flow}, which follows COCO's keypoints, and pose.model {pose.model} has others; "
+            "choose pose.flow: off, or pose.model: lightning or thunder"
+        )
+
+
+def _decoder(pose: PoseSection) -> SinglePoseDecoder:
+    """Return what knows the tensors of a network that sees one person."""
+    if pose.model == catalogue.OWN_HEATMAP:
+        return HeatmapPose(pose.heatmap.skeleton, cells_at=pose.heatmap.cells_at)
+    if _family(pose) == "heatmap":
+        return HeatmapPose("mpii16", maps=EFFICIENTPOSE)
+    return MoveNetSinglePose()
 
 
 def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Path | None = None) -> Estimator:
@@ -58,7 +99,7 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
     not have.
     """
     camera, pose, player = config.camera, config.pose, config.player
-    if catalogue.find(pose.model).family == "movenet_multi":
+    if _family(pose) == "movenet_multi":
         if pose.flow != "off":
             raise UsageError(
                 f"pose.flow is {pose.flow}, but pose.model {pose.model} sees several people, and flow follows one; "
@@ -82,6 +123,7 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
             f"player.players is {player.players}, but pose.model {pose.model} sees one person; "
             "choose pose.model: multipose, or player.players: 1"
         )
+    _refuse_flow_of_others(pose)
     if pose.flow == "carried":
         net = LaggedNet(build_single(config, kits), lag=pose.lag) if session is None else NetProcess(session)
         return CarriedEstimator(net, rotate=camera.rotate, mirror=camera.mirror)
@@ -100,7 +142,7 @@ def build_single(config: Config, kits: Sequence[KitConfig] = ()) -> MoveNetEstim
     camera, pose = config.camera, config.pose
     return MoveNetEstimator(
         build_runtime(pose),
-        MoveNetSinglePose(),
+        _decoder(pose),
         crop_mode=pose.crop,
         hands=pose.hands,
         rotate=camera.rotate,

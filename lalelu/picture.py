@@ -143,7 +143,7 @@ def _skeleton(canvas: Image, pose: Pose, names: Sequence[str]) -> None:
         cv2.line(canvas, start, end, _INK, thick + max(thick // 2, 2), cv2.LINE_AA, _SHIFT)
     for start, end, colour in lines:
         cv2.line(canvas, start, end, colour, thick, cv2.LINE_AA, _SHIFT)
-    for index in np.flatnonzero(known):
+    for index in np.flatnonzero(known).tolist():
         name = names[index]
         radius = thick * (2.0 if name.endswith("wrist") else 1.1)
         at = _fixed(points[index])

@@ -18,6 +18,7 @@ from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.multipose import MOST_PEOPLE, MoveNetMultiPose
 from lalelu.pose.net_link import NetProcess
 from lalelu.pose.port import DEVICES, RUNTIMES, Runtime, SinglePoseDecoder
+from lalelu.pose.posenet import PoseNet
 from lalelu.registry import load
 from lalelu.skeleton import COCO17, SKELETONS
 
@@ -73,6 +74,23 @@ def _family(pose: PoseSection) -> catalogue.Family:
     return "heatmap" if pose.model == catalogue.OWN_HEATMAP else catalogue.find(pose.model).family
 
 
+def _refuse_what_is_not_shown(pose: PoseSection, kit: KitConfig) -> None:
+    """Raise UsageError where the kit goes by keypoints that the model does not have."""
+    shown = SKELETONS[pose.skeleton]
+    missing = sorted(kit.needed.difference(shown))
+    if missing:
+        others = [
+            row.name
+            for row in catalogue.MODELS.values()
+            if row.is_played and row.skeleton and kit.needed.issubset(SKELETONS[row.skeleton])
+        ]
+        remedy = f"choose pose.model: {' or '.join(others)}" if others else "choose another kit"
+        raise UsageError(
+            f"kit {kit.name!r} goes by {', '.join(missing)}, which pose.model {pose.model} does not show; it shows "
+            f"{', '.join(shown)}; {remedy}"
+        )
+
+
 def _refuse_flow_of_others(pose: PoseSection) -> None:
     """Raise UsageError where flow, which knows COCO's keypoints, is to follow others."""
     if pose.flow != "off" and _decoder(pose).skeleton != COCO17:
@@ -96,10 +114,12 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
 
     A network that runs beside has its own process where there is a `session` (its folder); without one, as for a
     film, it runs in turn and is `pose.lag` frames late. Raises UsageError for options that the model's family does
-    not have.
+    not have, and for a kit that goes by keypoints which the model does not show.
     """
     camera, pose, player = config.camera, config.pose, config.player
-    if _family(pose) == "movenet_multi":
+    for kit in kits:
+        _refuse_what_is_not_shown(pose, kit)
+    if (family := _family(pose)) in {"movenet_multi", "posenet"}:
         if pose.flow != "off":
             raise UsageError(
                 f"pose.flow is {pose.flow}, but pose.model {pose.model} sees several people, and flow follows one; "
@@ -112,7 +132,7 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
             )
         return MultiPoseEstimator(
             build_runtime(pose),
-            MoveNetMultiPose(),
+            PoseNet() if family == "posenet" else MoveNetMultiPose(),
             rotate=camera.rotate,
             mirror=camera.mirror,
             player=player,
@@ -121,7 +141,7 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
     if player.players not in (None, 1):
         raise UsageError(
             f"player.players is {player.players}, but pose.model {pose.model} sees one person; "
-            "choose pose.model: multipose, or player.players: 1"
+            "choose pose.model: multipose or posenet, or player.players: 1"
         )
     _refuse_flow_of_others(pose)
     if pose.flow == "carried":

@@ -16,7 +16,9 @@ SOURCES = {
 PURE = (
     "gesture/",
     "analysis/",
+    "pose/heatmap.py",
     "pose/movenet.py",
+    "pose/posenet.py",
     "pose/crop.py",
     "pose/lock.py",
     "pose/multipose.py",
@@ -98,6 +100,7 @@ VENDORS = {
     "onnx": {
         "models/onnx_export.py": "writes model files",
         "models/onnx_check.py": "reads a user's model file",
+        "models/own_heatmap.py": "rewrites a user's model file",
         "models/quantize.py": "reads and writes model files",
         "bench/ceiling.py": "writes a matrix product as a model, counts a model's arithmetic",
         "pose/runtimes/torch_graph.py": "reads the file that PyTorch is to run",

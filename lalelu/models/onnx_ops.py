@@ -161,6 +161,25 @@ def _conv(w: "OnnxWriter", node: Node, bias: tuple[str, ...]) -> str:
     return w.add("Conv", inputs, group=group, dilations=view.dilations, **_view(view))[0]
 
 
+@_emits("Conv2DBackpropInput")
+def _transposed_convolution(w: "OnnxWriter", node: Node) -> None:
+    weights = w.value(node.inputs[1])
+    if weights is None:
+        raise UnsupportedError(
+            f"{node.op} {node.name!r} has weights that depend on the picture; known: fixed ones"
+        )
+    size, source = w.shape(node.name)[1:3], w.shape(node.inputs[2])[1:3]
+    view = window(node, size, weights.shape[:2])  # of the convolution that it turns around
+    # what no window of that convolution reached
+    rest = [
+        n - (view.strides[i] * (source[i] - 1) + view.kernel[i] - sum(view.pads[i]))
+        for i, n in enumerate(size)
+    ]
+    inputs = [w.get(node.inputs[2], "nchw"), w.constant(weights.transpose(3, 2, 0, 1))]
+    made = w.add("ConvTranspose", inputs, group=1, dilations=(1, 1), output_padding=rest, **_view(view))
+    w.give(node.name, made[0], "nchw")
+
+
 def _view(view: Window) -> dict[str, Any]:
     (top, bottom), (left, right) = view.pads
     return {"kernel_shape": view.kernel, "strides": view.strides, "pads": (top, left, bottom, right)}

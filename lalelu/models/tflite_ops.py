@@ -188,6 +188,29 @@ def _max_pool(w: "TfliteWriter", node: Node) -> None:
     )
 
 
+@_emits("Conv2DBackpropInput")
+def _transposed_convolution(w: "TfliteWriter", node: Node) -> None:
+    weights = w.value(node.inputs[1])
+    padding = attr(node, "padding")
+    if weights is None or padding not in {"SAME", "VALID"}:
+        raise UnsupportedError(
+            f"{node.op} {node.name!r} has weights that depend on the picture, or the padding {padding!r}; "
+            "known: fixed ones, SAME, VALID"
+        )
+    strides = attr(node, "strides")
+    shape = w.constant(np.array(w.shape(node.name), np.int32))
+    inputs = [shape, w.constant(weights.transpose(2, 0, 1, 3)), w.tensor(node.inputs[2])]
+    w.add(
+        "TRANSPOSE_CONV",
+        inputs,
+        [w.tensor(node.name)],
+        table="TransposeConvOptions",
+        padding=getattr(w.schema.Padding, padding),
+        strideH=strides[1],
+        strideW=strides[2],
+    )
+
+
 @_emits("ResizeBilinear")
 def _resize(w: "TfliteWriter", node: Node) -> None:
     w.add(

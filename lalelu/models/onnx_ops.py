@@ -161,6 +161,38 @@ def _conv(w: "OnnxWriter", node: Node, bias: tuple[str, ...]) -> str:
     return w.add("Conv", inputs, group=group, dilations=view.dilations, **_view(view))[0]
 
 
+@_emits("Conv2DBackpropInput")
+def _transposed_convolution(w: "OnnxWriter", node: Node) -> None:
+    weights = w.value(node.inputs[1])
+    if weights is None:
+        raise UnsupportedError(
+            f"{node.op} {node.name!r} has weights that depend on the picture; known: fixed ones"
+        )
+    size = w.shape(node.name)[1:3]
+    view = window(node, size, weights.shape[:2])  # of the convolution that it undoes
+    short = [n - m for n, m in zip(size, _undone(view, w.shape(node.inputs[2])[1:3]), strict=True)]
+    inputs = [w.get(node.inputs[2], "nchw"), w.constant(weights.transpose(3, 2, 0, 1))]
+    made = w.add("ConvTranspose", inputs, output_padding=short, **_view(view))
+    w.give(node.name, made[0], "nchw")
+
+
+def _undone(view: Window, size: tuple[int, ...]) -> list[int]:
+    """Return height and width of a transposed convolution's result without padding at its end."""
+    return [(n - 1) * view.strides[i] + view.kernel[i] - sum(view.pads[i]) for i, n in enumerate(size)]
+
+
+@_emits("DepthToSpace")
+def _depth_to_space(w: "OnnxWriter", node: Node) -> None:
+    block = attr(node, "block_size")
+    made = w.add("DepthToSpace", [w.get(node.inputs[0], "nchw")], blocksize=block, mode="DCR")
+    w.give(node.name, made[0], "nchw")
+
+
+@_emits("MatMul")
+def _mat_mul(w: "OnnxWriter", node: Node) -> None:
+    w.give(node.name, w.add("MatMul", [w.get(i) for i in node.inputs])[0])
+
+
 def _view(view: Window) -> dict[str, Any]:
     (top, bottom), (left, right) = view.pads
     return {"kernel_shape": view.kernel, "strides": view.strides, "pads": (top, left, bottom, right)}
@@ -281,11 +313,11 @@ def _arg_max(w: "OnnxWriter", node: Node) -> None:
     w.give(node.name, w.add("ArgMax", [w.get(node.inputs[0])], axis=_number(w, node, 1), keepdims=0)[0])
 
 
-@_emits("Max")
+@_emits("Max", "Mean")
 def _max(w: "OnnxWriter", node: Node) -> None:
     axes = _array(w, node, 1).reshape(-1).tolist()
     keep = int(attr(node, "keep_dims", False))
-    w.give(node.name, w.add("ReduceMax", [w.get(node.inputs[0])], axes=axes, keepdims=keep)[0])
+    w.give(node.name, w.add(f"Reduce{node.op}", [w.get(node.inputs[0])], axes=axes, keepdims=keep)[0])
 
 
 @_emits("Sum")

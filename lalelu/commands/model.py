@@ -75,6 +75,8 @@ def _list(args: argparse.Namespace) -> int:
             {
                 "name": row.name,
                 "family": row.family,
+                "played": row.is_played,
+                "skeleton": row.skeleton,
                 "input": list(row.input_shape),
                 "bytes": sum(file.size for file in row.files),
                 "cached": store.is_ready(row),
@@ -86,14 +88,16 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"cache": str(cache_dir()), "package": PACKAGE, "models": rows}))
         return 0
-    print(f"{'name':<10} {'input':>9} {'size':>8}  {'in cache':<8}  {'licence':<10}  source")
+    print(
+        f"{'name':<18} {'input':>9} {'size':>8}  {'in cache':<8}  {'keypoints':<11}  {'licence':<10}  source"
+    )
     for item, row in zip(rows, catalogue.MODELS.values(), strict=True):
         there = "own" if item["imported"] else "yes" if item["cached"] else "no"
         source = f"your own: {item['imported']}" if item["imported"] else row.source
         megabytes = sum(file.size for file in row.files) / 1e6
         print(
-            f"{row.name:<10} {f'{row.size}x{row.size}':>9} {megabytes:>5.1f} MB  {there:<8}  "
-            f"{'' if item['imported'] else row.licence:<10}  {source}"
+            f"{row.name:<18} {f'{row.size}x{row.size}':>9} {megabytes:>5.1f} MB  {there:<8}  "
+            f"{row.skeleton or '-':<11}  {'' if item['imported'] else row.licence:<10}  {source}"
         )
     print(f"cache: {cache_dir()}; fetched from the npm package {PACKAGE}")
     return 0

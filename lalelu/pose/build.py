@@ -12,6 +12,7 @@ from lalelu.models.cache import cache_dir
 from lalelu.pose.crop import TORSO, WHOLE_BODY
 from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
+from lalelu.pose.estimator_landmarks import LandmarkEstimator
 from lalelu.pose.estimator_multi import MultiPoseEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.multipose import MOST_PEOPLE, MoveNetMultiPose
@@ -19,10 +20,13 @@ from lalelu.pose.net_link import NetProcess
 from lalelu.pose.port import DEVICES, RUNTIMES, Runtime
 from lalelu.registry import load
 
-Estimator: TypeAlias = MoveNetEstimator | MultiPoseEstimator | InterleavedEstimator | CarriedEstimator
+Estimator: TypeAlias = (
+    MoveNetEstimator | MultiPoseEstimator | LandmarkEstimator | InterleavedEstimator | CarriedEstimator
+)
 
 # the others read ONNX
 MODEL_FILES: Final = {"litert": store.tflite_path, "tensorflow": store.saved_model_path}
+PERSON_DETECTOR: Final = "blazepose-detector"  # that finds whom BlazePose's landmarks then follow
 EVERY: Final = 2  # frames from one turn of an interleaved network to the next
 # take a cache_dir
 KEEPS_COMPILED: Final = frozenset({"onnxruntime", "openvino", "tensorrt", "torch_compiled"})
@@ -82,6 +86,8 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
             f"player.players is {player.players}, but pose.model {pose.model} sees one person; "
             "choose pose.model: multipose, or player.players: 1"
         )
+    if catalogue.find(pose.model).family == "person_landmarks":
+        return build_landmarks(config)
     if pose.flow == "carried":
         net = LaggedNet(build_single(config, kits), lag=pose.lag) if session is None else NetProcess(session)
         return CarriedEstimator(net, rotate=camera.rotate, mirror=camera.mirror)
@@ -107,4 +113,25 @@ def build_single(config: Config, kits: Sequence[KitConfig] = ()) -> MoveNetEstim
         mirror=camera.mirror,
         player=config.player,
         framing=WHOLE_BODY if any(kit.needs_legs for kit in kits) else TORSO,
+    )
+
+
+def build_landmarks(config: Config) -> LandmarkEstimator:
+    """Return the estimator of a detector and the landmark network of `config.pose`, not yet opened.
+
+    Raises UsageError for options that those networks do not have.
+    """
+    camera, pose = config.camera, config.pose
+    if pose.flow != "off" or pose.hands == "track":
+        option = "flow" if pose.flow != "off" else "hands"
+        raise UsageError(
+            f"pose.{option} is {pose.flow if option == 'flow' else pose.hands}, which pose.model {pose.model} does "
+            f"not have; leave it out, or choose pose.model: lightning or thunder"
+        )
+    return LandmarkEstimator(
+        build_runtime(pose.model_copy(update={"model": PERSON_DETECTOR})),
+        build_runtime(pose),
+        rotate=camera.rotate,
+        mirror=camera.mirror,
+        player=config.player,
     )

@@ -190,6 +190,11 @@ def _convolution(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     return [_zeros((x.shape[0], *size, channels))]
 
 
+@_kernel("Conv2DBackpropInput", needs=(0,), folds=False)
+def _transposed_convolution(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
+    return [_zeros(inputs[0].tolist())]
+
+
 @_kernel("MaxPool", folds=False)
 def _max_pool(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     x = inputs[0]
@@ -206,11 +211,6 @@ def _resize(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
 @_kernel("FusedBatchNormV3", folds=False)
 def _batch_norm(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     return [_zeros(inputs[0].shape), *([_zeros(inputs[1].shape)] * 5)]
-
-
-@_kernel("Conv2DBackpropInput", needs=(0,), folds=False)
-def _transposed_convolution(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
-    return [_zeros(inputs[0].tolist())]
 
 
 @_kernel("DepthToSpace")

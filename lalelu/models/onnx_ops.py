@@ -168,17 +168,16 @@ def _transposed_convolution(w: "OnnxWriter", node: Node) -> None:
         raise UnsupportedError(
             f"{node.op} {node.name!r} has weights that depend on the picture; known: fixed ones"
         )
-    size = w.shape(node.name)[1:3]
-    view = window(node, size, weights.shape[:2])  # of the convolution that it undoes
-    short = [n - m for n, m in zip(size, _undone(view, w.shape(node.inputs[2])[1:3]), strict=True)]
+    size, source = w.shape(node.name)[1:3], w.shape(node.inputs[2])[1:3]
+    view = window(node, size, weights.shape[:2])  # of the convolution that it turns around
+    # what no window of that convolution reached
+    rest = [
+        n - (view.strides[i] * (source[i] - 1) + view.kernel[i] - sum(view.pads[i]))
+        for i, n in enumerate(size)
+    ]
     inputs = [w.get(node.inputs[2], "nchw"), w.constant(weights.transpose(3, 2, 0, 1))]
-    made = w.add("ConvTranspose", inputs, output_padding=short, **_view(view))
+    made = w.add("ConvTranspose", inputs, group=1, dilations=(1, 1), output_padding=rest, **_view(view))
     w.give(node.name, made[0], "nchw")
-
-
-def _undone(view: Window, size: tuple[int, ...]) -> list[int]:
-    """Return height and width of a transposed convolution's result without padding at its end."""
-    return [(n - 1) * view.strides[i] + view.kernel[i] - sum(view.pads[i]) for i, n in enumerate(size)]
 
 
 @_emits("DepthToSpace")

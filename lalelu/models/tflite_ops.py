@@ -169,27 +169,6 @@ def _padded(w: "TfliteWriter", node: Node, pads: tuple[tuple[int, int], tuple[in
     return source, "SAME" if padding == "SAME" else "VALID"
 
 
-@_emits("Conv2DBackpropInput")
-def _transposed_convolution(w: "TfliteWriter", node: Node) -> None:
-    weights = w.value(node.inputs[1])
-    if weights is None or attr(node, "padding") not in {"SAME", "VALID"}:
-        raise UnsupportedError(
-            f"{node.op} {node.name!r} has weights that depend on the picture, or its own padding; "
-            "known: fixed weights, SAME, VALID"
-        )
-    shape = w.constant(np.array(w.shape(node.name), np.int32))
-    _, down, right, _ = attr(node, "strides")
-    w.add(
-        "TRANSPOSE_CONV",
-        [shape, w.constant(weights.transpose(2, 0, 1, 3)), w.tensor(node.inputs[2])],
-        [w.tensor(node.name)],
-        table="TransposeConvOptions",
-        padding=getattr(w.schema.Padding, attr(node, "padding")),
-        strideH=down,
-        strideW=right,
-    )
-
-
 @_emits("DepthToSpace")
 def _depth_to_space(w: "TfliteWriter", node: Node) -> None:
     block = attr(node, "block_size")
@@ -228,6 +207,29 @@ def _max_pool(w: "TfliteWriter", node: Node) -> None:
         filterWidth=view.kernel[1],
         strideH=view.strides[0],
         strideW=view.strides[1],
+    )
+
+
+@_emits("Conv2DBackpropInput")
+def _transposed_convolution(w: "TfliteWriter", node: Node) -> None:
+    weights = w.value(node.inputs[1])
+    padding = attr(node, "padding")
+    if weights is None or padding not in {"SAME", "VALID"}:
+        raise UnsupportedError(
+            f"{node.op} {node.name!r} has weights that depend on the picture, or the padding {padding!r}; "
+            "known: fixed ones, SAME, VALID"
+        )
+    strides = attr(node, "strides")
+    shape = w.constant(np.array(w.shape(node.name), np.int32))
+    inputs = [shape, w.constant(weights.transpose(2, 0, 1, 3)), w.tensor(node.inputs[2])]
+    w.add(
+        "TRANSPOSE_CONV",
+        inputs,
+        [w.tensor(node.name)],
+        table="TransposeConvOptions",
+        padding=getattr(w.schema.Padding, padding),
+        strideH=strides[1],
+        strideW=strides[2],
     )
 
 

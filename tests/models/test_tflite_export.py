@@ -76,6 +76,12 @@ ENDS = {"begin": np.array([0, 0, 0, 1]), "end": np.array([0, 0, 0, 3]), "steps":
     [
         network(convolution(), BIAS, RELU, w=numbers(3, 3, 4, 6), bias=numbers(6)),
         network(convolution(), AFTER, w=numbers(3, 3, 4, 6)),
+        network(
+            Node("c", "Conv2DBackpropInput", ("to", "w", "x"), {"strides": [1, 2, 2, 1], "padding": "SAME"}),
+            AFTER,
+            to=np.array([1, 16, 16, 6], np.int32),
+            w=numbers(3, 3, 6, 4),
+        ),
         network(convolution("DepthwiseConv2dNative"), BIAS, RELU, w=numbers(3, 3, 4, 2), bias=numbers(8)),
         network(
             convolution(padding="EXPLICIT", explicit_paddings=[0, 0, 2, 0, 0, 1, 0, 0]),

@@ -178,6 +178,24 @@ def _conv(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.N
     )
 
 
+@_emits("ConvTranspose")
+def _conv_transpose(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
+    weights, *bias = (
+        torch.from_numpy(w.constants[name].copy()).to(w.convolutions) for name in node.input[1:]
+    )
+    top, left, bottom, right = attrs["pads"]
+    made = w.call(
+        functional.conv_transpose2d,
+        w.graph.call_method("to", (w.get(node.input[0]), w.convolutions)),
+        w.keep(weights),
+        *map(w.keep, bias),
+        stride=tuple(attrs["strides"]),
+        output_padding=tuple(attrs.get("output_padding", (0, 0))),
+        groups=attrs.get("group", 1),
+    )
+    return w.call(functional.pad, made, (-left, -right, -top, -bottom))  # PyTorch would crop both ends alike
+
+
 @_emits("MaxPool")
 def _max_pool(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
     source, pads = _pads(w, w.get(node.input[0]), attrs["pads"], float("-inf"))

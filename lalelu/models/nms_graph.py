@@ -18,7 +18,9 @@ from lalelu.models.graph import Array, Attr, Graph, Node, Spec, build
 from lalelu.models.onnx_export import to_onnx
 from lalelu.pose.anchors import CLIPPED, LAYOUTS, LEAST_SCORE, OVERLAP, TINY, Layout, ssd_anchors
 
-MOST: Final = 4  # things that are told of: a player and three who walk behind; two hands and two of a neighbour's
+MOST: Final = (
+    4  # things that are told of: a player and three who walk behind; two hands and two of a neighbour's
+)
 DETECTIONS: Final = "detections"  # the output's name: (1, most, numbers) as `strongest` gives it
 RAW: Final = "anchors"  # a detector's own output, by its name in the catalogue
 FLOAT: Final[np.dtype[Any]] = np.dtype(np.float32)
@@ -162,9 +164,7 @@ def _suppressed(graph: Graph, source: str, layout: Layout, most: int, *, blend: 
         )
         joined = w.add("Sub", w.add("AddV2", areas, w.extents(box)), shared)
         limit = w.add("Mul", w.add("Maximum", joined, w.number(TINY)), w.number(OVERLAP))
-        taken = w.add(
-            "LogicalOr", w.add("Greater", shared, limit), w.add("Equal", row_numbers, at, T=INT)
-        )
+        taken = w.add("LogicalOr", w.add("Greater", shared, limit), w.add("Equal", row_numbers, at, T=INT))
         if blend:
             weights = w.where(taken, left, none)
             total = w.add("Maximum", w.reduce("Sum", weights, 0), w.number(TINY))

@@ -41,7 +41,9 @@ LAYOUTS: Final = (PERSON, HAND)
 
 LEAST_SCORE: Final = 0.5  # of a thing, 0..1 (MediaPipe's)
 OVERLAP: Final = 0.3  # of two boxes, intersection over union: more, and they are of one thing (MediaPipe's)
-CLIPPED: Final = 80.0  # logits beyond are bounded: an f32 exponential stays finite, and the sigmoid is 0 or 1 to 1e-34
+CLIPPED: Final = (
+    80.0  # logits beyond are bounded: an f32 exponential stays finite, and the sigmoid is 0 or 1 to 1e-34
+)
 BOX: Final = slice(1, 5)  # of a detection's numbers: left, top, right, bottom
 TINY: Final = 1e-9  # an area to divide by where boxes have none
 

@@ -16,7 +16,9 @@ from lalelu.skeleton import BLAZEPOSE33
 SCALE: Final = 1.25  # of the square, for a margin around the body
 MOST: Final = 4  # people that are told of: a player and three who walk behind
 PRESENCE: Final = 0.5  # of a person in the square, 0..1, below which nobody is followed any more
-_NUMBERS: Final = 5  # of a landmark: x, y, z (px of the network's picture), visibility, presence (before the sigmoid)
+_NUMBERS: Final = (
+    5  # of a landmark: x, y, z (px of the network's picture), visibility, presence (before the sigmoid)
+)
 # After the 33 keypoints come points that only say where the body is: the first is the middle of the hips, the second
 # tells the whole body's size and direction.
 _HIPS: Final = len(BLAZEPOSE33)
@@ -54,7 +56,10 @@ class PersonDetector:
         left, top = square.x - 0.5 * square.side, square.y - 0.5 * square.side
         found = []
         for row in rows.tolist():
-            points = [(left + x * square.side, top + y * square.side) for x, y in zip(row[5::2], row[6::2], strict=True)]
+            points = [
+                (left + x * square.side, top + y * square.side)
+                for x, y in zip(row[5::2], row[6::2], strict=True)
+            ]
             region = upright(points[0], points[1], scale=SCALE) if row[0] > 0.0 else None
             if region is not None:
                 found.append(Found(row[0], points[2], region))

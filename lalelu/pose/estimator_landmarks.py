@@ -57,7 +57,9 @@ class LandmarkEstimator:
         self._lock = PlayerLock(player)
         self._finds = PersonDetector()
         self._region: Region | None = None  # for the next frame; none: the detector looks
-        self._shoulders: tuple[float, float] | None = None  # where the player's middle was last, while one is kept
+        self._shoulders: tuple[float, float] | None = (
+            None  # where the player's middle was last, while one is kept
+        )
         self._decoder: PersonLandmarks
         self._search_sampler: Sampler
         self._sampler: TurnedSampler

@@ -132,9 +132,7 @@ class Sampler:
         np.copyto(out, picture)
 
 
-def halved(
-    image: NDArray[np.uint8], halvings: int, halves: list[NDArray[np.uint8]]
-) -> NDArray[np.uint8]:
+def halved(image: NDArray[np.uint8], halvings: int, halves: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Return the picture averaged down; an odd last row or column is left out.
 
     `halves` are the buffers for pictures of this size, of one number of halvings after the other; at first none.

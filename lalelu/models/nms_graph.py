@@ -26,6 +26,7 @@ RAW: Final = "anchors"  # a detector's own output, by its name in the catalogue
 FLOAT: Final[np.dtype[Any]] = np.dtype(np.float32)
 INT: Final[np.dtype[Any]] = np.dtype(np.int32)
 BOOL: Final[np.dtype[Any]] = np.dtype(np.bool_)
+_UNTYPED: Final = frozenset({"Cast", "GatherNd", "LogicalOr"})  # operations without the attribute T
 
 
 def with_suppression(graph: Graph, *, most: int = MOST, blend: bool = True) -> Graph:
@@ -97,18 +98,18 @@ class _Writer:
 
     def add(self, op: str, *inputs: str, **attrs: Attr) -> str:
         name = f"nms/{len(self.nodes)}"
-        self.nodes.append(Node(name, op, inputs, {"T": FLOAT, **attrs}))
+        self.nodes.append(Node(name, op, inputs, attrs if op in _UNTYPED else {"T": FLOAT, **attrs}))
         return name
 
     def columns(self, table: str, first: int, stop: int) -> str:
-        """Some columns of (rows, columns)."""
+        """Take some columns of (rows, columns)."""
         ends = [self.number(numbers, INT) for numbers in ((0, first), (0, stop), (1, 1))]
         masks: dict[str, Attr] = {"begin_mask": 1, "end_mask": 1}
         none: dict[str, Attr] = {"ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 0}
         return self.add("StridedSlice", table, *ends, Index=INT, **masks, **none)
 
-    def reshape(self, tensor: str, *shape: int) -> str:
-        return self.add("Reshape", tensor, self.number(shape, INT), Tshape=INT)
+    def reshape(self, tensor: str, *shape: int, dtype: np.dtype[Any] = FLOAT) -> str:
+        return self.add("Reshape", tensor, self.number(shape, INT), Tshape=INT, T=dtype)
 
     def concat(self, axis: int, *tensors: str) -> str:
         return self.add("ConcatV2", *tensors, self.number(axis, INT), N=len(tensors), Tidx=INT)
@@ -120,7 +121,7 @@ class _Writer:
         return self.add("SelectV2", condition, yes, no)
 
     def extents(self, sides: tuple[str, ...]) -> str:
-        """Areas of boxes given by left, top, right, bottom."""
+        """Compute the areas of boxes given by left, top, right, bottom."""
         left, top, right, bottom = sides
         zero = self.number(0.0)
         width = self.add("Maximum", self.add("Sub", right, left), zero)
@@ -150,7 +151,7 @@ def _suppressed(graph: Graph, source: str, layout: Layout, most: int, *, blend: 
     rows = []
     for _ in range(most):
         best = w.add("ArgMax", left, w.number(0, INT), Tidx=INT, output_type=INT)
-        at = w.reshape(best, 1, 1)
+        at = w.reshape(best, 1, 1, dtype=INT)
         top = w.reduce("Max", left, 0)
         mine = w.add("GatherNd", table, at, Tindices=INT, Tparams=FLOAT)
         box = tuple(w.columns(mine, i, i + 1) for i in range(4))

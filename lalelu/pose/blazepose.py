@@ -42,7 +42,7 @@ class Seen(NamedTuple):
 
 
 class PersonDetector:
-    """Finds people in a whole picture: one colour square, out come anchors, or detections where its graph sorts them."""
+    """Finds people in a whole picture: one colour square, out come anchors (or detections, from a merged graph)."""
 
     def __init__(self) -> None:
         self._anchors = ssd_anchors(PERSON)

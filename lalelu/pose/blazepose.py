@@ -80,14 +80,16 @@ class PersonLandmarks:
         Always finite: a keypoint that the network left undefined lies at the square's centre with score 0.
         """
         numbers = landmarks.reshape(-1, _NUMBERS)[: _REACH + 1]
+        good = np.isfinite(numbers).all(1)
+        if not good.all():
+            numbers = np.where(
+                good[:, None], numbers, (0.5 * self._side, 0.5 * self._side, 0.0, -CLIPPED, 0.0)
+            )
         across, down = ((numbers[:, :2] / self._side - 0.5) * region.side).T
         xy = np.empty((len(numbers), 2), np.float32)
         xy[:, 0] = region.x + across * region.right_x - down * region.right_y
         xy[:, 1] = region.y + across * region.right_y + down * region.right_x
         score = 1.0 / (1.0 + np.exp(-np.clip(numbers[:, 3], -CLIPPED, CLIPPED)))
-        good = np.isfinite(xy).all(1) & np.isfinite(score)
-        if not good.all():
-            xy[~good], score[~good] = (region.x, region.y), 0.0
-        start, end = (tuple(point) for point in xy[_HIPS:].tolist())
-        after = upright(start, end, scale=SCALE) if good[_HIPS:].all() else None
+        (x0, y0), (x1, y1) = xy[_HIPS:].tolist()
+        after = upright((x0, y0), (x1, y1), scale=SCALE) if good[_HIPS:].all() else None
         return Seen(xy[:_HIPS], score[:_HIPS].astype(np.float32), after)

@@ -22,7 +22,9 @@ DRAWS = 12
 def raw(layout: Layout, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     numbers = rng.normal(0.0, 20.0, (1, layout.anchors, layout.numbers))
-    numbers[..., 0] = rng.normal(-12.0 + seed, 3.0, layout.anchors)  # from nearly nothing to nearly everything
+    numbers[..., 0] = rng.normal(
+        -12.0 + seed, 3.0, layout.anchors
+    )  # from nearly nothing to nearly everything
     numbers[..., 3:5] = np.abs(rng.normal(50.0, 20.0, (layout.anchors, 2)))
     return numbers.astype(np.float32)
 

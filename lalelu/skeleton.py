@@ -1,6 +1,6 @@
 """Names of keypoints, per skeleton, and virtual ones that are made of them. A limb is one of these names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import Final
@@ -78,6 +78,7 @@ SKELETONS: Final[dict[str, tuple[str, ...]]] = {
     "blazepose33": BLAZEPOSE33,
     "hands42": HANDS42,
 }
+MOST_KEYPOINTS: Final = max(map(len, SKELETONS.values()))
 # Every keypoint that some skeleton has, COCO's first.
 EVERY_KEYPOINT: Final[tuple[str, ...]] = tuple(dict.fromkeys(chain.from_iterable(SKELETONS.values())))
 
@@ -114,6 +115,12 @@ def virtual_of(skeleton: Iterable[str]) -> tuple[str, ...]:
     """Return the virtual keypoints that this skeleton's can make."""
     there = set(skeleton)
     return tuple(name for name, parts in VIRTUAL.items() if there.issuperset(parts))
+
+
+def name_of(keypoints: Sequence[str]) -> str:
+    """Return the name of the skeleton with these keypoints."""
+    (name,) = (name for name, known in SKELETONS.items() if known == tuple(keypoints))
+    return name
 
 
 def having(names: Iterable[str]) -> tuple[str, ...]:

@@ -55,11 +55,17 @@ def _limbs(value: object, path: Where) -> Iterator[tuple[Where, str]]:
             yield from _limbs(entry, (*path, index))
 
 
-def needs_legs(kit: "KitConfig") -> bool:
-    """Whether a pad or a gesture goes by a knee or what is below it, or by a keypoint that is made of one."""
+def needed(kit: "KitConfig") -> frozenset[str]:
+    """Return the keypoints of a network that the pads and gestures go by, directly or by what is made of them."""
     sections = (*kit.pads.values(), *kit.gestures.values())
     named = [limb for section in sections for _, limb in _limbs(section, ())]
-    return not _made_of(named, {**VIRTUAL, **kit.keypoints}).isdisjoint(_LEGS)
+    made = {**VIRTUAL, **kit.keypoints}
+    return frozenset(_made_of(named, made) - made.keys())
+
+
+def needs_legs(kit: "KitConfig") -> bool:
+    """Whether a pad or a gesture goes by a knee or what is below it, or by a keypoint that is made of one."""
+    return not needed(kit).isdisjoint(_LEGS)
 
 
 def _made_of(names: Iterable[str], made: Mapping[str, Mapping[str, float]]) -> set[str]:

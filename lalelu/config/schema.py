@@ -1,7 +1,7 @@
 """What may stand in lalelu.yaml: every option with its unit and range. Pure data."""
 
 from collections.abc import Collection
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -12,6 +12,7 @@ from lalelu.desk import midi_in
 from lalelu.errors import UsageError
 from lalelu.models import catalogue
 from lalelu.pose import port as pose_port
+from lalelu.pose.heatmap import CellsAt
 from lalelu.registry import did_you_mean, parse_uri
 from lalelu.voice import port as voice_port
 
@@ -46,13 +47,13 @@ def _input_address(uri: str) -> str:
 
 
 def _known_model(name: str) -> str:
-    if name in catalogue.MODELS and name not in catalogue.played():
+    if name in catalogue.MODELS and not catalogue.MODELS[name].is_played:
         row = catalogue.MODELS[name]
         raise ValueError(
             f"{name} is a {row.family.replace('_', ' ')}'s network, which does not play by itself; "
-            f"allowed are {', '.join(sorted(catalogue.played()))}"
+            f"allowed are {', '.join(sorted(catalogue.playable()))}"
         )
-    _is_known(name, catalogue.played())
+    _is_known(name, catalogue.playable())
     return name
 
 
@@ -73,6 +74,12 @@ def _lies_open(region: tuple[float, float, float, float]) -> tuple[float, float,
     return region
 
 
+def _deviates(deviation: tuple[float, float, float]) -> tuple[float, float, float]:
+    if min(deviation) <= 0.0:
+        raise ValueError("a colour is divided by it; allowed are numbers above 0")
+    return deviation
+
+
 CameraAddress: TypeAlias = Annotated[str, AfterValidator(_camera_address)]
 MidiAddress: TypeAlias = Annotated[str, AfterValidator(_midi_address)]
 MidiInputAddress: TypeAlias = Annotated[str, AfterValidator(_input_address)]
@@ -81,8 +88,13 @@ RuntimeName: TypeAlias = Annotated[
     str, AfterValidator(_known_runtime), Field(json_schema_extra={"enum": sorted(pose_port.RUNTIMES)})
 ]
 ModelName: TypeAlias = Annotated[
-    str, AfterValidator(_known_model), Field(json_schema_extra={"enum": sorted(catalogue.played())})
+    str, AfterValidator(_known_model), Field(json_schema_extra={"enum": sorted(catalogue.playable())})
 ]
+
+
+COCO: Final = "coco17"
+HeatmapSkeleton: TypeAlias = Literal["coco17", "mpii16"]
+Colour: TypeAlias = tuple[float, float, float]
 
 
 class CameraSection(Section):
@@ -105,6 +117,18 @@ class TensorRTSection(Section):
     verbose: bool = False  # it tells its work on standard error
 
 
+class HeatmapSection(Section):
+    """A network of your own that gives a map for each keypoint; only for pose.model: heatmap."""
+
+    file: str | None = None  # ONNX
+    skeleton: HeatmapSkeleton = "coco17"  # whose keypoints its maps are, in that order
+    colours: Literal["rgb", "bgr"] = "rgb"  # the order in which it takes them
+    # it takes (colour - mean) / deviation, colours 0..1, red first: ImageNet's numbers, as SimpleBaseline and HRNet
+    mean: Colour = catalogue.IMAGENET.mean
+    deviation: Annotated[Colour, AfterValidator(_deviates)] = catalogue.IMAGENET.deviation
+    cells_at: CellsAt = "corner"  # where in a cell of a map the keypoint lies that is brightest there
+
+
 class PoseSection(Section):
     """Which network finds the player."""
 
@@ -125,6 +149,7 @@ class PoseSection(Section):
     every: Annotated[int, Field(ge=2, le=6)] | None = None
     # carried, offline: a result is there so many frames after its frame; playing, as soon as it is there
     lag: Annotated[int, Field(ge=1, le=12)] = 3
+    heatmap: HeatmapSection = HeatmapSection()
     tensorrt: TensorRTSection = TensorRTSection()
 
     @model_validator(mode="after")
@@ -135,6 +160,10 @@ class PoseSection(Section):
                 f"only flow: interleaved takes turns, and flow is {self.flow}; set that, or leave every out"
             )
             found.append((("every",), rule))
+        if self.model == catalogue.OWN_HEATMAP and self.heatmap.file is None:
+            found.append(
+                (("heatmap", "file"), "model: heatmap is the network in this file; name an ONNX file")
+            )
         devices = pose_port.DEVICES.get(self.runtime, pose_port.CPU_ONLY)
         if self.device not in devices:
             here = " or ".join(devices)
@@ -143,6 +172,12 @@ class PoseSection(Section):
         if found:
             raise contradicted(found)
         return self
+
+    @property
+    def skeleton(self) -> str:
+        """Whose keypoints the model gives."""
+        own = self.model == catalogue.OWN_HEATMAP
+        return self.heatmap.skeleton if own else catalogue.MODELS[self.model].skeleton or COCO
 
 
 class PlayerSection(Section):

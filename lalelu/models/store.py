@@ -12,7 +12,7 @@ from typing import Final
 from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue, fetch
 from lalelu.models.cache import cache_dir, digest, lock, not_writable, replacing
-from lalelu.models.catalogue import Model
+from lalelu.models.catalogue import Model, Normalisation
 from lalelu.models.graph import Graph
 from lalelu.models.progress import Progress, Silent, StderrProgress
 
@@ -84,6 +84,31 @@ def tflite_path(model: str, *, progress: Progress | None = None) -> Path:
         return tflite_export.to_tflite(graph, row.name)
 
     return _converted(row, path, convert, news)
+
+
+def own_heatmap_path(file: Path, *, keypoints: int, normalisation: Normalisation, rgb: bool) -> Path:
+    """Return the user's own heatmap network as lalelu runs it; made anew when the file or an option changes.
+
+    Raises UsageError for a file that is not there, or no such network.
+    """
+    from lalelu.models import own_heatmap
+
+    try:
+        data = file.read_bytes()
+    except OSError as exc:
+        raise UsageError(
+            f"pose.heatmap.file {file} cannot be read ({exc.strerror}); give an ONNX file"
+        ) from exc
+    state = hashlib.sha256(data + repr((keypoints, normalisation, rgb)).encode())
+    state.update((Path(__file__).parent / "own_heatmap.py").read_bytes())
+    path = cache_dir() / "heatmap" / f"{file.stem}-{state.hexdigest()[:12]}.onnx"
+    with lock("convert"):
+        if not _is_whole(path, Silent()):
+            made = own_heatmap.adapted(
+                data, str(file), keypoints=keypoints, normalisation=normalisation, rgb=rgb
+            )
+            _store(path, made)
+    return path
 
 
 def _converted(row: Model, path: Path, convert: Callable[[Graph], bytes], news: Progress) -> Path:

@@ -14,11 +14,14 @@ from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
 from lalelu.pose.estimator_landmarks import LandmarkEstimator
 from lalelu.pose.estimator_multi import MultiPoseEstimator
+from lalelu.pose.heatmap import EFFICIENTPOSE, HeatmapPose
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.multipose import MOST_PEOPLE, MoveNetMultiPose
 from lalelu.pose.net_link import NetProcess
-from lalelu.pose.port import DEVICES, RUNTIMES, Runtime
+from lalelu.pose.port import DEVICES, RUNTIMES, Runtime, SinglePoseDecoder
+from lalelu.pose.posenet import PoseNet
 from lalelu.registry import load
+from lalelu.skeleton import COCO17, SKELETONS
 
 Estimator: TypeAlias = (
     MoveNetEstimator | MultiPoseEstimator | LandmarkEstimator | InterleavedEstimator | CarriedEstimator
@@ -49,9 +52,65 @@ def build_runtime(pose: PoseSection) -> Runtime:
         options["precision"] = precision = "f16" if pose.precision == "auto" else pose.precision
         path = store.tftrt_path(pose.model, precision)
     else:
-        path = MODEL_FILES.get(pose.runtime, store.onnx_path)(pose.model)
+        path = _model_file(pose)
     runtime: Runtime = runtime_class(path, **options)
     return runtime
+
+
+def _model_file(pose: PoseSection) -> Path:
+    if pose.model != catalogue.OWN_HEATMAP:
+        return MODEL_FILES.get(pose.runtime, store.onnx_path)(pose.model)
+    if pose.runtime in MODEL_FILES:
+        raise UsageError(
+            f"pose.model is heatmap, whose file is ONNX, and runtime {pose.runtime} reads none; choose "
+            "pose.runtime: openvino or onnxruntime"
+        )
+    own = pose.heatmap
+    return store.own_heatmap_path(
+        Path(own.file or "").expanduser(),
+        keypoints=len(SKELETONS[own.skeleton]),
+        normalisation=catalogue.Normalisation(own.mean, own.deviation),
+        rgb=own.colours == "rgb",
+    )
+
+
+def _family(pose: PoseSection) -> catalogue.Family:
+    return "heatmap" if pose.model == catalogue.OWN_HEATMAP else catalogue.find(pose.model).family
+
+
+def _refuse_what_is_not_shown(pose: PoseSection, kit: KitConfig) -> None:
+    """Raise UsageError where the kit goes by keypoints that the model does not have."""
+    shown = SKELETONS[pose.skeleton]
+    missing = sorted(kit.needed.difference(shown))
+    if missing:
+        others = [
+            row.name
+            for row in catalogue.MODELS.values()
+            if row.is_played and row.skeleton and kit.needed.issubset(SKELETONS[row.skeleton])
+        ]
+        remedy = f"choose pose.model: {' or '.join(others)}" if others else "choose another kit"
+        raise UsageError(
+            f"kit {kit.name!r} goes by {', '.join(missing)}, which pose.model {pose.model} does not show; it shows "
+            f"{', '.join(shown)}; {remedy}"
+        )
+
+
+def _refuse_flow_of_others(pose: PoseSection) -> None:
+    """Raise UsageError where flow, which knows COCO's keypoints, is to follow others."""
+    if pose.flow != "off" and _decoder(pose).skeleton != COCO17:
+        raise UsageError(
+            f"pose.flow is {pose.flow}, which follows COCO's keypoints, and pose.model {pose.model} has others; "
+            "choose pose.flow: off, or pose.model: lightning or thunder"
+        )
+
+
+def _decoder(pose: PoseSection) -> SinglePoseDecoder:
+    """Return what knows the tensors of a network that sees one person."""
+    if pose.model == catalogue.OWN_HEATMAP:
+        return HeatmapPose(pose.heatmap.skeleton, cells_at=pose.heatmap.cells_at)
+    if _family(pose) == "heatmap":
+        return HeatmapPose("mpii16", maps=EFFICIENTPOSE)
+    return MoveNetSinglePose()
 
 
 def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Path | None = None) -> Estimator:
@@ -59,10 +118,12 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
 
     A network that runs beside has its own process where there is a `session` (its folder); without one, as for a
     film, it runs in turn and is `pose.lag` frames late. Raises UsageError for options that the model's family does
-    not have.
+    not have, and for a kit that goes by keypoints which the model does not show.
     """
     camera, pose, player = config.camera, config.pose, config.player
-    if catalogue.find(pose.model).family == "movenet_multi":
+    for kit in kits:
+        _refuse_what_is_not_shown(pose, kit)
+    if (family := _family(pose)) in {"movenet_multi", "posenet"}:
         if pose.flow != "off":
             raise UsageError(
                 f"pose.flow is {pose.flow}, but pose.model {pose.model} sees several people, and flow follows one; "
@@ -75,7 +136,7 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
             )
         return MultiPoseEstimator(
             build_runtime(pose),
-            MoveNetMultiPose(),
+            PoseNet() if family == "posenet" else MoveNetMultiPose(),
             rotate=camera.rotate,
             mirror=camera.mirror,
             player=player,
@@ -84,10 +145,11 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
     if player.players not in (None, 1):
         raise UsageError(
             f"player.players is {player.players}, but pose.model {pose.model} sees one person; "
-            "choose pose.model: multipose, or player.players: 1"
+            "choose pose.model: multipose or posenet, or player.players: 1"
         )
-    if catalogue.find(pose.model).family == "person_landmarks":
+    if _family(pose) == "person_landmarks":
         return build_landmarks(config)
+    _refuse_flow_of_others(pose)
     if pose.flow == "carried":
         net = LaggedNet(build_single(config, kits), lag=pose.lag) if session is None else NetProcess(session)
         return CarriedEstimator(net, rotate=camera.rotate, mirror=camera.mirror)
@@ -106,7 +168,7 @@ def build_single(config: Config, kits: Sequence[KitConfig] = ()) -> MoveNetEstim
     camera, pose = config.camera, config.pose
     return MoveNetEstimator(
         build_runtime(pose),
-        MoveNetSinglePose(),
+        _decoder(pose),
         crop_mode=pose.crop,
         hands=pose.hands,
         rotate=camera.rotate,

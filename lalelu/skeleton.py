@@ -71,12 +71,16 @@ HAND21: Final[tuple[str, ...]] = (
     ),
 )
 HANDS42: Final[tuple[str, ...]] = tuple(f"{side}_{name}" for side in ("left", "right") for name in HAND21)
+# What hand networks add to a body that has wrists.
+FINGERS40: Final[tuple[str, ...]] = tuple(name for name in HANDS42 if not name.endswith("_wrist"))
 
 SKELETONS: Final[dict[str, tuple[str, ...]]] = {
     "coco17": COCO17,
     "mpii16": MPII16,
     "blazepose33": BLAZEPOSE33,
     "hands42": HANDS42,
+    "coco17_fingers": (*COCO17, *FINGERS40),
+    "blazepose33_fingers": (*BLAZEPOSE33, *FINGERS40),
 }
 MOST_KEYPOINTS: Final = max(map(len, SKELETONS.values()))
 # Every keypoint that some skeleton has, COCO's first.

@@ -11,6 +11,7 @@ from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
 from lalelu.pose.crop import TORSO, WHOLE_BODY
 from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator_fingers import FingersEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
 from lalelu.pose.estimator_landmarks import LandmarkEstimator
 from lalelu.pose.estimator_multi import MultiPoseEstimator
@@ -21,14 +22,16 @@ from lalelu.pose.net_link import NetProcess
 from lalelu.pose.port import DEVICES, RUNTIMES, Runtime, SinglePoseDecoder
 from lalelu.pose.posenet import PoseNet
 from lalelu.registry import load
-from lalelu.skeleton import COCO17, SKELETONS
+from lalelu.skeleton import COCO17, FINGERS40, SKELETONS
 
-Estimator: TypeAlias = (
+PlainEstimator: TypeAlias = (
     MoveNetEstimator | MultiPoseEstimator | LandmarkEstimator | InterleavedEstimator | CarriedEstimator
 )
+Estimator: TypeAlias = PlainEstimator | FingersEstimator
 
 # the others read ONNX
 MODEL_FILES: Final = {"litert": store.tflite_path, "tensorflow": store.saved_model_path}
+SEVERAL: Final = frozenset({"movenet_multi", "posenet"})  # families that see several people
 PERSON_DETECTOR: Final = "blazepose-detector"  # that finds whom BlazePose's landmarks then follow
 EVERY: Final = 2  # frames from one turn of an interleaved network to the next
 # take a cache_dir
@@ -89,6 +92,8 @@ def _refuse_what_is_not_shown(pose: PoseSection, kit: KitConfig) -> None:
             if row.is_played and row.skeleton and kit.needed.issubset(SKELETONS[row.skeleton])
         ]
         remedy = f"choose pose.model: {' or '.join(others)}" if others else "choose another kit"
+        if pose.fingers == "off" and not set(FINGERS40).isdisjoint(missing):
+            remedy = "choose pose.fingers: lite, for the fingers"
         raise UsageError(
             f"kit {kit.name!r} goes by {', '.join(missing)}, which pose.model {pose.model} does not show; it shows "
             f"{', '.join(shown)}; {remedy}"
@@ -120,10 +125,29 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
     film, it runs in turn and is `pose.lag` frames late. Raises UsageError for options that the model's family does
     not have, and for a kit that goes by keypoints which the model does not show.
     """
-    camera, pose, player = config.camera, config.pose, config.player
     for kit in kits:
-        _refuse_what_is_not_shown(pose, kit)
-    if (family := _family(pose)) in {"movenet_multi", "posenet"}:
+        _refuse_what_is_not_shown(config.pose, kit)
+    if config.pose.fingers != "off":
+        return _with_fingers(config, kits)
+    return _build_plain(config, kits, session)
+
+
+def _with_fingers(config: Config, kits: Sequence[KitConfig]) -> FingersEstimator:
+    camera, pose = config.camera, config.pose
+    if pose.flow != "off" or not pose.skeleton.endswith("_fingers") or _family(pose) in SEVERAL:
+        why = f"pose.flow is {pose.flow}" if pose.flow != "off" else f"pose.model is {pose.model}"
+        raise UsageError(
+            f"pose.fingers is {pose.fingers}, but {why}; fingers go with pose.flow: off and a model that sees one "
+            "player's wrists and elbows: lightning, thunder, or blazepose-lite, -full or -heavy"
+        )
+    hands = build_runtime(pose.model_copy(update={"model": f"handlandmark-{pose.fingers}"}))
+    body = _build_plain(config, kits, None)
+    return FingersEstimator(body, hands, rotate=camera.rotate, mirror=camera.mirror)
+
+
+def _build_plain(config: Config, kits: Sequence[KitConfig], session: Path | None) -> PlainEstimator:
+    camera, pose, player = config.camera, config.pose, config.player
+    if (family := _family(pose)) in SEVERAL:
         if pose.flow != "off":
             raise UsageError(
                 f"pose.flow is {pose.flow}, but pose.model {pose.model} sees several people, and flow follows one; "

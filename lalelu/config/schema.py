@@ -14,7 +14,7 @@ from lalelu.models import catalogue
 from lalelu.pose import port as pose_port
 from lalelu.pose.heatmap import CellsAt
 from lalelu.registry import did_you_mean, parse_uri
-from lalelu.skeleton import SKELETONS
+from lalelu.skeleton import FINGERED, SKELETONS
 from lalelu.voice import port as voice_port
 
 
@@ -181,7 +181,7 @@ class PoseSection(Section):
         """Whose keypoints the model gives, with the fingers where they are asked for."""
         own = self.model == catalogue.OWN_HEATMAP
         body = self.heatmap.skeleton if own else catalogue.MODELS[self.model].skeleton or COCO
-        fingered = f"{body}_fingers"
+        fingered = body + FINGERED
         return fingered if self.fingers != "off" and fingered in SKELETONS else body
 
 

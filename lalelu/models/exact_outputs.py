@@ -18,7 +18,7 @@ INT: Final[np.dtype[Any]] = np.dtype(np.int32)
 
 
 def with_exact_ends(graph: Graph) -> Graph:
-    """Return the graph with each convolution of a whole map into one cell, and each product with a matrix, written out."""
+    """Return the graph with convolutions of a whole map into one cell, and products with a matrix, written out."""
     plain = unfuse(graph)
     specs = fold(plain).specs
     constants: dict[str, Array] = dict(plain.constants)

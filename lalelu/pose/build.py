@@ -22,7 +22,7 @@ from lalelu.pose.net_link import NetProcess
 from lalelu.pose.port import DEVICES, RUNTIMES, Runtime, SinglePoseDecoder
 from lalelu.pose.posenet import PoseNet
 from lalelu.registry import load
-from lalelu.skeleton import COCO17, FINGERS40, SKELETONS
+from lalelu.skeleton import COCO17, FINGERED, FINGERS40, SKELETONS
 
 PlainEstimator: TypeAlias = (
     MoveNetEstimator | MultiPoseEstimator | LandmarkEstimator | InterleavedEstimator | CarriedEstimator
@@ -134,7 +134,7 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
 
 def _with_fingers(config: Config, kits: Sequence[KitConfig]) -> FingersEstimator:
     camera, pose = config.camera, config.pose
-    if pose.flow != "off" or not pose.skeleton.endswith("_fingers") or _family(pose) in SEVERAL:
+    if pose.flow != "off" or not pose.skeleton.endswith(FINGERED) or _family(pose) in SEVERAL:
         why = f"pose.flow is {pose.flow}" if pose.flow != "off" else f"pose.model is {pose.model}"
         raise UsageError(
             f"pose.fingers is {pose.fingers}, but {why}; fingers go with pose.flow: off and a model that sees one "
@@ -208,11 +208,19 @@ def build_landmarks(config: Config) -> LandmarkEstimator:
     Raises UsageError for options that those networks do not have.
     """
     camera, pose = config.camera, config.pose
-    if pose.flow != "off" or pose.hands == "track":
-        option = "flow" if pose.flow != "off" else "hands"
+    for option, value, missing in (
+        ("flow", pose.flow, pose.flow != "off"),
+        ("hands", pose.hands, pose.hands == "track"),
+    ):
+        if missing:
+            raise UsageError(
+                f"pose.{option} is {value}, which pose.model {pose.model} does not have; leave it out, or choose "
+                "pose.model: lightning or thunder"
+            )
+    if pose.runtime == "tensorflow" and pose.model == "blazepose-heavy":
         raise UsageError(
-            f"pose.{option} is {pose.flow if option == 'flow' else pose.hands}, which pose.model {pose.model} does "
-            f"not have; leave it out, or choose pose.model: lightning or thunder"
+            "pose.runtime is tensorflow, whose version 2.21 ends its process on pose.model blazepose-heavy; choose "
+            "pose.runtime: openvino, onnxruntime or litert, or pose.model: blazepose-full"
         )
     return LandmarkEstimator(
         build_runtime(pose.model_copy(update={"model": PERSON_DETECTOR})),

@@ -51,7 +51,7 @@ def _known_model(name: str) -> str:
     if name in catalogue.MODELS and not catalogue.MODELS[name].is_played:
         row = catalogue.MODELS[name]
         raise ValueError(
-            f"{name} is a {row.family.replace('_', ' ')}'s network, which does not play by itself; "
+            f"it is a {row.family.replace('_', ' ')}'s network, which does not play by itself; "
             f"allowed are {', '.join(sorted(catalogue.playable()))}"
         )
     _is_known(name, catalogue.playable())

@@ -9,7 +9,7 @@ from lalelu.config.schema import Config, PoseSection
 from lalelu.errors import UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
-from lalelu.pose.crop import TORSO, WHOLE_BODY
+from lalelu.pose.crop import TORSO, WHOLE_BODY, WHOLE_PERSON, Framing
 from lalelu.pose.estimator import MoveNetEstimator
 from lalelu.pose.estimator_fingers import FingersEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
@@ -79,6 +79,12 @@ def _model_file(pose: PoseSection) -> Path:
 
 def _family(pose: PoseSection) -> catalogue.Family:
     return "heatmap" if pose.model == catalogue.OWN_HEATMAP else catalogue.find(pose.model).family
+
+
+def _framing(pose: PoseSection, kits: Sequence[KitConfig]) -> Framing:
+    if _family(pose) == "heatmap":
+        return WHOLE_PERSON
+    return WHOLE_BODY if any(kit.needs_legs for kit in kits) else TORSO
 
 
 def _refuse_what_is_not_shown(pose: PoseSection, kit: KitConfig) -> None:
@@ -198,7 +204,7 @@ def build_single(config: Config, kits: Sequence[KitConfig] = ()) -> MoveNetEstim
         rotate=camera.rotate,
         mirror=camera.mirror,
         player=config.player,
-        framing=WHOLE_BODY if any(kit.needs_legs for kit in kits) else TORSO,
+        framing=_framing(pose, kits),
     )
 
 

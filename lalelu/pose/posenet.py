@@ -21,7 +21,7 @@ Whole: TypeAlias = NDArray[np.int64]
 
 OUTPUTS: Final = ("heatmaps", "offsets", "forward", "backward")
 STRIDE: Final = 16  # px of the network's picture from cell to cell
-LOWEST: Final = -100.0  # what stands for an undefined number before the sigmoid
+LIMIT: Final = 100.0  # beyond it a sigmoid is 0 or 1; an undefined number counts as -LIMIT
 ROOT_SCORE: Final = 0.5  # a keypoint from which a person may begin
 SAME_PX: Final = (
     20.0  # a root so near to the same keypoint of somebody found is that one's; px of the network's picture
@@ -118,7 +118,8 @@ class PoseNet:
         """Turn heatmaps, offsets and displacements of `crop` into people, the surest first, without the faint ones."""
         heatmaps, offsets, forward, backward = (output[0] for output in outputs)
         cells = heatmaps.shape[0]
-        scores = 1.0 / (1.0 + np.exp(-np.nan_to_num(heatmaps.astype(np.float64), nan=LOWEST)))
+        sure = np.clip(np.nan_to_num(heatmaps.astype(np.float64), nan=-LIMIT), -LIMIT, LIMIT)
+        scores = 1.0 / (1.0 + np.exp(-sure))
         roots = _roots(scores)
         if not roots.size:
             return []

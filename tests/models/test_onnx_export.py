@@ -254,7 +254,6 @@ def test_packing_splitting_and_reducing_agree_with_numpy() -> None:
             {"d": ints(0, 2)},
             x.sum((0, 2), keepdims=True),
         ),
-        ([Node("y", "Mean", ("x", "d"), {"keep_dims": False})], {"d": ints(1)}, x.mean(1)),
         ([Node("y", "Tile", ("x", "d"))], {"d": ints(1, 2, 1)}, np.tile(x, (1, 2, 1))),
         ([Node("y", "Transpose", ("x", "d"))], {"d": ints(2, 0, 1)}, x.transpose(2, 0, 1)),
         (

@@ -17,6 +17,14 @@ def test_depth_to_space_lays_channels_out_over_squares() -> None:
         np.testing.assert_array_equal(output[0, row, column], x[0, row // 2, column // 2, first : first + 2])
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_mean_over_the_map_agrees_with_numpy(keep: bool) -> None:
+    x = RNG.normal(size=(1, 4, 3, 2)).astype(np.float32)
+    node = Node("y", "Mean", ("x", "axes"), {"keep_dims": keep})
+    output, _ = run(graph_of([node], {"axes": np.array([1, 2], np.int32)}, x.shape), x)
+    np.testing.assert_allclose(output, x.mean((1, 2), keepdims=keep), atol=1e-6)
+
+
 def test_a_fused_product_is_a_product_a_bias_and_an_activation() -> None:
     x = RNG.normal(size=(1, 5)).astype(np.float32)
     weights, bias = RNG.normal(size=(5, 3)).astype(np.float32), RNG.normal(size=3).astype(np.float32)

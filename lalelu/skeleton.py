@@ -71,12 +71,17 @@ HAND21: Final[tuple[str, ...]] = (
     ),
 )
 HANDS42: Final[tuple[str, ...]] = tuple(f"{side}_{name}" for side in ("left", "right") for name in HAND21)
+# What hand networks add to a body that has wrists, whose skeleton's name then ends so.
+FINGERED: Final = "_fingers"
+FINGERS40: Final[tuple[str, ...]] = tuple(name for name in HANDS42 if not name.endswith("_wrist"))
 
 SKELETONS: Final[dict[str, tuple[str, ...]]] = {
     "coco17": COCO17,
     "mpii16": MPII16,
     "blazepose33": BLAZEPOSE33,
     "hands42": HANDS42,
+    f"coco17{FINGERED}": (*COCO17, *FINGERS40),
+    f"blazepose33{FINGERED}": (*BLAZEPOSE33, *FINGERS40),
 }
 MOST_KEYPOINTS: Final = max(map(len, SKELETONS.values()))
 # Every keypoint that some skeleton has, COCO's first.
@@ -124,10 +129,13 @@ def name_of(keypoints: Sequence[str]) -> str:
 
 
 def having(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the skeletons that have all of these keypoints, of their own or virtual."""
+    """Return the skeletons that have all of these keypoints, of their own or virtual; fingers only where needed."""
     wanted = set(names)
-    return tuple(
+    found = [
         name for name, keypoints in SKELETONS.items() if wanted.issubset((*keypoints, *virtual_of(keypoints)))
+    ]
+    return tuple(
+        name for name in found if name.removesuffix(FINGERED) not in found or not name.endswith(FINGERED)
     )
 
 

@@ -14,6 +14,7 @@ from lalelu.models import catalogue
 from lalelu.pose import port as pose_port
 from lalelu.pose.heatmap import CellsAt
 from lalelu.registry import did_you_mean, parse_uri
+from lalelu.skeleton import FINGERED, SKELETONS
 from lalelu.voice import port as voice_port
 
 
@@ -142,6 +143,8 @@ class PoseSection(Section):
     # track: each hand is followed in the network's heatmaps; network: keypoints as the network chooses them;
     # auto: track where the model shows its heatmaps (the catalogue's do, a model of your own may not)
     hands: Literal["auto", "track", "network"] = "auto"
+    # lite, full: a hand network beside, for the fingers of both hands
+    fingers: Annotated[Literal["off", "lite", "full"], BeforeValidator(_off)] = "off"
     # keypoints by optical flow: interleaved = on the frames between the network's; carried = on every frame, the
     # network runs beside and its newest result is carried forward
     flow: Annotated[Literal["off", "interleaved", "carried"], BeforeValidator(_off)] = "off"
@@ -175,9 +178,11 @@ class PoseSection(Section):
 
     @property
     def skeleton(self) -> str:
-        """Whose keypoints the model gives."""
+        """Whose keypoints the model gives, with the fingers where they are asked for."""
         own = self.model == catalogue.OWN_HEATMAP
-        return self.heatmap.skeleton if own else catalogue.MODELS[self.model].skeleton or COCO
+        body = self.heatmap.skeleton if own else catalogue.MODELS[self.model].skeleton or COCO
+        fingered = body + FINGERED
+        return fingered if self.fingers != "off" and fingered in SKELETONS else body
 
 
 class PlayerSection(Section):

@@ -24,7 +24,9 @@ Family: TypeAlias = Literal[
     "hand_landmarks",
 ]
 # The families that `pose.model` may name: each has an estimator. The others work for one of these.
-PLAYED: Final[frozenset[Family]] = frozenset({"movenet_single", "movenet_multi", "heatmap", "posenet"})
+PLAYED: Final[frozenset[Family]] = frozenset(
+    {"movenet_single", "movenet_multi", "heatmap", "posenet", "person_landmarks"}
+)
 
 OWN_HEATMAP: Final = "heatmap"  # what `pose.model` says for the file of `pose.heatmap`
 

@@ -180,6 +180,18 @@ def _transposed_convolution(w: "OnnxWriter", node: Node) -> None:
     w.give(node.name, made[0], "nchw")
 
 
+@_emits("DepthToSpace")
+def _depth_to_space(w: "OnnxWriter", node: Node) -> None:
+    block = attr(node, "block_size")
+    made = w.add("DepthToSpace", [w.get(node.inputs[0], "nchw")], blocksize=block, mode="DCR")
+    w.give(node.name, made[0], "nchw")
+
+
+@_emits("MatMul")
+def _mat_mul(w: "OnnxWriter", node: Node) -> None:
+    w.give(node.name, w.add("MatMul", [w.get(i) for i in node.inputs])[0])
+
+
 def _view(view: Window) -> dict[str, Any]:
     (top, bottom), (left, right) = view.pads
     return {"kernel_shape": view.kernel, "strides": view.strides, "pads": (top, left, bottom, right)}
@@ -300,11 +312,11 @@ def _arg_max(w: "OnnxWriter", node: Node) -> None:
     w.give(node.name, w.add("ArgMax", [w.get(node.inputs[0])], axis=_number(w, node, 1), keepdims=0)[0])
 
 
-@_emits("Max")
+@_emits("Max", "Mean")
 def _max(w: "OnnxWriter", node: Node) -> None:
     axes = _array(w, node, 1).reshape(-1).tolist()
     keep = int(attr(node, "keep_dims", False))
-    w.give(node.name, w.add("ReduceMax", [w.get(node.inputs[0])], axes=axes, keepdims=keep)[0])
+    w.give(node.name, w.add(f"Reduce{node.op}", [w.get(node.inputs[0])], axes=axes, keepdims=keep)[0])
 
 
 @_emits("Sum")

@@ -7,6 +7,7 @@ import numpy as np
 
 from lalelu.models import heads, tfjs
 from lalelu.models.catalogue import Model, Normalisation
+from lalelu.models.exact_outputs import with_exact_ends
 from lalelu.models.graph import Array, Graph, Node, Spec, UnsupportedError, build
 from lalelu.models.picture import from_camera
 
@@ -34,7 +35,8 @@ def as_played(graph: Graph, row: Model) -> Graph:
     """Return the graph as lalelu runs it: it takes the camera's bytes where it can, and shows the row's heads."""
     if row.normalisation is None:
         return heads.expose(graph, row.heads)
-    return from_camera(normalised(graph, row.normalisation))
+    played = from_camera(normalised(graph, row.normalisation))
+    return with_exact_ends(played) if row.family.endswith("_landmarks") else played
 
 
 def normalised(graph: Graph, normalisation: Normalisation) -> Graph:

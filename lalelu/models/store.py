@@ -20,6 +20,7 @@ from lalelu.models.progress import Progress, Silent, StderrProgress
 # what decides the converted file: a change in any of them makes a new one
 CONVERTER: Final = (
     "catalogue.py",
+    "exact_outputs.py",
     "graph.py",
     "heads.py",
     "kernels.py",

@@ -91,6 +91,9 @@ def _reciprocal(w: "TfliteWriter", node: Node) -> None:
 
 @_emits("AddN")
 def _add_n(w: "TfliteWriter", node: Node) -> None:
+    if len(node.inputs) == 2:  # XNNPACK knows a sum of two
+        w.add("ADD", [w.tensor(i) for i in node.inputs], [w.tensor(node.name)], table="AddOptions")
+        return
     w.add("ADD_N", [w.tensor(i) for i in node.inputs], [w.tensor(node.name)], table="AddNOptions")
 
 
@@ -164,6 +167,25 @@ def _padded(w: "TfliteWriter", node: Node, pads: tuple[tuple[int, int], tuple[in
         w.add("PAD", [source, around], [padded])
         source = padded
     return source, "SAME" if padding == "SAME" else "VALID"
+
+
+@_emits("DepthToSpace")
+def _depth_to_space(w: "TfliteWriter", node: Node) -> None:
+    block = attr(node, "block_size")
+    source, target = w.tensor(node.inputs[0]), w.tensor(node.name)
+    w.add("DEPTH_TO_SPACE", [source], [target], table="DepthToSpaceOptions", blockSize=block)
+
+
+@_emits("MatMul")
+def _mat_mul(w: "TfliteWriter", node: Node) -> None:
+    weights = w.value(node.inputs[1])
+    if weights is None:
+        raise UnsupportedError(
+            f"MatMul {node.name!r} has weights that depend on the picture; known: fixed ones"
+        )
+    bias = w.constant(np.zeros(weights.shape[1], np.float32))
+    inputs = [w.tensor(node.inputs[0]), w.constant(weights.T), bias]
+    w.add("FULLY_CONNECTED", inputs, [w.tensor(node.name)], table="FullyConnectedOptions")
 
 
 @_emits("MaxPool")
@@ -298,11 +320,11 @@ def _arg_max(w: "TfliteWriter", node: Node) -> None:
     )
 
 
-@_emits("Max", "Sum")
+@_emits("Max", "Mean", "Sum")
 def _reduce(w: "TfliteWriter", node: Node) -> None:
     axes = w.constant(_array(w, node, 1).reshape(-1))
     w.add(
-        {"Max": "REDUCE_MAX", "Sum": "SUM"}[node.op],
+        {"Max": "REDUCE_MAX", "Mean": "MEAN", "Sum": "SUM"}[node.op],
         [w.tensor(node.inputs[0]), axes],
         [w.tensor(node.name)],
         table="ReducerOptions",

@@ -12,7 +12,9 @@ from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
 from lalelu.pose.crop import TORSO, WHOLE_BODY, WHOLE_PERSON, Framing
 from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator_fingers import FingersEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
+from lalelu.pose.estimator_landmarks import LandmarkEstimator
 from lalelu.pose.estimator_multi import MultiPoseEstimator
 from lalelu.pose.heatmap import EFFICIENTPOSE, HeatmapPose
 from lalelu.pose.movenet import MoveNetSinglePose
@@ -21,13 +23,18 @@ from lalelu.pose.net_link import NetProcess
 from lalelu.pose.port import DEVICES, EXTRAS, MODULES, RUNTIMES, Runtime, SinglePoseDecoder
 from lalelu.pose.posenet import PoseNet
 from lalelu.registry import load
-from lalelu.skeleton import COCO17, SKELETONS
+from lalelu.skeleton import COCO17, FINGERED, FINGERS40, SKELETONS
 
-Estimator: TypeAlias = MoveNetEstimator | MultiPoseEstimator | InterleavedEstimator | CarriedEstimator
+PlainEstimator: TypeAlias = (
+    MoveNetEstimator | MultiPoseEstimator | LandmarkEstimator | InterleavedEstimator | CarriedEstimator
+)
+Estimator: TypeAlias = PlainEstimator | FingersEstimator
 
 # the others read ONNX
 MODEL_FILES: Final = {"litert": store.tflite_path, "tensorflow": store.saved_model_path}
 DEFAULT: Final = PoseSection().runtime  # the one that every ordinary installation has
+SEVERAL: Final = frozenset({"movenet_multi", "posenet"})  # families that see several people
+PERSON_DETECTOR: Final = "blazepose-detector"  # that finds whom BlazePose's landmarks then follow
 EVERY: Final = 2  # frames from one turn of an interleaved network to the next
 # take a cache_dir
 KEEPS_COMPILED: Final = frozenset({"onnxruntime", "openvino", "tensorrt", "torch_compiled"})
@@ -116,6 +123,8 @@ def _refuse_what_is_not_shown(pose: PoseSection, kit: KitConfig) -> None:
             if row.is_played and row.skeleton and kit.needed.issubset(SKELETONS[row.skeleton])
         ]
         remedy = f"choose pose.model: {' or '.join(others)}" if others else "choose another kit"
+        if pose.fingers == "off" and not set(FINGERS40).isdisjoint(missing):
+            remedy = "choose pose.fingers: lite, for the fingers"
         raise UsageError(
             f"kit {kit.name!r} goes by {', '.join(missing)}, which pose.model {pose.model} does not show; it shows "
             f"{', '.join(shown)}; {remedy}"
@@ -147,10 +156,29 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
     film, it runs in turn and is `pose.lag` frames late. Raises UsageError for options that the model's family does
     not have, and for a kit that goes by keypoints which the model does not show.
     """
-    camera, pose, player = config.camera, config.pose, config.player
     for kit in kits:
-        _refuse_what_is_not_shown(pose, kit)
-    if (family := _family(pose)) in {"movenet_multi", "posenet"}:
+        _refuse_what_is_not_shown(config.pose, kit)
+    if config.pose.fingers != "off":
+        return _with_fingers(config, kits)
+    return _build_plain(config, kits, session)
+
+
+def _with_fingers(config: Config, kits: Sequence[KitConfig]) -> FingersEstimator:
+    camera, pose = config.camera, config.pose
+    if pose.flow != "off" or not pose.skeleton.endswith(FINGERED) or _family(pose) in SEVERAL:
+        why = f"pose.flow is {pose.flow}" if pose.flow != "off" else f"pose.model is {pose.model}"
+        raise UsageError(
+            f"pose.fingers is {pose.fingers}, but {why}; fingers go with pose.flow: off and a model that sees one "
+            "player's wrists and elbows: lightning, thunder, or blazepose-lite, -full or -heavy"
+        )
+    hands = build_runtime(pose.model_copy(update={"model": f"handlandmark-{pose.fingers}"}))
+    body = _build_plain(config, kits, None)
+    return FingersEstimator(body, hands, rotate=camera.rotate, mirror=camera.mirror)
+
+
+def _build_plain(config: Config, kits: Sequence[KitConfig], session: Path | None) -> PlainEstimator:
+    camera, pose, player = config.camera, config.pose, config.player
+    if (family := _family(pose)) in SEVERAL:
         if pose.flow != "off":
             raise UsageError(
                 f"pose.flow is {pose.flow}, but pose.model {pose.model} sees several people, and flow follows one; "
@@ -174,6 +202,8 @@ def build_estimator(config: Config, kits: Sequence[KitConfig] = (), session: Pat
             f"player.players is {player.players}, but pose.model {pose.model} sees one person; "
             "choose pose.model: multipose or posenet, or player.players: 1"
         )
+    if _family(pose) == "person_landmarks":
+        return build_landmarks(config)
     _refuse_flow_of_others(pose)
     if pose.flow == "carried":
         net = LaggedNet(build_single(config, kits), lag=pose.lag) if session is None else NetProcess(session)
@@ -200,4 +230,33 @@ def build_single(config: Config, kits: Sequence[KitConfig] = ()) -> MoveNetEstim
         mirror=camera.mirror,
         player=config.player,
         framing=_framing(pose, kits),
+    )
+
+
+def build_landmarks(config: Config) -> LandmarkEstimator:
+    """Return the estimator of a detector and the landmark network of `config.pose`, not yet opened.
+
+    Raises UsageError for options that those networks do not have.
+    """
+    camera, pose = config.camera, config.pose
+    for option, value, missing in (
+        ("flow", pose.flow, pose.flow != "off"),
+        ("hands", pose.hands, pose.hands == "track"),
+    ):
+        if missing:
+            raise UsageError(
+                f"pose.{option} is {value}, which pose.model {pose.model} does not have; leave it out, or choose "
+                "pose.model: lightning or thunder"
+            )
+    if pose.runtime == "tensorflow" and pose.model == "blazepose-heavy":
+        raise UsageError(
+            "pose.runtime is tensorflow, whose version 2.21 ends its process on pose.model blazepose-heavy; choose "
+            "pose.runtime: openvino, onnxruntime or litert, or pose.model: blazepose-full"
+        )
+    return LandmarkEstimator(
+        build_runtime(pose.model_copy(update={"model": PERSON_DETECTOR})),
+        build_runtime(pose),
+        rotate=camera.rotate,
+        mirror=camera.mirror,
+        player=config.player,
     )

@@ -38,6 +38,7 @@ SAME: Final[dict[str, Callable[..., Any]]] = {
     "GreaterOrEqual": torch.ge,
     "Less": torch.lt,
     "LessOrEqual": torch.le,
+    "MatMul": torch.matmul,
     "Max": torch.maximum,
     "Min": torch.minimum,
     "Mul": torch.mul,
@@ -305,6 +306,16 @@ def _reduce_max(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torc
     return w.call(torch.amax, w.get(node.input[0]), tuple(attrs["axes"]), bool(attrs["keepdims"]))
 
 
+@_emits("ReduceMean")
+def _reduce_mean(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
+    return w.call(torch.mean, w.get(node.input[0]), tuple(attrs["axes"]), bool(attrs["keepdims"]))
+
+
+@_emits("DepthToSpace")
+def _depth_to_space(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
+    return w.call(_spread, w.get(node.input[0]), attrs["blocksize"])
+
+
 @_emits("ReduceSum")
 def _reduce_sum(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
     return w.call(torch.sum, w.get(node.input[0]), tuple(w.numbers(node.input[1])), bool(attrs["keepdims"]))
@@ -335,6 +346,13 @@ def _item(several: Sequence[Tensor], index: int) -> Tensor:
 
 def _sliced(tensor: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:
     return tensor[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+def _spread(x: Tensor, block: int) -> Tensor:
+    """Lay channels out over squares of `block` x `block` cells, the square's rows first (ONNX's order DCR)."""
+    batch, channels, height, width = x.shape
+    parts = x.reshape(batch, block, block, channels // block**2, height, width)
+    return parts.permute(0, 3, 4, 1, 5, 2).reshape(batch, -1, height * block, width * block)
 
 
 def _gathered(tensor: Tensor, indices: Tensor) -> Tensor:

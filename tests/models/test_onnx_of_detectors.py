@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
-from test_onnx_export import F32, RNG, graph_of, ints, run
+from test_onnx_export import F32, RNG, graph_of, run
 
 from lalelu.models.graph import Node, UnsupportedError
-from lalelu.models.kernels import same_pads
 from lalelu.models.onnx_export import to_onnx
-
-TURNED = [(2, 4, "SAME", 0), (2, 3, "SAME", 0), (2, 2, "VALID", 0), (2, 3, "VALID", 1), (1, 3, "SAME", 0)]
 
 
 def test_depth_to_space_lays_channels_out_over_squares() -> None:
@@ -42,27 +39,3 @@ def test_a_product_with_something_turned_is_refused() -> None:
     graph = graph_of([Node("y", "MatMul", ("x", "w"), {"transpose_b": True})], {"w": np.eye(5)}, (1, 5))
     with pytest.raises(UnsupportedError, match="turns one of its inputs"):
         to_onnx(graph, "small")
-
-
-@pytest.mark.parametrize(("stride", "kernel", "padding", "size"), TURNED)
-def test_a_convolution_turned_around_spreads_each_number_over_its_window(
-    stride: int, kernel: int, padding: str, size: int
-) -> None:
-    x = RNG.normal(size=(1, 4, 3, 2)).astype(np.float32)
-    weights = RNG.normal(size=(kernel, kernel, 5, 2)).astype(np.float32)  # height, width, out, in
-    to = ints(1, 4 * stride + size, 3 * stride + size, 5)
-    attrs = {"strides": [1, stride, stride, 1], "padding": padding}
-    graph = graph_of(
-        [Node("y", "Conv2DBackpropInput", ("to", "w", "x"), attrs)], {"to": to, "w": weights}, x.shape
-    )
-    spread = np.zeros((1, 3 * stride + kernel, 2 * stride + kernel, 5))
-    for row, column in np.ndindex(4, 3):
-        top, left = row * stride, column * stride
-        spread[0, top : top + kernel, left : left + kernel] += np.einsum(
-            "i,hwoi->hwo", x[0, row, column], weights
-        )
-    before = [same_pads(int(n), kernel, stride)[0] if padding == "SAME" else 0 for n in to[1:3]]
-    whole = np.zeros(to + ints(0, 20, 20, 0))
-    whole[:, : spread.shape[1], : spread.shape[2]] = spread
-    expected = whole[:, before[0] : before[0] + to[1], before[1] : before[1] + to[2]]
-    np.testing.assert_allclose(run(graph, x)[0], expected, rtol=1e-4, atol=1e-5)

@@ -16,8 +16,10 @@ from lalelu.skeleton import SKELETONS
     [
         (
             "pose: {model: blazepose-detector}",
-            "1:15: pose.model is blazepose-detector; it is a person detector's network, which does not play by itself; "
-            "allowed are {}",
+            (
+                "1:15: pose.model is blazepose-detector; it is a person detector's network, which does not play by "
+                "itself; allowed are {}"
+            ),
         ),
         (
             "pose: {model: heatmap}",
@@ -49,7 +51,7 @@ def kit(**more):
 
 
 def test_a_kit_that_goes_by_keypoints_of_other_networks_is_refused_with_those_that_show_them():
-    with pytest.raises(UsageError, match="goes by head_top, which pose.model thunder does not show") as told:
+    with pytest.raises(UsageError, match=r"goes by head_top, which pose.model thunder does not show") as told:
         build_estimator(Config.model_validate({"pose": {"model": "thunder"}}), [kit()])
     assert "it shows nose, left_eye," in str(told.value)
     assert str(told.value).endswith("choose pose.model: efficientpose")

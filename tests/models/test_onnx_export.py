@@ -18,9 +18,6 @@ F32 = np.dtype(np.float32)
 I32 = np.dtype(np.int32)
 
 
-TURNED = [(2, 4, "SAME", 0), (2, 3, "SAME", 0), (2, 2, "VALID", 0), (2, 3, "VALID", 1), (1, 3, "SAME", 0)]
-
-
 def graph_of(
     nodes: list[Node], constants: Mapping[str, Any], shape: tuple[int, ...], dtype: Any = F32
 ) -> Graph:
@@ -380,27 +377,3 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
 
 def test_whatever_can_be_written_can_also_be_shaped() -> None:
     assert set(EMITTERS) <= set(KERNELS)
-
-
-@pytest.mark.parametrize(("stride", "kernel", "padding", "size"), TURNED)
-def test_a_convolution_turned_around_spreads_each_number_over_its_window(
-    stride: int, kernel: int, padding: str, size: int
-) -> None:
-    x = RNG.normal(size=(1, 4, 3, 2)).astype(np.float32)
-    weights = RNG.normal(size=(kernel, kernel, 5, 2)).astype(np.float32)  # height, width, out, in
-    to = ints(1, 4 * stride + size, 3 * stride + size, 5)
-    attrs = {"strides": [1, stride, stride, 1], "padding": padding}
-    graph = graph_of(
-        [Node("y", "Conv2DBackpropInput", ("to", "w", "x"), attrs)], {"to": to, "w": weights}, x.shape
-    )
-    spread = np.zeros((1, 3 * stride + kernel, 2 * stride + kernel, 5))
-    for row, column in np.ndindex(4, 3):
-        top, left = row * stride, column * stride
-        spread[0, top : top + kernel, left : left + kernel] += np.einsum(
-            "i,hwoi->hwo", x[0, row, column], weights
-        )
-    before = [same_pads(int(n), kernel, stride)[0] if padding == "SAME" else 0 for n in to[1:3]]
-    whole = np.zeros(to + ints(0, 20, 20, 0))
-    whole[:, : spread.shape[1], : spread.shape[2]] = spread
-    expected = whole[:, before[0] : before[0] + to[1], before[1] : before[1] + to[2]]
-    np.testing.assert_allclose(run(graph, x)[0], expected, rtol=1e-4, atol=1e-5)

@@ -180,6 +180,8 @@ def test_what_cannot_be_written_is_named(graph, sentence):
         "lightning",
         "thunder",
         "multipose",
+        "efficientpose",
+        "posenet",
         "blazepose-detector",
         "blazepose-full",
         "handdetect",
@@ -199,7 +201,7 @@ def test_a_pose_network_computes_what_its_onnx_form_does(expect, shared_dir, mod
     assert list(found) == list(expected)
     for name, array in expected.items():
         assert (found[name].shape, found[name].dtype) == (array.shape, array.dtype)
-        # places in pixels and logits are larger than fractions
+        # places and displacements in pixels, and logits, are larger than fractions
         limit = TOLERANCE * max(1.0, float(np.abs(array).max()))
         np.testing.assert_allclose(found[name], array, rtol=0, atol=limit, err_msg=name)
 

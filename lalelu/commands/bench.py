@@ -1,4 +1,4 @@
-"""`lalelu bench`: runtimes, or the gesture step, side by side on this machine. Starts processes, fetches models."""
+"""`lalelu bench`: runtimes, merged networks, the gesture step, side by side here. Starts processes, fetches models."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from typing import Final, Literal
 from lalelu.bench import gesture
 from lalelu.bench.inference import Comparison, compare, table
 from lalelu.bench.worker import Variant
+from lalelu.commands import bench_merge
 from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue
 from lalelu.models.progress import StderrProgress
@@ -47,7 +48,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "then score made-up players for each lead.",
         allow_abbrev=False,
     )
-    for subject in (inference, step):
+    merge = subparsers.add_parser(
+        "merge",
+        help="networks with and without the camera's picture in their graph",
+        description="Time what makes keypoints of a frame in memory: a process for each way, one core, in turns.",
+        allow_abbrev=False,
+    )
+    bench_merge.configure(merge)
+    for subject in (inference, step, merge):
         subject.add_argument(
             "--warmups", type=int, default=100, help="runs before the clock counts (%(default)s)"
         )
@@ -66,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     if args.subject == "gesture":
         return _gesture(core, args)
     runtimes = _names(args.runtimes)
+    if args.subject == "merge":
+        return bench_merge.run(args, _names(args.model), runtimes, core)
     for name in runtimes:
         if name not in PRECISIONS:
             raise UsageError(

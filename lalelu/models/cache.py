@@ -71,6 +71,22 @@ def not_writable(path: Path, exc: OSError) -> UsageError:
     )
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that the user named, whole or not at all. Raises UsageError where it cannot be written."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as exc:
+        raise out_not_writable(path, exc) from exc
+
+
+def out_not_writable(path: Path, exc: OSError) -> UsageError:
+    """Return the error of a file that the user named and that cannot be written."""
+    return UsageError(f"{path} cannot be written ({exc.strerror}); give another --out")
+
+
 @contextmanager
 def lock(name: str) -> Iterator[None]:
     """Hold the cache's lock `name`: a second process that wants the same waits, then finds it done."""

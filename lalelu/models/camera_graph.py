@@ -150,7 +150,7 @@ class _CameraGraph:
         planes = self._sampled(rows, across, down, channels)
         if camera.format in _LUMA_CHROMA:
             planes = self._coloured(planes, across, down)
-        return w.graph({PICTURE: self._fitted(planes), TAKEN: taken})
+        return w.graph({TAKEN: taken, PICTURE: self._fitted(planes)})
 
     def _coloured(self, planes: str, across: tuple[_Tap, _Tap], down: tuple[_Tap, _Tap]) -> str:
         """Write the planes of three colours from luma and both chromas."""
@@ -223,27 +223,26 @@ class _CameraGraph:
         w, count = self._w, self._size[axis]
         pixels = (self._camera.width, self._camera.height)[axis]
         places = np.arange(count) if self._signs[axis] > 0 else np.arange(count)[::-1]
-        # in 2 * count parts of a pixel, so that it is whole; never beyond the outer pixels' middles
-        place = w.number("Sub", w.number("Mul", extent, 2 * places + 1), count)
-        last = w.number("Mul", w.number("Sub", extent, 1), 2 * count)
-        place = w.number("Maximum", w.number("Minimum", place, last), 0)
+        # in 2 * count parts of a pixel, so that it is whole, and one pixel too far, so that it is never negative
+        place = w.number("AddV2", w.number("Mul", extent, 2 * places + 1), count)
         whole = w.number("FloorDiv", place, 2 * count)
         rest = w.number("Sub", place, w.number("Mul", whole, 2 * count))
         behind = w.number("FloorDiv", w.number("AddV2", w.number("Mul", rest, ONE), count), 2 * count)
-        pixel = w.number("AddV2", left, whole)
         known = w.number("FloorDiv", w.constant([pixels], INT), halving)
         # what is averaged: all of them, or, where the picture is halved less often than it could be, some twice
         parts = np.arange(1 << self._halvings).reshape(-1, 1)
         shifts = w.number("FloorDiv", w.constant(parts, INT), halving)
         parts_of = w.number("Sub", parts, w.number("Mul", shifts, halving))
 
-        def tap(wanted: str, weight: str) -> _Tap:
+        def tap(place: str, weight: str) -> _Tap:
+            in_square = w.number("Maximum", w.number("Minimum", place, w.number("Sub", extent, 1)), 0)
+            wanted = w.number("AddV2", left, in_square)
             index = w.number("Maximum", w.number("Minimum", wanted, w.number("Sub", known, 1)), 0)
             exists = w.cast(w.number("Equal", index, wanted), INT)
             first = w.number("Mul", index, halving)
             return _Tap(w.number("AddV2", first, parts_of), w.number("Mul", weight, exists))
 
-        return tap(pixel, w.number("Sub", ONE, behind)), tap(w.number("AddV2", pixel, 1), behind)
+        return tap(w.number("Sub", whole, 1), w.number("Sub", ONE, behind)), tap(whole, behind)
 
     def _rows(self, frame: str, tap: _Tap) -> str:
         """Write sums of the frame's rows that are averaged, (m, numbers in a row)."""

@@ -64,6 +64,7 @@ ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "Identity": np.asarray,
     "Less": np.less,
     "LessEqual": np.less_equal,
+    "Log": np.log,
     "LogicalAnd": np.logical_and,
     "LogicalNot": np.logical_not,
     "LogicalOr": np.logical_or,

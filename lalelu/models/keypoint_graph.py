@@ -14,17 +14,21 @@ from lalelu.models.graph import Array, Graph
 from lalelu.models.graph_writer import FLOAT, GraphWriter
 
 # none: the middle of the highest cell. quarter: a quarter of a cell towards the higher neighbour on each axis (Newell,
-# Yang, Deng 2016; Xiao, Wu, Wei 2018). centroid: the centre of mass of the cells around the highest.
-Refine: TypeAlias = Literal["none", "quarter", "centroid"]
+# Yang, Deng 2016). centroid: the centre of mass of the cells around the highest. parabola: the top of the parabola
+# through the logarithms of three cells on each axis (Zhang and others, 2020): exact where the map is a bell curve.
+Refine: TypeAlias = Literal["none", "quarter", "centroid", "parabola"]
+# Where in a cell a keypoint lies that is brightest there.
+CellsAt: TypeAlias = Literal["centre", "corner"]
 
 REFINES: Final[tuple[Refine, ...]] = get_args(Refine)
+CELLS_AT: Final[tuple[CellsAt, ...]] = get_args(CellsAt)
 KEYPOINTS: Final = "keypoints"  # the public names
 SAID: Final = "said"  # what the network gives
 QUARTER: Final = 0.25
-# Cells on each side: trained targets are Gaussians with an SD of 2 cells (Xiao 2018), of which one more than the
-# nearest neighbours still stands clear of noise.
+# Cells on each side: a map's bell curve has an SD of 2 cells where training draws it as Xiao, Wu, Wei 2018.
 REACH: Final = 2
 _LEAST_MASS: Final = 1e-6  # where nothing is positive the centre stays
+FAINT: Final = 1e-4  # below it only noise is left of a map, and a logarithm would be of nothing
 
 
 def movenet_keypoints(shape: Sequence[int]) -> Graph:
@@ -34,10 +38,13 @@ def movenet_keypoints(shape: Sequence[int]) -> Graph:
     return _placed(w, w.gather(said, [1, 0, 2], 1))
 
 
-def heatmap_keypoints(shape: Sequence[int], *, channels_last: bool, refine: Refine) -> Graph:
+def heatmap_keypoints(
+    shape: Sequence[int], *, channels_last: bool, refine: Refine = "parabola", cells_at: CellsAt = "centre"
+) -> Graph:
     """Return the graph behind a network that gives one map for each keypoint.
 
-    `shape` is (1, K, rows, columns), with `channels_last` (1, rows, columns, K). The score is the map's highest number.
+    `shape` is (1, K, rows, columns), with `channels_last` (1, rows, columns, K). The score is the map's highest number,
+    0..1.
     """
     w = GraphWriter("keypoints")
     maps = w.input(SAID, shape, FLOAT)
@@ -45,29 +52,52 @@ def heatmap_keypoints(shape: Sequence[int], *, channels_last: bool, refine: Refi
         maps, shape = w.transpose(maps, 0, 3, 1, 2), (shape[0], shape[3], *shape[1:3])
     _, count, rows, columns = shape
     flat = w.reshape(maps, count, rows * columns)
-    score = w.highest(flat, 1, keep=True)
+    score = w.number("Maximum", w.number("Minimum", w.highest(flat, 1, keep=True), 1.0), 0.0)
     peak = w.where_highest(flat, 1)
     row = w.number("FloorDiv", peak, columns)
     column = w.number("Sub", peak, w.number("Mul", row, columns))
     cell = w.concat([w.reshape(column, count, 1), w.reshape(row, count, 1)], 1)  # (K, 2): x, y
-    place = w.number("AddV2", w.cast(cell, FLOAT), 0.5)
+    place = w.cast(cell, FLOAT)
+    if cells_at == "centre":
+        place = w.number("AddV2", place, 0.5)
     if refine != "none":
-        aside = _quarter if refine == "quarter" else _centroid
+        aside = {"quarter": _quarter, "centroid": _centroid, "parabola": _parabola}[refine]
         place = w.number("AddV2", place, aside(w, flat, cell, (count, rows, columns)))
     place = w.number("Mul", place, np.array([1.0 / columns, 1.0 / rows]))
     return _placed(w, w.concat([place, score], 1))
 
 
+def _neighbours(
+    w: GraphWriter, flat: str, cell: str, shape: tuple[int, int, int]
+) -> tuple[tuple[str, str], str]:
+    """Write the cells behind and ahead on each axis, (K, 2) each, and where both are on the map, 1.0 or 0.0."""
+    around, exists = _around(w, flat, cell, np.array([[-1, 0], [1, 0], [0, -1], [0, 1]]), shape)
+    pairs = (shape[0], 2, 2)  # x and y; behind and ahead
+    both = [
+        [w.reshape(w.gather(w.reshape(one, *pairs), [side], 2), shape[0], 2) for side in (0, 1)]
+        for one in (around, exists)
+    ]
+    return (both[0][0], both[0][1]), w.number("Minimum", *both[1])
+
+
 def _quarter(w: GraphWriter, flat: str, cell: str, shape: tuple[int, int, int]) -> str:
     """Write a quarter of a cell to the higher side on each axis, (K, 2); none beside the map's edge."""
-    steps = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
-    around, exists = _around(w, flat, cell, steps, shape)
-    pairs = (shape[0], 2, 2)  # x and y; ahead and behind
-    around, exists = w.reshape(around, *pairs), w.reshape(exists, *pairs)
-    ahead, behind = (w.reshape(w.gather(around, [side], 2), shape[0], 2) for side in (0, 1))
-    inside = w.number("Minimum", *(w.reshape(w.gather(exists, [side], 2), shape[0], 2) for side in (0, 1)))
+    (behind, ahead), inside = _neighbours(w, flat, cell, shape)
     signs = [w.cast(w.number("Greater", *pair), FLOAT) for pair in ((ahead, behind), (behind, ahead))]
     return w.number("Mul", w.number("Mul", w.number("Sub", *signs), QUARTER), inside)
+
+
+def _parabola(w: GraphWriter, flat: str, cell: str, shape: tuple[int, int, int]) -> str:
+    """Write where the parabola through three logarithms has its top, -0.5..0.5 cells from the peak, (K, 2)."""
+    sides, _ = _neighbours(w, flat, cell, shape)
+    behind, peak, ahead = (
+        w.number("Log", w.number("Maximum", one, FAINT))
+        for one in (sides[0], w.highest(flat, 1, keep=True), sides[1])
+    )
+    bend = w.number("Sub", w.number("AddV2", behind, ahead), w.number("Mul", peak, 2.0))
+    slope = w.number("Mul", w.number("Sub", behind, ahead), 0.5)
+    off = w.number("RealDiv", slope, w.number("Minimum", bend, -FAINT))
+    return w.number("Maximum", w.number("Minimum", off, 0.5), -0.5)
 
 
 def _centroid(w: GraphWriter, flat: str, cell: str, shape: tuple[int, int, int]) -> str:

@@ -4,29 +4,45 @@ It is done on TensorFlow's graph, before it is converted, so that every runtime 
 `merge_onnx` does it with a user's own file.
 """
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
+from lalelu.errors import UsageError
 from lalelu.models.camera_graph import PICTURE, TAKEN, Camera, Picture, camera_graph
-from lalelu.models.graph import Graph, Node, UnsupportedError, build
+from lalelu.models.graph import Graph, Node, Spec, UnsupportedError, build, unfuse
 from lalelu.models.graph_writer import FLOAT
-from lalelu.models.keypoint_graph import KEYPOINTS, SAID, movenet_keypoints
+from lalelu.models.keypoint_graph import KEYPOINTS, SAID, heatmap_keypoints, movenet_keypoints
 from lalelu.models.picture import BGR
+from lalelu.models.simplify import fold
 
-MOVENET_OUTPUT: Final = (1, 1, 17, 3)
+# What stands behind a family's first output. Detectors get theirs here: anchors, then the choice of boxes.
+BEHIND: Final[Mapping[str, Callable[[Spec], Graph]]] = MappingProxyType(
+    {
+        "movenet_single": lambda said: movenet_keypoints(said.shape),
+        "heatmap": lambda said: heatmap_keypoints(said.shape, channels_last=True),
+    }
+)
 
 
-def merged(network: Graph, camera: Camera) -> Graph:
-    """Return a single-pose MoveNet (with its heads, where it has them) from frame to keypoints.
+def merged(network: Graph, family: str, camera: Camera) -> Graph:
+    """Return a network of one picture of bytes, (1, H, W, 3), from frame to keypoints.
 
-    Inputs `frame` and `crop`; outputs `keypoints`, then the heads, then `taken`: `camera_graph` tells what they are.
-    Raises UnsupportedError for a network that does not begin by making its picture's bytes floats.
+    Inputs `frame` and `crop`; outputs `keypoints`, then the network's further ones, `taken` and `picture`, as
+    `camera_graph` tells. (OpenVINO computes in bf16 what nobody but a network in bf16 looks at: `picture` is shown so
+    that its numbers stay exact.) Raises UsageError for a family that has no such end, UnsupportedError for a network
+    that does not begin by making its picture's bytes floats.
     """
+    if family not in BEHIND:
+        raise UsageError(
+            f"networks of the family {family} cannot be merged; those of {', '.join(BEHIND)} can: choose another"
+        )
     ((name, spec),) = network.inputs.items()
     _, height, width, _ = spec.shape
     picture = Picture((height, width), "bgr" if name == BGR else "rgb")
     before = camera_graph(camera, picture)
-    behind = movenet_keypoints(MOVENET_OUTPUT)
-    said, *heads = network.outputs.items()
+    first, *others = network.outputs.items()
+    behind = BEHIND[family](fold(unfuse(network)).specs[first[1]])
     nodes = list(before.nodes)
     for node in network.nodes:
         if name not in node.inputs:
@@ -35,16 +51,11 @@ def merged(network: Graph, camera: Camera) -> Graph:
             nodes.append(Node(node.name, "Identity", (before.outputs[PICTURE],), {"T": FLOAT}))
         else:
             raise UnsupportedError(f"{node.op} {node.name!r} takes the picture as it is; known: first a Cast")
-    wires = {SAID: said[1], TAKEN: before.outputs[TAKEN]}
+    wires = {SAID: first[1], TAKEN: before.outputs[TAKEN]}
     nodes.extend(
         Node(node.name, node.op, tuple(wires.get(one, one) for one in node.inputs), node.attrs)
         for node in behind.nodes
     )
     constants = {**before.constants, **network.constants, **behind.constants}
-    outputs = {
-        KEYPOINTS: behind.outputs[KEYPOINTS],
-        **dict(heads),
-        TAKEN: before.outputs[TAKEN],
-        PICTURE: before.outputs[PICTURE],
-    }
+    outputs = {KEYPOINTS: behind.outputs[KEYPOINTS], **dict(others), **before.outputs}
     return build(nodes, constants, before.inputs, outputs)

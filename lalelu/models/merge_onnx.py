@@ -1,6 +1,7 @@
 """Join a user's own ONNX network with what stands before and behind it: frame in, keypoints out, one call. Pure.
 
-The parts are those that `merge` joins with the catalogue's networks, converted to ONNX.
+The parts are those that `merge` joins with the catalogue's networks, converted to ONNX, and what comes of it is the
+same: `merge.merged` tells.
 """
 
 import math
@@ -17,8 +18,14 @@ from lalelu.errors import UsageError
 from lalelu.models.camera_graph import PICTURE, TAKEN, Camera, Order, Picture, camera_graph
 from lalelu.models.graph import Graph
 from lalelu.models.graph_writer import BYTE, FLOAT, INT
-from lalelu.models.keypoint_graph import KEYPOINTS, SAID, Refine, heatmap_keypoints, movenet_keypoints
-from lalelu.models.merge import MOVENET_OUTPUT
+from lalelu.models.keypoint_graph import (
+    KEYPOINTS,
+    SAID,
+    CellsAt,
+    Refine,
+    heatmap_keypoints,
+    movenet_keypoints,
+)
 from lalelu.models.onnx_export import to_onnx
 from lalelu.models.picture import BGR, COLOURS
 
@@ -33,6 +40,7 @@ _SCALES: Final[Mapping[str, tuple[Sequence[float], Sequence[float]]]] = MappingP
         "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),  # torchvision's, times 255
     }
 )
+MOVENET_OUTPUT: Final = (1, 1, 17, 3)
 DIMENSIONS: Final = 4  # of a picture, and of heatmaps: (batch, height, width, channels) in either layout
 _TAKES: Final = (FLOAT, INT, BYTE)
 
@@ -43,7 +51,8 @@ class Reading:
 
     order: Order | None = None  # rgb, unless the input is called bgr
     normalise: Normalise | None = None  # a network that takes whole numbers needs none
-    refine: Refine = "quarter"
+    refine: Refine = "parabola"
+    cells_at: CellsAt = "centre"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class _Tensor:
 
 
 def merged_onnx(model: onnx.ModelProto, camera: Camera, reading: Reading) -> onnx.ModelProto:
-    """Return the model with the inputs `frame` and `crop` and the outputs `keypoints`, its own others, and `taken`.
+    """Return the model from frame to keypoints, with the inputs and outputs of `merge.merged`.
 
     The network takes one picture, (1, H, W, 3) or (1, 3, H, W). Its first output that is a single-pose MoveNet's
     (1, 1, 17, 3), or else holds heatmaps as (1, K, h, w) or (1, h, w, K), becomes the keypoints.
@@ -66,7 +75,8 @@ def merged_onnx(model: onnx.ModelProto, camera: Camera, reading: Reading) -> onn
     shape = inputs[0].shape if len(inputs) == 1 else ()
     if len(shape) != DIMENSIONS or min(shape) < 1 or COLOURS not in (shape[1], shape[3]):
         raise UsageError(
-            f"the network takes {_told(inputs)}; merging needs one picture, (1, H, W, 3) or (1, 3, H, W)"
+            f"the network takes {_told(inputs)}; merging needs one picture of fixed size, (1, H, W, 3) or "
+            "(1, 3, H, W)"
         )
     channels_first = shape[3] != COLOURS
     picture = _picture(inputs[0], channels_first, reading)
@@ -124,7 +134,10 @@ def _behind(outputs: Sequence[_Tensor], picture: Picture, reading: Reading) -> t
         ]
         if lying:
             last = lying[0] if len(lying) == 1 else not picture.channels_first
-            return one.name, heatmap_keypoints(one.shape, channels_last=last, refine=reading.refine)
+            behind = heatmap_keypoints(
+                one.shape, channels_last=last, refine=reading.refine, cells_at=reading.cells_at
+            )
+            return one.name, behind
     raise UsageError(
         f"the network gives {_told(outputs)}; merging knows {MOVENET_OUTPUT} of a single-pose MoveNet, and heatmaps "
         "(1, K, h, w) or (1, h, w, K) in the picture's proportions"
@@ -146,7 +159,10 @@ def _joined(first: onnx.ModelProto, second: onnx.ModelProto, wires: Mapping[str,
     opset = max(_opset(first), _opset(second))
     first, second = (_raised(each, opset) for each in (first, second))
     first.ir_version = second.ir_version = max(first.ir_version, second.ir_version)
-    joined = compose.merge_models(first, second, io_map=list(wires.items()))
+    try:
+        joined = compose.merge_models(first, second, io_map=list(wires.items()))
+    except ValueError as exc:  # two tensors of one name
+        raise UsageError(f"the network cannot be joined: {exc}; give its tensors other names") from exc
     joined.producer_name = "lalelu"
     return joined
 

@@ -29,6 +29,7 @@ SAME: Final = {
     "GreaterEqual": "GreaterOrEqual",
     "Less": "Less",
     "LessEqual": "LessOrEqual",
+    "Log": "Log",
     "LogicalAnd": "And",
     "LogicalNot": "Not",
     "LogicalOr": "Or",

@@ -91,11 +91,25 @@ def _converted(row: Model, path: Path, convert: Callable[[Graph], bytes], news: 
     fetch.fetch([row], news)
     with lock("convert"):
         if not _is_whole(path, news):
-            from lalelu.models import heads, tfjs
-
-            original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
-            _store(path, convert(heads.expose(original, row.heads)))
+            _store(path, convert(_exposed(row)))
     return path
+
+
+def graph_of(model: str, *, progress: Progress | None = None) -> Graph:
+    """Return the graph that a model's files are converted from, fetching it where needed.
+
+    Raises UsageError when the user imported another model here: of that there is a file only.
+    """
+    row, news = catalogue.find(model), progress or StderrProgress()
+    _refuse_import(row, "graph")
+    fetch.fetch([row], news)
+    return _exposed(row)
+
+
+def _exposed(row: Model) -> Graph:
+    from lalelu.models import heads, tfjs
+
+    return heads.expose(tfjs.read(*(fetch.folder() / file.name for file in row.files)), row.heads)
 
 
 def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:

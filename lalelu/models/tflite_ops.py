@@ -29,6 +29,7 @@ SAME: Final = {
     "GreaterEqual": "GREATER_EQUAL",
     "Less": "LESS",
     "LessEqual": "LESS_EQUAL",
+    "Log": "LOG",
     "LogicalAnd": "LOGICAL_AND",
     "LogicalNot": "LOGICAL_NOT",
     "LogicalOr": "LOGICAL_OR",

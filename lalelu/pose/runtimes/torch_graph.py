@@ -38,6 +38,7 @@ SAME: Final[dict[str, Callable[..., Any]]] = {
     "GreaterOrEqual": torch.ge,
     "Less": torch.lt,
     "LessOrEqual": torch.le,
+    "Log": torch.log,
     "Max": torch.maximum,
     "Min": torch.minimum,
     "Mul": torch.mul,

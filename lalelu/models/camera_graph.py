@@ -2,7 +2,7 @@
 
 It computes what `pose.sampling.Sampler` does, number by number as OpenCV rounds it: the square on whole pixels, halved
 by averaging where two pixels or more would become one, then bilinear with weights in 2048ths. (Not so where the picture
-is halved twice, and where the frame has luma and chroma: what is rounded in between differs there, by a level or two.)
+is halved twice, and where the frame has luma and chroma: there some numbers differ by a level or two.)
 Networks see a change of one level: Lightning moved a wrist by 9 px when a tenth of the picture was rounded otherwise.
 
 Rows are picked first, while they are bytes that lie side by side, then columns. What must be exact is in whole numbers,
@@ -109,9 +109,9 @@ class _Tap:
 def camera_graph(camera: Camera, picture: Picture) -> Graph:
     """Return the graph from `frame` and `crop` to `picture` (1, height, width, 3) and `taken`.
 
-    `frame` as `camera.shape`, uint8. `crop` (3,): centre x, y and the longer side of what is cut out, in heights of the
-    upright picture, at most as long as that picture; black beyond it. `taken` (4,): left, top, width and height of what
-    was really cut out, on whole pixels, in the same unit.
+    `frame` as `camera.shape`, uint8. `crop` (3,): a square's centre x, y and its side, in heights of the upright
+    picture, at most as long as that picture; black beyond it. A network whose picture is no square sees its middle.
+    `taken` (4,): left, top, width and height of what it sees, of a square on whole pixels, in the same unit.
     """
     return _CameraGraph(camera, picture).written()
 
@@ -131,6 +131,9 @@ class _CameraGraph:
         most = max(camera.width, camera.height) // max(self._size)
         self._halvings = max(most.bit_length() - 1, 0)  # that the largest square needs
         self._packing = 8 + 2 * self._halvings  # bits of a sum of bytes that are averaged
+        # Colours of luma and chroma are made behind all this, and the unmerged way's before: to round in between would
+        # only move them apart.
+        self._rounds = camera.format not in _LUMA_CHROMA
         # two such sums go into one number, so that columns are picked once for both
         self._packs = 2 * self._packing <= FLOAT_BITS
 
@@ -138,10 +141,7 @@ class _CameraGraph:
         w, camera = self._w, self._camera
         frame, crop = w.input(FRAME, camera.shape, BYTE), w.input(CROP, (3,), FLOAT)
         halving, left, extent, taken = self._place(crop)
-        across, down = (
-            self._taps(w.gather(left, [axis], 0), w.gather(extent, [axis], 0), halving, axis)
-            for axis in (0, 1)
-        )
+        across, down = (self._taps(w.gather(left, [axis], 0), extent, halving, axis) for axis in (0, 1))
         before, behind = (self._rows(frame, tap) for tap in down)
         rows = [before, behind]
         if self._packs:
@@ -185,9 +185,9 @@ class _CameraGraph:
         return w.transpose(picture, 0, 3, 1, 2) if wanted.channels_first else picture
 
     def _place(self, crop: str) -> tuple[str, str, str, str]:
-        """Write where the square lies: px in one when halved (1,), left and top, width and height (2,), `taken`.
+        """Write where the square lies: px in one when halved (1,), left and top (2,), side (1,), `taken`.
 
-        Left to height in px of the frame as often halved; all whole numbers, x before y.
+        Left to side in px of the frame as often halved; all whole numbers.
         """
         w, unit = self._w, self._unit
         turn = (1, 0) if self._is_turned else (0, 1)
@@ -200,16 +200,13 @@ class _CameraGraph:
             more = w.number("Mul", w.cast(reached, INT), float(1 << (power - 1)))
             halving = w.number("AddV2", halving, more)
         pixel = w.cast(halving, FLOAT)
-        share = np.array(self._size) / max(self._size)
-        extent = self._rounded(w.number("RealDiv", w.number("Mul", side, share), pixel))
-        extent = w.number("Maximum", extent, 1)
+        extent = w.number("Maximum", self._rounded(w.number("RealDiv", side, pixel)), 1)
         half = w.number("Mul", w.cast(extent, FLOAT), 0.5)
         corner = self._rounded(w.number("Sub", w.number("RealDiv", centre, pixel), half))
-        begin = w.number("Mul", w.cast(corner, FLOAT), pixel)
-        length = w.number("Mul", w.cast(extent, FLOAT), pixel)
-        middle = w.number("AddV2", begin, w.number("Mul", length, 0.5))
+        middle = w.number("Mul", w.number("AddV2", w.cast(corner, FLOAT), half), pixel)
         middle = w.number("Mul", w.number("Sub", middle, self._offset), self._signs / unit)
-        length = w.number("Mul", length, 1.0 / unit)
+        shares = np.array(self._size) / (max(self._size) * unit)
+        length = w.number("Mul", w.number("Mul", w.cast(extent, FLOAT), pixel), shares)
         middle, length = (w.gather(pair, turn, 0) for pair in (middle, length))
         begin = w.number("Sub", middle, w.number("Mul", length, 0.5))
         return halving, corner, extent, w.concat([begin, length], 0)
@@ -223,11 +220,12 @@ class _CameraGraph:
         w, count = self._w, self._size[axis]
         pixels = (self._camera.width, self._camera.height)[axis]
         places = np.arange(count) if self._signs[axis] > 0 else np.arange(count)[::-1]
-        # in 2 * count parts of a pixel, so that it is whole, and one pixel too far, so that it is never negative
-        place = w.number("AddV2", w.number("Mul", extent, 2 * places + 1), count)
-        whole = w.number("FloorDiv", place, 2 * count)
-        rest = w.number("Sub", place, w.number("Mul", whole, 2 * count))
-        behind = w.number("FloorDiv", w.number("AddV2", w.number("Mul", rest, ONE), count), 2 * count)
+        # in so many parts of a pixel that it is whole, and one pixel too far, so that it is never negative
+        longer = max(self._size)
+        place = w.number("AddV2", w.number("Mul", extent, 2 * places + 1 + longer - count), longer)
+        whole = w.number("FloorDiv", place, 2 * longer)
+        rest = w.number("Sub", place, w.number("Mul", whole, 2 * longer))
+        behind = w.number("FloorDiv", w.number("AddV2", w.number("Mul", rest, ONE), longer), 2 * longer)
         known = w.number("FloorDiv", w.constant([pixels], INT), halving)
         # what is averaged: all of them, or, where the picture is halved less often than it could be, some twice
         parts = np.arange(1 << self._halvings).reshape(-1, 1)
@@ -275,9 +273,9 @@ class _CameraGraph:
         mixed = []
         for row, tap in enumerate(down):
             level = self._sum([w.number("Mul", levels[at][row], columns[at]) for at in (0, 1)])
-            level = w.number("Mul", self._shifted(level, 4), w.cast(tap.weights, FLOAT))
-            mixed.append(self._shifted(level, 16))
-        return self._shifted(w.number("AddV2", self._sum(mixed), 2), 2)
+            level = w.number("Mul", self._divided(level, 4), w.cast(tap.weights, FLOAT))
+            mixed.append(self._divided(level, 16))
+        return self._divided(self._sum(mixed), 2, 2)
 
     def _summed_columns(self, turned: str, indices: str, channels: _Channels) -> str:
         """Write sums of the frame's columns that are averaged, (C, columns, rows)."""
@@ -298,14 +296,19 @@ class _CameraGraph:
         w, power = self._w, 2 * self._halvings
         if self._packs:
             (packed,) = sums
-            second = self._shifted(packed, self._packing)
+            second = self._floored(packed, self._packing)
             sums = [w.number("Sub", packed, w.number("Mul", second, 1 << self._packing)), second]
         if power == 0:
             return list(sums)
-        return [self._shifted(w.number("AddV2", one, 1 << (power - 1)), power) for one in sums]
+        return [self._divided(one, power, 1 << (power - 1)) for one in sums]
 
-    def _shifted(self, number: str, power: int) -> str:
-        """Write a division by a power of two, rounded down."""
+    def _divided(self, number: str, power: int, half: int = 0) -> str:
+        """Write a division by a power of two, as OpenCV does it: down, with `half` to the nearest."""
+        if not self._rounds:
+            return self._w.number("Mul", number, 0.5**power)
+        return self._floored(self._w.number("AddV2", number, half) if half else number, power)
+
+    def _floored(self, number: str, power: int) -> str:
         return self._w.number("Floor", self._w.number("Mul", number, 0.5**power))
 
     def _sum(self, parts: Sequence[str]) -> str:

@@ -73,7 +73,7 @@ def merged_onnx(model: onnx.ModelProto, camera: Camera, reading: Reading) -> onn
     inputs = [_tensor(value) for value in model.graph.input if value.name not in weights]
     outputs = [_tensor(value) for value in model.graph.output]
     shape = inputs[0].shape if len(inputs) == 1 else ()
-    if len(shape) != DIMENSIONS or min(shape) < 1 or COLOURS not in (shape[1], shape[3]):
+    if len(shape) != DIMENSIONS or shape[0] != 1 or min(shape) < 1 or COLOURS not in (shape[1], shape[3]):
         raise UsageError(
             f"the network takes {_told(inputs)}; merging needs one picture of fixed size, (1, H, W, 3) or "
             "(1, 3, H, W)"
@@ -162,7 +162,9 @@ def _joined(first: onnx.ModelProto, second: onnx.ModelProto, wires: Mapping[str,
     try:
         joined = compose.merge_models(first, second, io_map=list(wires.items()))
     except ValueError as exc:  # two tensors of one name
-        raise UsageError(f"the network cannot be joined: {exc}; give its tensors other names") from exc
+        raise UsageError(
+            f"the network cannot be joined: {_first_line(exc)}; give its tensors other names"
+        ) from exc
     joined.producer_name = "lalelu"
     return joined
 
@@ -177,10 +179,13 @@ def _raised(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     try:
         return version_converter.convert_version(model, opset)
     except RuntimeError as exc:
-        first_line = str(exc).strip().partition("\n")[0]
         raise UsageError(
-            f"the network has opset {_opset(model)} and cannot be raised to {opset} ({first_line}); export it anew"
+            f"the network has opset {_opset(model)} and cannot be raised to {opset} ({_first_line(exc)}); export it anew"
         ) from exc
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().partition("\n")[0]
 
 
 def _tensor(value: onnx.ValueInfoProto) -> _Tensor:

@@ -97,7 +97,7 @@ class Merged:
     def open(self) -> RuntimeFacts:
         """Load the model."""
         facts = self._runtime.open()
-        given = {FRAME: self.frame, CROP: self._crop}
+        given: dict[str, NDArray[Any]] = {FRAME: self.frame, CROP: self._crop}
         self._inputs = tuple(given[spec.name] for spec in facts.inputs)
         self._at = [spec.name for spec in facts.outputs].index(KEYPOINTS)
         return facts

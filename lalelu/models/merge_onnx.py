@@ -180,7 +180,8 @@ def _raised(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         return version_converter.convert_version(model, opset)
     except RuntimeError as exc:
         raise UsageError(
-            f"the network has opset {_opset(model)} and cannot be raised to {opset} ({_first_line(exc)}); export it anew"
+            f"the network has opset {_opset(model)} and cannot be raised to {opset} ({_first_line(exc)}); export it "
+            "anew"
         ) from exc
 
 

@@ -1,11 +1,11 @@
-"""`lalelu model`: list, fetch, import, quantise, compare and choose networks' files. Uses the cache and the network."""
+"""`lalelu model`: list, fetch, import, change, compare and choose networks. Uses the cache and the network."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 
-from lalelu.commands import model_compare, model_quantize, model_tune
+from lalelu.commands import model_compare, model_merge, model_quantize, model_tune
 from lalelu.errors import UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
@@ -48,6 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     model_quantize.configure(
         actions.add_parser("quantize", help="write a network with coarser numbers: f16, bf16, int8, mixed")
     )
+    model_merge.configure(
+        actions.add_parser(
+            "merge", help="put the camera's picture and the keypoints' places into a network's graph"
+        )
+    )
     model_compare.configure(
         actions.add_parser(
             "compare", help="what a variant of a network costs in keypoints, and gains in time"
@@ -67,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         "fetch": _fetch,
         "import": _import,
         "quantize": model_quantize.run,
+        "merge": model_merge.run,
         "compare": model_compare.run,
         "tune": model_tune.run,
     }

@@ -56,6 +56,7 @@ ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "Elu": lambda x: np.where(x > 0, x, np.expm1(x)),
     "Equal": np.equal,
     "Exp": np.exp,
+    "Floor": np.floor,
     "FloorDiv": np.floor_divide,
     "FloorMod": np.mod,
     "Greater": np.greater,
@@ -63,6 +64,7 @@ ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "Identity": np.asarray,
     "Less": np.less,
     "LessEqual": np.less_equal,
+    "Log": np.log,
     "LogicalAnd": np.logical_and,
     "LogicalNot": np.logical_not,
     "LogicalOr": np.logical_or,
@@ -318,6 +320,11 @@ def _fill(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
 @_kernel("GatherNd")
 def _gather_nd(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     return [inputs[0][tuple(np.moveaxis(inputs[1], -1, 0))]]
+
+
+@_kernel("GatherV2", needs=(2,))
+def _gather(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
+    return [np.take(inputs[0], inputs[1], int(inputs[2]))]
 
 
 @_kernel("ArgMax", needs=(1,))

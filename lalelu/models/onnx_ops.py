@@ -24,10 +24,12 @@ SAME: Final = {
     "Elu": "Elu",
     "Equal": "Equal",
     "Exp": "Exp",
+    "Floor": "Floor",
     "Greater": "Greater",
     "GreaterEqual": "GreaterOrEqual",
     "Less": "Less",
     "LessEqual": "LessOrEqual",
+    "Log": "Log",
     "LogicalAnd": "And",
     "LogicalNot": "Not",
     "LogicalOr": "Or",
@@ -108,8 +110,14 @@ def _never_negative(w: "OnnxWriter", name: str) -> bool:
     node = w.makers.get(name.partition(":")[0])
     if node is None:
         return False
-    if node.op in {"FloorDiv", "Reshape"}:
-        return all(_never_negative(w, i) for i in node.inputs[: 1 if node.op == "Reshape" else 2])
+    if node.op in {"AddV2", "FloorDiv", "Mul"}:
+        return all(_never_negative(w, i) for i in node.inputs)
+    if node.op == "Reshape":
+        return _never_negative(w, node.inputs[0])
+    if node.op == "Maximum":
+        return any(_never_negative(w, i) for i in node.inputs)
+    if node.op == "Cast":
+        return w.specs[node.inputs[0]].dtype == np.bool_
     return node.op == "ArgMax" or (node.op == "TopKV2" and name == f"{node.name}:1")
 
 
@@ -305,6 +313,12 @@ def _tile(w: "OnnxWriter", node: Node) -> None:
 @_emits("GatherNd")
 def _gather_nd(w: "OnnxWriter", node: Node) -> None:
     w.give(node.name, w.add("GatherND", [w.get(i) for i in node.inputs])[0])
+
+
+@_emits("GatherV2")
+def _gather(w: "OnnxWriter", node: Node) -> None:
+    inputs = [w.get(i) for i in node.inputs[:2]]
+    w.give(node.name, w.add("Gather", inputs, axis=_number(w, node, 2))[0])
 
 
 @_emits("ArgMax")

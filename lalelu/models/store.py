@@ -124,10 +124,25 @@ def _converted(row: Model, path: Path, convert: Callable[[Graph], bytes], news: 
     fetch.fetch([row], news)
     with lock("convert"):
         if not _is_whole(path, news):
-            from lalelu.models import original
-
-            _store(path, convert(original.as_played(original.read(row, fetch.folder()), row)))
+            _store(path, convert(_played(row)))
     return path
+
+
+def graph_of(model: str, *, progress: Progress | None = None) -> Graph:
+    """Return the graph that a model's files are converted from, fetching it where needed.
+
+    Raises UsageError when the user imported another model here: of that there is a file only.
+    """
+    row, news = catalogue.find(model), progress or StderrProgress()
+    _refuse_import(row, "graph")
+    fetch.fetch([row], news)
+    return _played(row)
+
+
+def _played(row: Model) -> Graph:
+    from lalelu.models import original
+
+    return original.as_played(original.read(row, fetch.folder()), row)
 
 
 def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:

@@ -21,6 +21,7 @@ SAME: Final = {
     "Elu": "ELU",
     "Equal": "EQUAL",
     "Exp": "EXP",
+    "Floor": "FLOOR",
     "FloorDiv": "FLOOR_DIV",
     "FloorMod": "FLOOR_MOD",
     "GatherNd": "GATHER_ND",
@@ -28,6 +29,7 @@ SAME: Final = {
     "GreaterEqual": "GREATER_EQUAL",
     "Less": "LESS",
     "LessEqual": "LESS_EQUAL",
+    "Log": "LOG",
     "LogicalAnd": "LOGICAL_AND",
     "LogicalNot": "LOGICAL_NOT",
     "LogicalOr": "LOGICAL_OR",
@@ -307,6 +309,13 @@ def _strided_slice(w: "TfliteWriter", node: Node) -> None:
             return
         source = part
     w.reshape(source, w.tensor(node.name), w.shape(node.name))
+
+
+@_emits("GatherV2")
+def _gather(w: "TfliteWriter", node: Node) -> None:
+    inputs = [w.tensor(i) for i in node.inputs[:2]]
+    axis = int(_array(w, node, 2))
+    w.add("GATHER", inputs, [w.tensor(node.name)], table="GatherOptions", axis=axis)
 
 
 @_emits("ArgMax")

@@ -39,6 +39,7 @@ SAME: Final[dict[str, Callable[..., Any]]] = {
     "Less": torch.lt,
     "LessOrEqual": torch.le,
     "MatMul": torch.matmul,
+    "Log": torch.log,
     "Max": torch.maximum,
     "Min": torch.minimum,
     "Mul": torch.mul,
@@ -53,7 +54,13 @@ SAME: Final[dict[str, Callable[..., Any]]] = {
     "Tanh": torch.tanh,
     "Where": torch.where,
 }
-DTYPES: Final = {1: torch.float32, 6: torch.int32, 7: torch.int64, 9: torch.bool}  # ONNX's numbers
+DTYPES: Final = {
+    1: torch.float32,
+    2: torch.uint8,
+    6: torch.int32,
+    7: torch.int64,
+    9: torch.bool,
+}  # ONNX's numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +281,10 @@ def _split(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.
 
 @_emits("Gather")
 def _gather(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
-    (index,) = w.numbers(node.input[1])
-    return w.call(torch.select, w.get(node.input[0]), attrs["axis"], index)
+    if node.input[1] in w.constants and w.constants[node.input[1]].ndim == 0:
+        (index,) = w.numbers(node.input[1])
+        return w.call(torch.select, w.get(node.input[0]), attrs["axis"], index)
+    return w.call(torch.index_select, w.get(node.input[0]), attrs["axis"], w.get(node.input[1]))
 
 
 @_emits("GatherND")

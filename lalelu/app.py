@@ -20,13 +20,14 @@ from lalelu.bulletin import Bulletin, lines_after
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
 from lalelu.config.loader import Loaded
+from lalelu.config.schema import Config
 from lalelu.desk import midi_in
 from lalelu.errors import CheckFailedError, LaleluError, LostError, MissingError, UsageError
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.notify import notify, watchdog_period_s
 from lalelu.registry import from_uri
 from lalelu.session import ROLES, Plan, Recording, Session, create_session
-from lalelu.skeleton import COCO17
+from lalelu.skeleton import MOST_KEYPOINTS, SKELETONS
 from lalelu.wire import EventRing
 
 ENDING_LOOK_S: Final = 0.02  # between two looks whether a process has ended
@@ -136,7 +137,7 @@ def play(
         if recording.ledger is not None:
             header = new_header(loaded.effective, camera={}, model="", runtime={}, packages=_PACKAGES)
             create_ledger(recording.ledger, header)
-        session, lock = create_session(plan, os.environ, keypoints=len(COCO17))
+        session, lock = create_session(plan, os.environ, keypoints=_keypoints(loaded.config))
         opened.callback(lock.close)
         opened.callback(session.remove)
         cores = realtime.allowed_cores()
@@ -374,3 +375,9 @@ def _ending(status: int) -> str:
     if status < 0:
         return f"been killed by {signal.Signals(-status).name}"
     return f"ended with status {status}"
+
+
+def _keypoints(config: Config) -> int:
+    """Return how many keypoints a pose may have: as the network's, or as any take's."""
+    recorded = config.camera.uri.startswith("take:")
+    return MOST_KEYPOINTS if recorded else len(SKELETONS[config.pose.skeleton])

@@ -35,6 +35,7 @@ from lalelu.realtime import RealTime
 from lalelu.realtime.usage import ThreadUsage
 from lalelu.registry import from_uri
 from lalelu.session import Plan, Session
+from lalelu.skeleton import name_of
 from lalelu.stop import Stop
 from lalelu.types import Frame
 from lalelu.wire import EngineRings, EventRing
@@ -239,6 +240,7 @@ class Instrument:
         facts, config = self._facts, self._plan.config
         width, height = self._upright_size()
         header: dict[str, Any] = {"source": facts.source, "fps": facts.fps, "width": width, "height": height}
+        header["skeleton"] = name_of(self._estimator.skeleton)
         if not isinstance(self.camera, TakeCamera):
             header["model"] = config.pose.model
         return header | ({"readout_ms": self._readout_ms} if self._readout_ms else {})

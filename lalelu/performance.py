@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lalelu.config.agreement_of_kits import MAX_LIMBS
 from lalelu.config.kit import KitConfig
 from lalelu.hits import HitRecord
-from lalelu.skeleton import VIRTUAL
+from lalelu.skeleton import virtual_of
 from lalelu.types import Hit
 from lalelu.voice.delay import kept_delay_ms
 from lalelu.voice.sounds import own_channel
@@ -56,7 +56,7 @@ def limb_names(skeleton: Sequence[str], kits: Sequence[KitConfig]) -> tuple[str,
     The skeleton's keypoints, then the virtual ones, then the kits' own; those beyond 255 have none.
     """
     own = (name for kit in kits for name in kit.keypoints)
-    return tuple(dict.fromkeys((*skeleton, *VIRTUAL, *own)))[:MAX_LIMBS]
+    return tuple(dict.fromkeys((*skeleton, *virtual_of(skeleton), *own)))[:MAX_LIMBS]
 
 
 def hit_records(

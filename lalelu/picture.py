@@ -27,8 +27,14 @@ _SHIFT: Final = 4  # OpenCV draws at 1/16 px
 _SHARP: Final = 2  # drawn at twice the size, so that thin lines and small text stay clean
 
 
-def draw(image: Image, pose: Pose, kit: KitConfig, body: tuple[float, float, float] | None) -> Image:
-    """Return `image` at twice its size with the pads and the skeleton of `pose` (COCO's 17 keypoints).
+def draw(
+    image: Image,
+    pose: Pose,
+    kit: KitConfig,
+    body: tuple[float, float, float] | None,
+    skeleton: Sequence[str] = COCO17,
+) -> Image:
+    """Return `image` at twice its size with the pads and the skeleton of `pose`, whose keypoints `skeleton` names.
 
     `body` is the body frame's origin x, y and unit in image heights; None leaves the pads out.
     The picture is upright and not mirrored: the player's right is at its left.
@@ -38,7 +44,7 @@ def draw(image: Image, pose: Pose, kit: KitConfig, body: tuple[float, float, flo
     canvas = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     outlines = _outlines(kit, body, canvas.shape[0]) if body is not None else []
     _fill(canvas, outlines)
-    _skeleton(canvas, pose)
+    _skeleton(canvas, pose, skeleton)
     for outline in outlines:  # names last: nothing may cross them
         _label(canvas, outline)
     return canvas
@@ -119,7 +125,7 @@ def _label(canvas: Image, outline: _Outline) -> None:
     cv2.putText(canvas, text, (x, y), font, scale, _MIDDLE, line, cv2.LINE_AA)
 
 
-def _skeleton(canvas: Image, pose: Pose) -> None:
+def _skeleton(canvas: Image, pose: Pose, names: Sequence[str]) -> None:
     scale = canvas.shape[0]
     # a pixel's centre is at +0.5 in the pose, at a whole number in OpenCV
     points = pose.xy.astype(np.float64) * scale - 0.5
@@ -129,14 +135,16 @@ def _skeleton(canvas: Image, pose: Pose) -> None:
     lines = [
         (_fixed(points[a]), _fixed(points[b]), _colour(first, second, min(pose.score[a], pose.score[b])))
         for first, second in COCO17_BONES
-        if known[a := COCO17.index(first)] and known[b := COCO17.index(second)]
+        if {first, second}.issubset(names)
+        and known[a := names.index(first)]
+        and known[b := names.index(second)]
     ]
     for start, end, _ in lines:  # a dark rim keeps bones apart from a bright shirt
         cv2.line(canvas, start, end, _INK, thick + max(thick // 2, 2), cv2.LINE_AA, _SHIFT)
     for start, end, colour in lines:
         cv2.line(canvas, start, end, colour, thick, cv2.LINE_AA, _SHIFT)
-    for index in np.flatnonzero(known):
-        name = COCO17[index]
+    for index in np.flatnonzero(known).tolist():
+        name = names[index]
         radius = thick * (2.0 if name.endswith("wrist") else 1.1)
         at = _fixed(points[index])
         for grown, colour in ((radius + 2, _INK), (radius, _colour(name, name, pose.score[index]))):

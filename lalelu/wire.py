@@ -20,7 +20,6 @@ from lalelu.session import (
     SILENCE,
     TAP,
     Session,
-    pose_bytes,
 )
 from lalelu.types import Control, Event, Hit, Pose, Release
 from lalelu.voice.voice import NoteSent, Strike
@@ -65,7 +64,7 @@ class EngineRings:
         self._limbs = {name: number for number, name in enumerate(limb_names(skeleton, kits), 1)}
         self._keypoints = len(skeleton)
         self._frame = bytearray(FRAME.size)
-        self._pose = bytearray(pose_bytes(self._keypoints))
+        self._pose = bytearray(0 if self._poses is None else self._poses.record_bytes)
         self.unwritten = 0  # rows that held a number too large for its field
 
     def send(self, events: Sequence[Event]) -> None:

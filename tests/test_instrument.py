@@ -285,8 +285,8 @@ def test_the_takes_header_has_the_upright_pictures_size(stage, rotate, size):
     with engine_on(stage, "stage:?frames=1", camera={"rotate": rotate}) as engine:
         engine.play()
         width, height = size
-        header = {"source": "a stage", "fps": 100.0, "width": width, "height": height, "model": "lightning"}
-        assert engine.shown["take"] == header
+        header = {"source": "a stage", "fps": 100.0, "width": width, "height": height}
+        assert engine.shown["take"] == {**header, "skeleton": "coco17", "model": "lightning"}
 
 
 def test_a_take_is_played_as_it_was_recorded_and_keeps_its_header(stage):
@@ -295,6 +295,7 @@ def test_a_take_is_played_as_it_was_recorded_and_keeps_its_header(stage):
         engine.play()
         shown = engine.shown
         header = {"source": "take short.take: a stage", "fps": 100.0, "width": 640, "height": 480}
+        header["skeleton"] = "coco17"
         assert (shown["take"], shown["model"], shown["runtime"]) == (header, "recorded", {})
         assert "poses: as recorded in the take, no network" in shown["lines"]
         rows = rows_of(engine.session)

@@ -14,7 +14,7 @@ from lalelu.performance import (
     limb_names,
     sounding_notes,
 )
-from lalelu.skeleton import COCO17, VIRTUAL
+from lalelu.skeleton import COCO17, virtual_of
 from lalelu.types import Hit
 
 START = 3 * 10**15  # 35 days of uptime in ns: nothing may be lost in a float
@@ -203,4 +203,4 @@ def test_pads_of_the_same_name_sound_the_notes_of_their_own_kits():
 
 def test_limbs_are_numbered_by_skeleton_virtual_ones_and_kits_each_name_once():
     names = limb_names(COCO17, [kit(), other(), other()])
-    assert names == (*COCO17, *VIRTUAL, "elbow_tip")
+    assert names == (*COCO17, *virtual_of(COCO17), "elbow_tip")

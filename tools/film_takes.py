@@ -15,6 +15,7 @@ from lalelu.config.schema import Config, PoseSection
 from lalelu.hits import write_hits
 from lalelu.pose.build import build_estimator
 from lalelu.registry import from_uri
+from lalelu.skeleton import name_of
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter
 from lalelu.types import Frame
 
@@ -27,7 +28,14 @@ def film(uri: str, out: Path, model: str, kit: KitConfig) -> None:
     estimator.open()
     name = re.sub(r"[^a-z0-9.]+", "_", f"{model}_{uri.partition('?')[2]}".lower())
     width, height = (int(side) for side in camera.options.size.split("x"))
-    header = TakeHeader(source=uri, fps=camera.options.fps, width=width, height=height, model=model)
+    header = TakeHeader(
+        source=uri,
+        fps=camera.options.fps,
+        width=width,
+        height=height,
+        skeleton=name_of(estimator.skeleton),
+        model=model,
+    )
     with TakeWriter(out / f"{name}.take.gz", header) as take:
         for seq in range(frames):
             captured_ns = round(seq * camera.period_ns)

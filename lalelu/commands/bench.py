@@ -1,4 +1,4 @@
-"""`lalelu bench`: runtimes, pipelines or the gesture step, side by side. Starts processes, fetches models."""
+"""`lalelu bench`: what runs here, side by side, and what it costs. Starts processes, fetches models."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from lalelu.analysis.chart import Panel
 from lalelu.bench import gesture, inference, instrument, loop, pipeline
 from lalelu.bench.lineup import PRECISIONS, Environment, line_up, line_up_in_auto, multiply_adds, products
 from lalelu.bench.placement import PLACEMENTS, Placement
+from lalelu.commands import bench_merge
 from lalelu.commands.run import check_target
 from lalelu.errors import UsageError
 from lalelu.models import catalogue
@@ -76,13 +77,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "turns.",
         allow_abbrev=False,
     )
+    merge = subparsers.add_parser(
+        "merge",
+        help="networks with and without the camera's picture in their graph",
+        description="Time what makes keypoints of a frame in memory: a process for each way, one core, in turns.",
+        allow_abbrev=False,
+    )
+    bench_merge.configure(merge)
     for subject in (networks, whole):
         subject.add_argument("--model", default="lightning,thunder", help="names, by commas (%(default)s)")
         subject.add_argument(
             "--runtimes", default=",".join(PRECISIONS), help="names, by commas (%(default)s)"
         )
         subject.add_argument("--chart", type=Path, metavar="F", help="draw the figures, too (.png or .svg)")
-    for subject, runs in ((networks, 2000), (whole, 200), (own, 2000), (step, 2000)):
+    for subject, runs in ((networks, 2000), (whole, 200), (own, 2000), (step, 2000), (merge, 2000)):
         subject.add_argument(
             "--warmups", type=int, default=100, help="runs before the clock counts (%(default)s)"
         )
@@ -103,7 +111,10 @@ def run(args: argparse.Namespace) -> int:
         return _gesture(core, args)
     if args.subject == "loop":
         return _loop(core, args)
-    for name in (runtimes := _names(args.runtimes)):
+    runtimes = _names(args.runtimes)
+    if args.subject == "merge":
+        return bench_merge.run(args, _names(args.model), runtimes, core)
+    for name in runtimes:
         if name not in PRECISIONS:
             raise UsageError(
                 f"--runtimes has {name!r}; known are {', '.join(PRECISIONS)}{did_you_mean(name, PRECISIONS)}"

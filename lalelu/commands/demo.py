@@ -24,6 +24,7 @@ from lalelu.console import say
 from lalelu.errors import UsageError
 from lalelu.hits import HitRecord
 from lalelu.ledger.reader import Ledger, read_ledger
+from lalelu.models import catalogue
 from lalelu.performance import hit_records_from_notes, sounding_notes
 from lalelu.picture import draw, encode_png
 from lalelu.pose.body import torso_of
@@ -31,7 +32,6 @@ from lalelu.pose.build import require_installed
 from lalelu.realtime import Grant
 from lalelu.registry import from_uri
 from lalelu.session import Recording
-from lalelu.skeleton import COCO17
 from lalelu.take import Take, read_take
 from lalelu.voice.drumsounds import render
 from lalelu.voice.outputs.rtmidi import available_api
@@ -48,8 +48,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("demo"), metavar="DIR", help="where the files go (demo)"
     )
+    parser.add_argument(
+        "--model", choices=catalogue.played(), help="the network that finds the player (lightning)"
+    )
     parser.add_argument("--seconds", type=positive, default=20.0, metavar="S", help="how long to play (20)")
-    parser.add_argument("--model", metavar="NAME", help="the network, as pose.model (lightning)")
     parser.add_argument(
         "--runtime", metavar="NAME", help=f"its library, as pose.runtime ({PoseSection().runtime})"
     )
@@ -95,11 +97,12 @@ def run(args: argparse.Namespace) -> int:
     first = ledger.frames[0]
     first_ns = int(first["captured_ns"]) - round(int(first["seq"]) * camera.period_ns)
     last_ns = int(ledger.frames[-1]["captured_ns"])
+    take = read_take(out / "demo.take.gz")
     played = Played(
-        hit_records_from_notes(ledger.notes, loaded.kits, skeleton=COCO17, origin_ns=first_ns),
+        hit_records_from_notes(ledger.notes, loaded.kits, skeleton=take.header.keypoints, origin_ns=first_ns),
         [hit_record(hit) for hit in camera.truth(last_ns - first_ns)],
         ledger,
-        read_take(out / "demo.take.gz"),
+        take,
         first_ns,
     )
     notes = sounding_notes(played.found, loaded.kits)
@@ -196,12 +199,13 @@ def traces(played: Played) -> tuple[Trace, ...]:
     if not seen:
         return ()
     time_s = np.array([(captured_ns - played.first_ns) * 1e-9 for captured_ns, _ in seen])
-    torsos = [torso_of(pose.xy, pose.score) for _, pose in seen]
+    names = played.take.header.keypoints
+    torsos = [torso_of(pose.xy, pose.score, names) for _, pose in seen]
     size = float(np.median([torso.size for torso in torsos]))
     shoulders = np.array([torso.y for torso in torsos])
     return tuple(
         Trace(
-            limb, time_s, (shoulders - np.array([pose.xy[COCO17.index(limb), 1] for _, pose in seen])) / size
+            limb, time_s, (shoulders - np.array([pose.xy[names.index(limb), 1] for _, pose in seen])) / size
         )
         for limb in LIMBS
     )
@@ -218,5 +222,6 @@ def picture(
     at_ns = played.first_ns + round((loudest.time_s if loudest else 0.0) * 1e9)
     frame = min(frames, key=lambda frame: abs(frame.captured_ns - at_ns))
     pose = frame.poses[0]
-    torso = torso_of(pose.xy, pose.score)
-    return draw(camera.render(frame.seq), pose, loaded.kit, (torso.x, torso.y, torso.size))
+    names = played.take.header.keypoints
+    torso = torso_of(pose.xy, pose.score, names)
+    return draw(camera.render(frame.seq), pose, loaded.kit, (torso.x, torso.y, torso.size), names)

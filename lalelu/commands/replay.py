@@ -18,12 +18,12 @@ from lalelu.errors import UsageError
 from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.hits import write_hits
-from lalelu.models.catalogue import MODELS
+from lalelu.models import catalogue
 from lalelu.performance import Delays, Numbers, hit_records
 from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.port import PoseEstimator
-from lalelu.skeleton import SKELETONS
+from lalelu.skeleton import SKELETONS, name_of
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
 from lalelu.types import Control, Event, Frame, Hit, Release
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "source", type=Path, metavar="SOURCE", help="a video file, or a take (.take, .take.gz)"
     )
     add_config_option(parser)
-    parser.add_argument("--model", choices=list(MODELS), help="network instead of the configured one")
+    parser.add_argument("--model", choices=catalogue.playable(), help="network instead of the configured one")
     parser.add_argument("--hits", type=Path, metavar="F.jsonl", help="write the hits")
     parser.add_argument("--midi", type=Path, metavar="F.mid", help="write the notes as a MIDI file")
     parser.add_argument("--take", type=Path, metavar="F.take", help="write the keypoints")
@@ -247,7 +247,7 @@ def open_source(path: Path, loaded: Loaded, stack: ExitStack) -> Source:
         fps=film.fps,
         width=width,
         height=height,
-        skeleton="coco17",
+        skeleton=name_of(estimator.skeleton),
         model=loaded.config.pose.model,
         readout_ms=loaded.config.camera.readout_ms or None,
     )

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Final
 from lalelu.config.section import Contradiction, Section, Where
 from lalelu.gesture.keypoints import cancelling
 from lalelu.registry import did_you_mean
-from lalelu.skeleton import COCO17, VIRTUAL
+from lalelu.skeleton import COCO17, EVERY_KEYPOINT, VIRTUAL
 
 if TYPE_CHECKING:  # the schema asks here
     from lalelu.config.kit import KitConfig
 
-KNOWN: Final = (*COCO17, *VIRTUAL)  # in every kit
+KNOWN: Final = (*EVERY_KEYPOINT, *VIRTUAL)  # whichever model shows them
+_TAKEN: Final = frozenset({*COCO17, *VIRTUAL})  # names that a kit's own keypoint cannot have
 
 _OPTIONS: Final = frozenset({"limb", "limbs", "x", "y", "angle", "distance"})  # whose values are limbs
-_LEGS: Final = frozenset({"left_knee", "right_knee", "left_ankle", "right_ankle"})
+_LEGS: Final = frozenset(
+    f"{side}_{part}" for side in ("left", "right") for part in ("knee", "ankle", "heel", "foot_index")
+)
 
 
 def of_limbs(kit: "KitConfig") -> Iterator[Contradiction]:
@@ -29,7 +32,7 @@ def of_limbs(kit: "KitConfig") -> Iterator[Contradiction]:
         if limb not in known:
             yield path, f"no keypoint is called so; allowed are {', '.join(known)}{did_you_mean(limb, known)}"
     for name, parts in kit.keypoints.items():
-        if name in KNOWN:
+        if name in _TAKEN:
             yield ("keypoints", name), "a keypoint is called so already; give yours another name"
         elif name in _made_of(parts, kit.keypoints):
             yield ("keypoints", name), "it is made of itself; make it of keypoints that do not need it"
@@ -52,11 +55,17 @@ def _limbs(value: object, path: Where) -> Iterator[tuple[Where, str]]:
             yield from _limbs(entry, (*path, index))
 
 
-def needs_legs(kit: "KitConfig") -> bool:
-    """Whether a pad or a gesture goes by a knee or an ankle, or by a keypoint that is made of one."""
+def needed(kit: "KitConfig") -> frozenset[str]:
+    """Return the keypoints of a network that the pads and gestures go by, directly or by what is made of them."""
     sections = (*kit.pads.values(), *kit.gestures.values())
     named = [limb for section in sections for _, limb in _limbs(section, ())]
-    return not _made_of(named, {**VIRTUAL, **kit.keypoints}).isdisjoint(_LEGS)
+    made = {**VIRTUAL, **kit.keypoints}
+    return frozenset(_made_of(named, made) - made.keys())
+
+
+def needs_legs(kit: "KitConfig") -> bool:
+    """Whether a pad or a gesture goes by a knee or what is below it, or by a keypoint that is made of one."""
+    return not needed(kit).isdisjoint(_LEGS)
 
 
 def _made_of(names: Iterable[str], made: Mapping[str, Mapping[str, float]]) -> set[str]:

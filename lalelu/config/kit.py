@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, model_validator
 
 from lalelu.config.agreement import contradictions
-from lalelu.config.agreement_of_limbs import needs_legs
+from lalelu.config.agreement_of_limbs import needed, needs_legs
 from lalelu.config.gestures import Gesture
 from lalelu.config.notes import NoteNumber
 from lalelu.config.section import Channel, Limb, PadName, PlayerNumber, Section, contradicted
@@ -103,6 +103,11 @@ class KitConfig(Section):
     ] = Field(default_factory=dict)
     pads: Annotated[dict[PadName, PadSection], Field(min_length=1, max_length=64)]
     gestures: Annotated[dict[PadName, Gesture], Field(max_length=32)] = Field(default_factory=dict)
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The keypoints of a network that the kit goes by."""
+        return needed(self)
 
     @property
     def needs_legs(self) -> bool:

@@ -12,7 +12,9 @@ from lalelu.desk import midi_in
 from lalelu.errors import UsageError
 from lalelu.models import catalogue
 from lalelu.pose import port as pose_port
+from lalelu.pose.heatmap import CellsAt
 from lalelu.registry import did_you_mean, parse_uri
+from lalelu.skeleton import FINGERED, SKELETONS
 from lalelu.voice import port as voice_port
 
 
@@ -46,7 +48,13 @@ def _input_address(uri: str) -> str:
 
 
 def _known_model(name: str) -> str:
-    _is_known(name, catalogue.MODELS)
+    if name in catalogue.MODELS and not catalogue.MODELS[name].is_played:
+        row = catalogue.MODELS[name]
+        raise ValueError(
+            f"it is a {row.family.replace('_', ' ')}'s network, which does not play by itself; "
+            f"allowed are {', '.join(sorted(catalogue.playable()))}"
+        )
+    _is_known(name, catalogue.playable())
     return name
 
 
@@ -67,6 +75,12 @@ def _lies_open(region: tuple[float, float, float, float]) -> tuple[float, float,
     return region
 
 
+def _deviates(deviation: tuple[float, float, float]) -> tuple[float, float, float]:
+    if min(deviation) <= 0.0:
+        raise ValueError("a colour is divided by it; allowed are numbers above 0")
+    return deviation
+
+
 CameraAddress: TypeAlias = Annotated[str, AfterValidator(_camera_address)]
 MidiAddress: TypeAlias = Annotated[str, AfterValidator(_midi_address)]
 MidiInputAddress: TypeAlias = Annotated[str, AfterValidator(_input_address)]
@@ -75,8 +89,13 @@ RuntimeName: TypeAlias = Annotated[
     str, AfterValidator(_known_runtime), Field(json_schema_extra={"enum": sorted(pose_port.RUNTIMES)})
 ]
 ModelName: TypeAlias = Annotated[
-    str, AfterValidator(_known_model), Field(json_schema_extra={"enum": sorted(catalogue.MODELS)})
+    str, AfterValidator(_known_model), Field(json_schema_extra={"enum": sorted(catalogue.playable())})
 ]
+
+
+COCO: Final = "coco17"
+HeatmapSkeleton: TypeAlias = Literal["coco17", "mpii16"]
+Colour: TypeAlias = tuple[float, float, float]
 
 
 class CameraSection(Section):
@@ -99,6 +118,18 @@ class TensorRTSection(Section):
     verbose: bool = False  # it tells its work on standard error
 
 
+class HeatmapSection(Section):
+    """A network of your own that gives a map for each keypoint; only for pose.model: heatmap."""
+
+    file: str | None = None  # ONNX
+    skeleton: HeatmapSkeleton = "coco17"  # whose keypoints its maps are, in that order
+    colours: Literal["rgb", "bgr"] = "rgb"  # the order in which it takes them
+    # it takes (colour - mean) / deviation, colours 0..1, red first: ImageNet's numbers, as SimpleBaseline and HRNet
+    mean: Colour = catalogue.IMAGENET.mean
+    deviation: Annotated[Colour, AfterValidator(_deviates)] = catalogue.IMAGENET.deviation
+    cells_at: CellsAt = "corner"  # where in a cell of a map the keypoint lies that is brightest there
+
+
 class PoseSection(Section):
     """Which network finds the player."""
 
@@ -112,6 +143,8 @@ class PoseSection(Section):
     # track: each hand is followed in the network's heatmaps; network: keypoints as the network chooses them;
     # auto: track where the model shows its heatmaps (the catalogue's do, a model of your own may not)
     hands: Literal["auto", "track", "network"] = "auto"
+    # lite, full: a hand network beside, for the fingers of both hands
+    fingers: Annotated[Literal["off", "lite", "full"], BeforeValidator(_off)] = "off"
     # keypoints by optical flow: interleaved = on the frames between the network's; carried = on every frame, the
     # network runs beside and its newest result is carried forward
     flow: Annotated[Literal["off", "interleaved", "carried"], BeforeValidator(_off)] = "off"
@@ -119,6 +152,7 @@ class PoseSection(Section):
     every: Annotated[int, Field(ge=2, le=6)] | None = None
     # carried, offline: a result is there so many frames after its frame; playing, as soon as it is there
     lag: Annotated[int, Field(ge=1, le=12)] = 3
+    heatmap: HeatmapSection = HeatmapSection()
     tensorrt: TensorRTSection = TensorRTSection()
 
     @model_validator(mode="after")
@@ -129,6 +163,10 @@ class PoseSection(Section):
                 f"only flow: interleaved takes turns, and flow is {self.flow}; set that, or leave every out"
             )
             found.append((("every",), rule))
+        if self.model == catalogue.OWN_HEATMAP and self.heatmap.file is None:
+            found.append(
+                (("heatmap", "file"), "model: heatmap is the network in this file; name an ONNX file")
+            )
         devices = pose_port.DEVICES.get(self.runtime, pose_port.CPU_ONLY)
         if self.device not in devices:
             here = " or ".join(devices)
@@ -137,6 +175,14 @@ class PoseSection(Section):
         if found:
             raise contradicted(found)
         return self
+
+    @property
+    def skeleton(self) -> str:
+        """Whose keypoints the model gives, with the fingers where they are asked for."""
+        own = self.model == catalogue.OWN_HEATMAP
+        body = self.heatmap.skeleton if own else catalogue.MODELS[self.model].skeleton or COCO
+        fingered = body + FINGERED
+        return fingered if self.fingers != "off" and fingered in SKELETONS else body
 
 
 class PlayerSection(Section):

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
-from lalelu.skeleton import VIRTUAL
+from lalelu.skeleton import VIRTUAL, having, virtual_of
 
 Own: TypeAlias = Mapping[str, Mapping[str, float]]  # name -> weights by name
 
@@ -98,9 +98,16 @@ def _expand(name: str, skeleton: Sequence[str], own: Own, above: tuple[str, ...]
     parts = own.get(name, VIRTUAL.get(name))
     if parts is None:
         user = f", of which {above[-1]!r} is made," if above else ""
+        if having([name]):
+            raise UsageError(
+                f"the keypoint {name!r}{user} is not one of this network's ({', '.join(skeleton)}); "
+                f"those of the skeleton {' or '.join(having([name]))} show it (`lalelu model list` tells them)"
+            )
+        virtual = virtual_of(skeleton)
+        near = did_you_mean(name, {*skeleton, *virtual, *own} - set(above))
         raise UsageError(
             f"the keypoint {name!r}{user} is not known; there are the skeleton's ({', '.join(skeleton)}), "
-            f"{', '.join(VIRTUAL)} and the kit's own{did_you_mean(name, {*skeleton, *VIRTUAL, *own} - set(above))}"
+            f"{', '.join(virtual)} and the kit's own{near}"
         )
     if wrong := cancelling(parts.values()):
         raise UsageError(f"the weights of the keypoint {name!r} {wrong}")

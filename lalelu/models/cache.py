@@ -47,6 +47,11 @@ def not_writable(path: Path, exc: OSError) -> UsageError:
     )
 
 
+def out_not_writable(path: Path, exc: OSError) -> UsageError:
+    """Return the error of a file that the user named and that cannot be written."""
+    return UsageError(f"{path} cannot be written ({exc.strerror}); give another --out")
+
+
 @contextmanager
 def replacing(path: Path, refused: Callable[[Path, OSError], UsageError] = not_writable) -> Iterator[Path]:
     """Give a temporary name beside `path`; what is written there takes its place at once, or not at all.
@@ -72,6 +77,12 @@ def replacing(path: Path, refused: Callable[[Path, OSError], UsageError] = not_w
         raise refused(path, exc) from exc
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that the user named, whole or not at all. Raises UsageError where it cannot be written."""
+    with replacing(path, out_not_writable) as temporary:
+        temporary.write_bytes(data)
 
 
 @contextmanager

@@ -18,7 +18,11 @@ Array: TypeAlias = NDArray[Any]
 Attr: TypeAlias = bool | int | float | str | np.dtype[Any] | tuple[int, ...] | list[Any]
 
 ACTIVATIONS: Final = frozenset({"Relu", "Relu6", "Elu", "Sigmoid", "Tanh"})
-UNFUSED: Final = {"_FusedConv2D": "Conv2D", "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative"}
+UNFUSED: Final = {
+    "_FusedConv2D": "Conv2D",
+    "_FusedMatMul": "MatMul",
+    "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
+}
 FUSION_ATTRS: Final = frozenset(
     {"fused_ops", "num_args", "num_host_args", "epsilon", "leakyrelu_alpha", "TArgs"}
 )
@@ -113,7 +117,7 @@ def build(
 
 
 def unfuse(graph: Graph) -> Graph:
-    """Split TensorFlow's fused convolutions into convolution, bias and activation.
+    """Split TensorFlow's fused convolutions and products into their steps: bias and activation follow.
 
     The last part keeps the fused node's name. Raises UnsupportedError for a fusion of something else.
     """

@@ -56,6 +56,7 @@ ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "Elu": lambda x: np.where(x > 0, x, np.expm1(x)),
     "Equal": np.equal,
     "Exp": np.exp,
+    "Floor": np.floor,
     "FloorDiv": np.floor_divide,
     "FloorMod": np.mod,
     "Greater": np.greater,
@@ -63,6 +64,7 @@ ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "Identity": np.asarray,
     "Less": np.less,
     "LessEqual": np.less_equal,
+    "Log": np.log,
     "LogicalAnd": np.logical_and,
     "LogicalNot": np.logical_not,
     "LogicalOr": np.logical_or,
@@ -190,6 +192,11 @@ def _convolution(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     return [_zeros((x.shape[0], *size, channels))]
 
 
+@_kernel("Conv2DBackpropInput", needs=(0,), folds=False)
+def _transposed_convolution(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
+    return [_zeros(inputs[0].tolist())]
+
+
 @_kernel("MaxPool", folds=False)
 def _max_pool(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     x = inputs[0]
@@ -206,6 +213,21 @@ def _resize(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
 @_kernel("FusedBatchNormV3", folds=False)
 def _batch_norm(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     return [_zeros(inputs[0].shape), *([_zeros(inputs[1].shape)] * 5)]
+
+
+@_kernel("DepthToSpace")
+def _depth_to_space(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
+    block = attr(node, "block_size")
+    batch, height, width, channels = inputs[0].shape
+    parts = inputs[0].reshape(batch, height, width, block, block, channels // block**2)
+    return [parts.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * block, width * block, -1)]
+
+
+@_kernel("MatMul")
+def _mat_mul(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
+    if attr(node, "transpose_a", False) or attr(node, "transpose_b", False):
+        raise UnsupportedError(f"MatMul {node.name!r} turns one of its inputs; known: as they stand")
+    return [inputs[0] @ inputs[1]]
 
 
 @_kernel("BiasAdd")
@@ -300,18 +322,23 @@ def _gather_nd(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     return [inputs[0][tuple(np.moveaxis(inputs[1], -1, 0))]]
 
 
+@_kernel("GatherV2", needs=(2,))
+def _gather(_node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
+    return [np.take(inputs[0], inputs[1], int(inputs[2]))]
+
+
 @_kernel("ArgMax", needs=(1,))
 def _arg_max(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     return [np.argmax(inputs[0], int(inputs[1])).astype(attr(node, "output_type", np.dtype(np.int64)))]
 
 
-@_kernel("Max", "Sum", needs=(1,))
+REDUCTIONS: Final[Mapping[str, Callable[..., Any]]] = {"Max": np.max, "Mean": np.mean, "Sum": np.sum}
+
+
+@_kernel(*REDUCTIONS, needs=(1,))
 def _reduce(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
     axes, keep = tuple(inputs[1].reshape(-1).tolist()), bool(node.attrs.get("keep_dims"))
-    result = (
-        np.max(inputs[0], axes, keepdims=keep) if node.op == "Max" else np.sum(inputs[0], axes, keepdims=keep)
-    )
-    return [np.asarray(result, inputs[0].dtype)]
+    return [np.asarray(REDUCTIONS[node.op](inputs[0], axes, keepdims=keep), inputs[0].dtype)]
 
 
 @_kernel("TopKV2", needs=(1,))

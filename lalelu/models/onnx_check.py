@@ -20,20 +20,31 @@ def check(data: bytes, row: Model, name: str) -> None:
         raise UsageError(f"{name} is not a whole ONNX model ({_first_line(exc)}); get it again") from exc
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
-    # lalelu's own conversions, brought from another machine, have the heads too, and take the camera's picture
+    # lalelu's own conversions, brought from another machine, have the heads too, and take the camera's picture;
+    # they are all that is known of a model that leaves its normalisation to its user
     outputs = [value for value in model.graph.output if value.name not in {*row.heads, IS_PEAK}]
-    takes = np.uint8 if [value.name for value in inputs] == [BGR] else np.int32
-    for kind, values, shape, dtype in (
-        ("input", inputs, row.input_shape, np.dtype(takes)),
-        ("output", outputs, row.output_shape, np.dtype(np.float32)),
+    is_own = row.normalisation is not None or [value.name for value in inputs] == [BGR]
+    takes = np.dtype(np.uint8) if is_own else row.input_dtype
+    several = len(row.outputs) > 1
+    for kind, values, wanted in (
+        ("input", inputs, [f"{takes} {row.input_shape}"]),
+        (
+            "output",
+            outputs,
+            [_told(each.name, np.dtype(np.float32), each.shape, several) for each in row.outputs],
+        ),
     ):
-        found = [f"{_type(value)} {_shape(value)}" for value in values]
-        wanted = f"{dtype} {shape}"
-        if found != [wanted]:
+        by_name = several and kind == "output"
+        found = [_told(value.name, _type(value), _shape(value), by_name) for value in values]
+        if found != wanted:
             raise UsageError(
                 f"{name} has the {kind} {' and '.join(found) or 'none'}; {row.name} ({row.family}) has "
-                f"{wanted}: import it under the name of its own family and size"
+                f"{' and '.join(wanted)}: import it under the name of its own family and size"
             )
+
+
+def _told(name: str, dtype: object, shape: tuple[int, ...], by_name: bool) -> str:
+    return f"{name}: {dtype} {shape}" if by_name else f"{dtype} {shape}"
 
 
 def _first_line(exc: Exception) -> str:

@@ -113,7 +113,9 @@ class OnnxWriter:
             return self._transposed(tensor, self._made[tensor, other], layout)
         if layout == "plain" and tensor in self.graph.inputs:
             name = _public(tensor)
-            whole = self.specs[tensor].dtype.kind in "iu"
+            whole = (
+                self.specs[tensor].dtype.kind == "i"
+            )  # bytes are pictures: they stay narrow until they are cast
             return self.add("Cast", [name], to=onnx.TensorProto.INT64)[0] if whole else name
         return self._transposed(tensor, self.get(tensor, other), layout)
 

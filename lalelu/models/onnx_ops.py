@@ -24,10 +24,12 @@ SAME: Final = {
     "Elu": "Elu",
     "Equal": "Equal",
     "Exp": "Exp",
+    "Floor": "Floor",
     "Greater": "Greater",
     "GreaterEqual": "GreaterOrEqual",
     "Less": "Less",
     "LessEqual": "LessOrEqual",
+    "Log": "Log",
     "LogicalAnd": "And",
     "LogicalNot": "Not",
     "LogicalOr": "Or",
@@ -108,8 +110,14 @@ def _never_negative(w: "OnnxWriter", name: str) -> bool:
     node = w.makers.get(name.partition(":")[0])
     if node is None:
         return False
-    if node.op in {"FloorDiv", "Reshape"}:
-        return all(_never_negative(w, i) for i in node.inputs[: 1 if node.op == "Reshape" else 2])
+    if node.op in {"AddV2", "FloorDiv", "Mul"}:
+        return all(_never_negative(w, i) for i in node.inputs)
+    if node.op == "Reshape":
+        return _never_negative(w, node.inputs[0])
+    if node.op == "Maximum":
+        return any(_never_negative(w, i) for i in node.inputs)
+    if node.op == "Cast":
+        return w.specs[node.inputs[0]].dtype == np.bool_
     return node.op == "ArgMax" or (node.op == "TopKV2" and name == f"{node.name}:1")
 
 
@@ -159,6 +167,37 @@ def _conv(w: "OnnxWriter", node: Node, bias: tuple[str, ...]) -> str:
     view = window(node, w.shape(node.inputs[0])[1:3], (height, width))
     inputs = [w.get(node.inputs[0], "nchw"), w.constant(weights), *bias]
     return w.add("Conv", inputs, group=group, dilations=view.dilations, **_view(view))[0]
+
+
+@_emits("Conv2DBackpropInput")
+def _transposed_convolution(w: "OnnxWriter", node: Node) -> None:
+    weights = w.value(node.inputs[1])
+    if weights is None:
+        raise UnsupportedError(
+            f"{node.op} {node.name!r} has weights that depend on the picture; known: fixed ones"
+        )
+    size, source = w.shape(node.name)[1:3], w.shape(node.inputs[2])[1:3]
+    view = window(node, size, weights.shape[:2])  # of the convolution that it turns around
+    # what no window of that convolution reached
+    rest = [
+        n - (view.strides[i] * (source[i] - 1) + view.kernel[i] - sum(view.pads[i]))
+        for i, n in enumerate(size)
+    ]
+    inputs = [w.get(node.inputs[2], "nchw"), w.constant(weights.transpose(3, 2, 0, 1))]
+    made = w.add("ConvTranspose", inputs, group=1, dilations=(1, 1), output_padding=rest, **_view(view))
+    w.give(node.name, made[0], "nchw")
+
+
+@_emits("DepthToSpace")
+def _depth_to_space(w: "OnnxWriter", node: Node) -> None:
+    block = attr(node, "block_size")
+    made = w.add("DepthToSpace", [w.get(node.inputs[0], "nchw")], blocksize=block, mode="DCR")
+    w.give(node.name, made[0], "nchw")
+
+
+@_emits("MatMul")
+def _mat_mul(w: "OnnxWriter", node: Node) -> None:
+    w.give(node.name, w.add("MatMul", [w.get(i) for i in node.inputs])[0])
 
 
 def _view(view: Window) -> dict[str, Any]:
@@ -276,16 +315,22 @@ def _gather_nd(w: "OnnxWriter", node: Node) -> None:
     w.give(node.name, w.add("GatherND", [w.get(i) for i in node.inputs])[0])
 
 
+@_emits("GatherV2")
+def _gather(w: "OnnxWriter", node: Node) -> None:
+    inputs = [w.get(i) for i in node.inputs[:2]]
+    w.give(node.name, w.add("Gather", inputs, axis=_number(w, node, 2))[0])
+
+
 @_emits("ArgMax")
 def _arg_max(w: "OnnxWriter", node: Node) -> None:
     w.give(node.name, w.add("ArgMax", [w.get(node.inputs[0])], axis=_number(w, node, 1), keepdims=0)[0])
 
 
-@_emits("Max")
+@_emits("Max", "Mean")
 def _max(w: "OnnxWriter", node: Node) -> None:
     axes = _array(w, node, 1).reshape(-1).tolist()
     keep = int(attr(node, "keep_dims", False))
-    w.give(node.name, w.add("ReduceMax", [w.get(node.inputs[0])], axes=axes, keepdims=keep)[0])
+    w.give(node.name, w.add(f"Reduce{node.op}", [w.get(node.inputs[0])], axes=axes, keepdims=keep)[0])
 
 
 @_emits("Sum")

@@ -15,7 +15,7 @@ BGR: Final = "bgr"  # the input's name says in which order the colours stand
 BYTE: Final[np.dtype[Any]] = np.dtype(np.uint8)
 COLOURS: Final = 3
 # What leaves each colour where it is; the shapes in between only lose or gain the picture's number.
-_CARRIES: Final = frozenset({"Cast", "ExpandDims", "Identity", "Pack", "Squeeze", "Unpack"})
+_CARRIES: Final = frozenset({"Cast", "ExpandDims", "Identity", "Pack", "Pad", "Squeeze", "Unpack"})
 _BY_COLOUR: Final = frozenset({"Add", "AddV2", "Mul", "RealDiv", "Sub"})
 _CONVOLUTIONS: Final = frozenset({"Conv2D", "_FusedConv2D"})
 

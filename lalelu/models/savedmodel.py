@@ -2,14 +2,13 @@
 
 import importlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from lalelu.errors import MissingError, UsageError
-from lalelu.models.catalogue import Head
 from lalelu.models.graph import (
     Array,
     Attr,
@@ -21,9 +20,8 @@ from lalelu.models.graph import (
     normal,
     unfuse,
 )
-from lalelu.models.heads import expose
 
-WITH_HEADS: Final = "with_heads"  # the signature that gives more than the original's outputs
+WITH_HEADS: Final = "with_heads"  # the signature of the network as it plays
 
 
 def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow ships no types
@@ -38,15 +36,15 @@ def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow ships no types
         ) from exc
 
 
-def write(graph: Graph, folder: Path, heads: Mapping[str, Head]) -> None:
-    """Write `graph` as a SavedModel into `folder`.
+def write(graph: Graph, played: Graph, folder: Path) -> None:
+    """Write a network as a SavedModel into `folder`.
 
-    Its signature `serving_default` is the graph's; `with_heads` gives the `heads` too.
+    Its signature `serving_default` is the original `graph`, `with_heads` the one that is `played`.
     """
     tf = tensorflow()
     module = tf.Module()
     module.serve = _function(tf, graph)
-    module.serve_heads = _function(tf, expose(graph, heads))
+    module.serve_heads = _function(tf, played)
     signatures = {"serving_default": module.serve, WITH_HEADS: module.serve_heads}
     tf.saved_model.save(module, str(folder), signatures=signatures)
 

@@ -13,18 +13,20 @@ from typing import Final
 from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue, fetch
 from lalelu.models.cache import cache_dir, digest, lock, not_writable, replacing
-from lalelu.models.catalogue import Model
+from lalelu.models.catalogue import Model, Normalisation
 from lalelu.models.graph import Graph
 from lalelu.models.progress import Progress, Silent, StderrProgress
 
 # what decides the converted file: a change in any of them makes a new one
 CONVERTER: Final = (
     "catalogue.py",
+    "exact_outputs.py",
     "graph.py",
     "heads.py",
     "kernels.py",
     "onnx_export.py",
     "onnx_ops.py",
+    "original.py",
     "picture.py",
     "simplify.py",
     "tfjs.py",
@@ -43,8 +45,8 @@ class Import:
 def onnx_path(model: str, *, progress: Progress | None = None) -> Path:
     """Return the ONNX file of a model, fetching and converting it where needed.
 
-    Input (1, S, S, 3): `bgr`, uint8, of a model with heads, else `input`, int32 RGB. First output `output_0`:
-    float32, as in the catalogue; then its heads.
+    Input (1, S, S, 3): `bgr`, uint8, of a model with heads or a normalisation, else `input`, int32 RGB. Outputs as
+    in the catalogue, float32; then its heads.
     A damaged file is made again (which is said). Raises UsageError for an unknown name, MissingError when no
     source gives its files.
     """
@@ -90,6 +92,31 @@ def tflite_path(model: str, *, progress: Progress | None = None) -> Path:
     return _converted(row, path, convert, news)
 
 
+def own_heatmap_path(file: Path, *, keypoints: int, normalisation: Normalisation, rgb: bool) -> Path:
+    """Return the user's own heatmap network as lalelu runs it; made anew when the file or an option changes.
+
+    Raises UsageError for a file that is not there, or no such network.
+    """
+    from lalelu.models import own_heatmap
+
+    try:
+        data = file.read_bytes()
+    except OSError as exc:
+        raise UsageError(
+            f"pose.heatmap.file {file} cannot be read ({exc.strerror}); give an ONNX file"
+        ) from exc
+    state = hashlib.sha256(data + repr((keypoints, normalisation, rgb)).encode())
+    state.update((Path(__file__).parent / "own_heatmap.py").read_bytes())
+    path = cache_dir() / "heatmap" / f"{file.stem}-{state.hexdigest()[:12]}.onnx"
+    with lock("convert"):
+        if not _is_whole(path, Silent()):
+            made = own_heatmap.adapted(
+                data, str(file), keypoints=keypoints, normalisation=normalisation, rgb=rgb
+            )
+            _store(path, made)
+    return path
+
+
 def _converted(row: Model, path: Path, convert: Callable[[Graph], bytes], news: Progress) -> Path:
     """Return `path`, made anew by `convert` where it is not there or damaged."""
     if _is_whole(path, Silent()):
@@ -97,11 +124,25 @@ def _converted(row: Model, path: Path, convert: Callable[[Graph], bytes], news: 
     fetch.fetch([row], news)
     with lock("convert"):
         if not _is_whole(path, news):
-            from lalelu.models import heads, tfjs
-
-            original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
-            _store(path, convert(heads.expose(original, row.heads)))
+            _store(path, convert(_played(row)))
     return path
+
+
+def graph_of(model: str, *, progress: Progress | None = None) -> Graph:
+    """Return the graph that a model's files are converted from, fetching it where needed.
+
+    Raises UsageError when the user imported another model here: of that there is a file only.
+    """
+    row, news = catalogue.find(model), progress or StderrProgress()
+    _refuse_import(row, "graph")
+    fetch.fetch([row], news)
+    return _played(row)
+
+
+def _played(row: Model) -> Graph:
+    from lalelu.models import original
+
+    return original.as_played(original.read(row, fetch.folder()), row)
 
 
 def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
@@ -114,7 +155,7 @@ def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
     path = cache_dir() / "saved-model" / f"{row.name}-{_version(row, 'savedmodel.py')}"
     if path.is_dir():  # it was renamed into place when it was complete
         return path
-    from lalelu.models import savedmodel, tfjs
+    from lalelu.models import original, savedmodel
 
     savedmodel.tensorflow()  # before anything is fetched
     fetch.fetch([row], news)
@@ -124,8 +165,8 @@ def saved_model_path(model: str, *, progress: Progress | None = None) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
             try:
-                original = tfjs.read(*(fetch.folder() / file.name for file in row.files))
-                savedmodel.write(original, temporary, row.heads)
+                graph = original.read(row, fetch.folder())
+                savedmodel.write(graph, original.as_played(graph, row), temporary)
                 temporary.chmod(0o755)  # mkdtemp's folders are for their owner only
                 temporary.rename(path)
             except OSError as exc:
@@ -206,11 +247,16 @@ def import_saved_model(model: str, folder: Path) -> Path:
     Raises MissingError without the tensorflow extra, UsageError for a folder or graph that is not known.
     """
     row = catalogue.find(model)
-    from lalelu.models import heads, onnx_check, onnx_export, savedmodel
+    if row.normalisation is not None:
+        raise UsageError(
+            f"model {row.name!r} is not taken from a SavedModel, which does not tell its outputs apart; give the "
+            "ONNX file of another machine's cache, or a heatmap network of your own to pose.heatmap"
+        )
+    from lalelu.models import onnx_check, onnx_export, original, savedmodel
 
-    original = savedmodel.read(folder, row.input_shape)
-    onnx_check.check(onnx_export.to_onnx(original, row.name), row, str(folder))
-    data = onnx_export.to_onnx(heads.expose(original, row.heads), row.name)
+    graph = savedmodel.read(folder, row.input_shape)
+    onnx_check.check(onnx_export.to_onnx(graph, row.name), row, str(folder))
+    data = onnx_export.to_onnx(original.as_played(graph, row), row.name)
     return _keep(row, data, f"SavedModel {folder.resolve()}")
 
 
@@ -259,8 +305,7 @@ def _version(row: Model, *more: str) -> str:
     state = hashlib.sha256()
     for name in (*CONVERTER, *more):
         state.update((here / name).read_bytes())
-    for file in row.files:
-        state.update(file.sha256.encode())
+    state.update(repr(row).encode())
     return state.hexdigest()[:12]
 
 

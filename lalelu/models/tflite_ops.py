@@ -21,6 +21,7 @@ SAME: Final = {
     "Elu": "ELU",
     "Equal": "EQUAL",
     "Exp": "EXP",
+    "Floor": "FLOOR",
     "FloorDiv": "FLOOR_DIV",
     "FloorMod": "FLOOR_MOD",
     "GatherNd": "GATHER_ND",
@@ -28,6 +29,7 @@ SAME: Final = {
     "GreaterEqual": "GREATER_EQUAL",
     "Less": "LESS",
     "LessEqual": "LESS_EQUAL",
+    "Log": "LOG",
     "LogicalAnd": "LOGICAL_AND",
     "LogicalNot": "LOGICAL_NOT",
     "LogicalOr": "LOGICAL_OR",
@@ -91,6 +93,9 @@ def _reciprocal(w: "TfliteWriter", node: Node) -> None:
 
 @_emits("AddN")
 def _add_n(w: "TfliteWriter", node: Node) -> None:
+    if len(node.inputs) == 2:  # XNNPACK knows a sum of two
+        w.add("ADD", [w.tensor(i) for i in node.inputs], [w.tensor(node.name)], table="AddOptions")
+        return
     w.add("ADD_N", [w.tensor(i) for i in node.inputs], [w.tensor(node.name)], table="AddNOptions")
 
 
@@ -166,6 +171,25 @@ def _padded(w: "TfliteWriter", node: Node, pads: tuple[tuple[int, int], tuple[in
     return source, "SAME" if padding == "SAME" else "VALID"
 
 
+@_emits("DepthToSpace")
+def _depth_to_space(w: "TfliteWriter", node: Node) -> None:
+    block = attr(node, "block_size")
+    source, target = w.tensor(node.inputs[0]), w.tensor(node.name)
+    w.add("DEPTH_TO_SPACE", [source], [target], table="DepthToSpaceOptions", blockSize=block)
+
+
+@_emits("MatMul")
+def _mat_mul(w: "TfliteWriter", node: Node) -> None:
+    weights = w.value(node.inputs[1])
+    if weights is None:
+        raise UnsupportedError(
+            f"MatMul {node.name!r} has weights that depend on the picture; known: fixed ones"
+        )
+    bias = w.constant(np.zeros(weights.shape[1], np.float32))
+    inputs = [w.tensor(node.inputs[0]), w.constant(weights.T), bias]
+    w.add("FULLY_CONNECTED", inputs, [w.tensor(node.name)], table="FullyConnectedOptions")
+
+
 @_emits("MaxPool")
 def _max_pool(w: "TfliteWriter", node: Node) -> None:
     _, height, width, _ = w.shape(node.inputs[0])
@@ -185,6 +209,29 @@ def _max_pool(w: "TfliteWriter", node: Node) -> None:
         filterWidth=view.kernel[1],
         strideH=view.strides[0],
         strideW=view.strides[1],
+    )
+
+
+@_emits("Conv2DBackpropInput")
+def _transposed_convolution(w: "TfliteWriter", node: Node) -> None:
+    weights = w.value(node.inputs[1])
+    padding = attr(node, "padding")
+    if weights is None or padding not in {"SAME", "VALID"}:
+        raise UnsupportedError(
+            f"{node.op} {node.name!r} has weights that depend on the picture, or the padding {padding!r}; "
+            "known: fixed ones, SAME, VALID"
+        )
+    strides = attr(node, "strides")
+    shape = w.constant(np.array(w.shape(node.name), np.int32))
+    inputs = [shape, w.constant(weights.transpose(2, 0, 1, 3)), w.tensor(node.inputs[2])]
+    w.add(
+        "TRANSPOSE_CONV",
+        inputs,
+        [w.tensor(node.name)],
+        table="TransposeConvOptions",
+        padding=getattr(w.schema.Padding, padding),
+        strideH=strides[1],
+        strideW=strides[2],
     )
 
 
@@ -264,6 +311,13 @@ def _strided_slice(w: "TfliteWriter", node: Node) -> None:
     w.reshape(source, w.tensor(node.name), w.shape(node.name))
 
 
+@_emits("GatherV2")
+def _gather(w: "TfliteWriter", node: Node) -> None:
+    inputs = [w.tensor(i) for i in node.inputs[:2]]
+    axis = int(_array(w, node, 2))
+    w.add("GATHER", inputs, [w.tensor(node.name)], table="GatherOptions", axis=axis)
+
+
 @_emits("ArgMax")
 def _arg_max(w: "TfliteWriter", node: Node) -> None:
     w.add(
@@ -275,11 +329,11 @@ def _arg_max(w: "TfliteWriter", node: Node) -> None:
     )
 
 
-@_emits("Max", "Sum")
+@_emits("Max", "Mean", "Sum")
 def _reduce(w: "TfliteWriter", node: Node) -> None:
     axes = w.constant(_array(w, node, 1).reshape(-1))
     w.add(
-        {"Max": "REDUCE_MAX", "Sum": "SUM"}[node.op],
+        {"Max": "REDUCE_MAX", "Mean": "MEAN", "Sum": "SUM"}[node.op],
         [w.tensor(node.inputs[0]), axes],
         [w.tensor(node.name)],
         table="ReducerOptions",

@@ -78,7 +78,7 @@ def _path(text: str, model: str, kind: str, progress: Progress | None) -> Path:
     row = catalogue.find(model)
     if row.family != "movenet_single":
         raise UsageError(
-            f"variant {text!r}: {model} sees several people; compare and quantise lightning or thunder"
+            f"variant {text!r}: {model} is of the family {row.family}; compare and quantise lightning or thunder"
         )
     if not kind:
         return store.onnx_path(model, progress=progress)

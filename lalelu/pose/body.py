@@ -1,7 +1,7 @@
 """The player's torso in one pose: where it is and how large. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -35,9 +35,24 @@ class Torso(NamedTuple):
     score: float  # of the weaker shoulder, 0..1
 
 
-def torso_of(xy: NDArray[np.float32], score: NDArray[np.float32]) -> Torso:
-    """Measure the torso of a COCO pose: `xy` (17, 2) image heights, `score` (17,) 0..1."""
-    return torso_at(xy.reshape(-1).tolist(), score.tolist())
+def as_coco(skeleton: Sequence[str]) -> Callable[[Places, Scores], tuple[Places, Scores]]:
+    """Return what gives places and scores by `skeleton` by COCO's; of a keypoint that is not there the score is 0."""
+    if tuple(skeleton) == COCO17:
+        return lambda places, scores: (places, scores)
+    at = [skeleton.index(name) if name in skeleton else None for name in COCO17]
+
+    def view(places: Places, scores: Scores) -> tuple[Places, Scores]:
+        found: list[float] = []
+        for index in at:
+            found += (0.0, 0.0) if index is None else places[2 * index : 2 * index + 2]
+        return found, [0.0 if index is None else scores[index] for index in at]
+
+    return view
+
+
+def torso_of(xy: NDArray[np.float32], score: NDArray[np.float32], skeleton: Sequence[str] = COCO17) -> Torso:
+    """Measure the torso of a pose: `xy` (K, 2) image heights, `score` (K,) 0..1, keypoints by `skeleton`."""
+    return torso_at(*as_coco(skeleton)(xy.reshape(-1).tolist(), score.tolist()))
 
 
 def torso_at(places: Places, scores: Scores) -> Torso:

@@ -1,4 +1,4 @@
-"""Frame to pose with MoveNet: follow the player, fill the network's picture, decode. Drives a runtime."""
+"""Frame to one player's pose: follow the player, fill the network's picture, decode. Drives a runtime."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.config.schema import PlayerSection
-from lalelu.pose.body import torso_at
+from lalelu.pose.body import as_coco, torso_at
 from lalelu.pose.crop import TORSO, Crop, CropFollower, Framing, around, whole
 from lalelu.pose.hands import HandTracker, Heads, heads_of, shows_heads
 from lalelu.pose.lock import PlayerLock
-from lalelu.pose.movenet import MoveNetSinglePose, keypoints_at
 from lalelu.pose.orientation import Orientation
-from lalelu.pose.port import Runtime, RuntimeFacts
+from lalelu.pose.port import Runtime, RuntimeFacts, SinglePoseDecoder
 from lalelu.pose.sampling import Sampler
 from lalelu.types import Frame, Pose
 
@@ -31,12 +30,13 @@ class MoveNetEstimator:
     `hands` track follows each wrist in the network's heatmaps, network takes the wrists as the network says,
     auto tracks where the network shows its heatmaps; `tracks_hands` says which after `open()`.
     `rotate` (degrees clockwise) and `mirror` as in CameraSection. `framing`: how much of the player is followed.
+    A picture that is no square shows the whole square over its shorter side, and what lies beyond over the longer.
     """
 
     def __init__(
         self,
         runtime: Runtime,
-        decoder: MoveNetSinglePose,
+        decoder: SinglePoseDecoder,
         *,
         crop_mode: Literal["follow", "whole"],
         hands: Literal["auto", "track", "network"] = "network",
@@ -48,6 +48,7 @@ class MoveNetEstimator:
         self.skeleton = decoder.skeleton
         self._runtime = runtime
         self._decoder = decoder
+        self._as_coco = as_coco(decoder.skeleton)
         self._follows = crop_mode == "follow"
         self._hands_mode = hands
         self._hands: HandTracker | None = None
@@ -59,7 +60,9 @@ class MoveNetEstimator:
         self._crop: Crop | None = None  # for the next frame; none: look for a player
         self._sampler: Sampler
         self._input: NDArray[Any]
-        self._picture: NDArray[Any]  # the one in `_input`
+        self._picture: NDArray[Any]  # what the sampler fills: the one in `_input`, or the square around it
+        self._narrow: NDArray[Any] | None = None  # the part of that square that goes into `_input`
+        self._stretch = 1.0  # of the square followed to that square
         self._shape: tuple[int, ...] = ()  # of the camera's pictures
         self._aspect = 1.0  # of the upright picture
         self._outputs: Sequence[NDArray[Any]]
@@ -77,13 +80,19 @@ class MoveNetEstimator:
         facts = self._runtime.open()
         side = self._decoder.input_side(facts)
         names = [spec.name for spec in facts.outputs]
-        self._keypoints = keypoints_at(facts)
+        self._keypoints = self._decoder.output_at(facts)
         if self._hands_mode == "track" or (self._hands_mode == "auto" and shows_heads(names)):
             self._heads_at = heads_of(names)
             self._hands = HandTracker()
         self._sampler = Sampler(side, self._orientation, bgr=self._decoder.takes_bgr(facts))
         self._input = np.zeros(facts.inputs[0].shape, facts.inputs[0].dtype)
         self._picture = self._input[0]
+        height, width = self._picture.shape[:2]
+        if height != width:
+            self._picture = np.zeros((side, side, 3), self._input.dtype)
+            top, left = (side - height) // 2, (side - width) // 2
+            self._narrow = self._picture[top : top + height, left : left + width]
+            self._stretch = side / min(height, width)
         return facts
 
     def close(self) -> None:
@@ -106,7 +115,11 @@ class MoveNetEstimator:
         if image.shape != self._shape:
             self._take_shape(image.shape)
         crop = self._crop or self._search_crop(self._aspect)
-        crop = self._sampler.sample(image, crop, self._picture)
+        if self._narrow is None:
+            crop = self._sampler.sample(image, crop, self._picture)
+        else:
+            crop = self._sampler.sample(image, Crop(crop.x, crop.y, crop.side * self._stretch), self._picture)
+            np.copyto(self._input[0], self._narrow)
         self._prepared = (frame.seq, frame.captured_ns, crop, self._aspect)
 
     def infer(self) -> None:
@@ -125,7 +138,8 @@ class MoveNetEstimator:
         """
         seq, captured_ns, crop, aspect = self._prepared
         places, scores = self._decoder.decode(self._outputs[self._keypoints], crop)
-        torso = torso_at(places, scores)
+        body = self._as_coco(places, scores)
+        torso = torso_at(*body)
         seen = self._lock.see(captured_ns, torso)
         if not seen:
             if not self._lock.locked:
@@ -137,7 +151,7 @@ class MoveNetEstimator:
                 self._shown = self._outputs
             self._hands.follow(captured_ns, self._heads, crop, torso.size, places, scores)
         if self._follows:
-            self._crop = self._follower.follow(captured_ns, torso, places, scores, aspect)
+            self._crop = self._follower.follow(captured_ns, torso, *body, aspect)
         xy = np.array(places, np.float32).reshape(-1, 2)
         return (Pose(seq, captured_ns, 0, xy, np.array(scores, np.float32)),)
 

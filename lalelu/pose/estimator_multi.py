@@ -1,7 +1,7 @@
-"""Frame to poses with MoveNet MultiPose: the whole picture, everyone in it. Drives a runtime."""
+"""Frame to poses with a network that sees several people: the whole picture, everyone in it. Drives a runtime."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,30 @@ from numpy.typing import NDArray
 from lalelu.config.schema import PlayerSection
 from lalelu.pose.crop import Crop, whole
 from lalelu.pose.estimator import use_one_thread
-from lalelu.pose.multipose import MoveNetMultiPose
+from lalelu.pose.multipose import Person
 from lalelu.pose.orientation import Orientation
 from lalelu.pose.people import People
 from lalelu.pose.port import Runtime, RuntimeFacts
 from lalelu.pose.sampling import Sampler
 from lalelu.types import Frame, Pose
+
+
+class MultiPoseDecoder(Protocol):
+    """What the tensors of one family of networks mean, for networks that see several people."""
+
+    skeleton: tuple[str, ...]
+
+    def input_side(self, facts: RuntimeFacts) -> int:
+        """Return the side of the network's picture, px. Raises UsageError for another family's network."""
+
+    def takes_bgr(self, facts: RuntimeFacts) -> bool:
+        """Whether the network wants blue before red, as cameras give it; else it wants red before blue."""
+
+    def outputs_at(self, facts: RuntimeFacts) -> tuple[int, ...]:
+        """Return where among the network's outputs those are that `people` reads, in its order."""
+
+    def people(self, outputs: Sequence[NDArray[Any]], crop: Crop) -> list[Person]:
+        """Turn those outputs for `crop` into people in image heights, all finite."""
 
 
 class MultiPoseEstimator:
@@ -28,7 +46,7 @@ class MultiPoseEstimator:
     def __init__(
         self,
         runtime: Runtime,
-        decoder: MoveNetMultiPose,
+        decoder: MultiPoseDecoder,
         *,
         rotate: Literal[0, 90, 180, 270],
         mirror: bool,
@@ -44,6 +62,7 @@ class MultiPoseEstimator:
         self._everything: Crop  # of a picture of that shape
         self._sampler: Sampler
         self._input: NDArray[Any]
+        self._read: tuple[int, ...]  # which of the outputs the decoder reads
         self._outputs: Sequence[NDArray[Any]]
         self._prepared: tuple[int, int, Crop]  # seq, captured_ns, square of the frame in hand
 
@@ -55,6 +74,7 @@ class MultiPoseEstimator:
         use_one_thread()
         facts = self._runtime.open()
         side = self._decoder.input_side(facts)
+        self._read = self._decoder.outputs_at(facts)
         self._sampler = Sampler(side, self._orientation, bgr=self._decoder.takes_bgr(facts))
         self._input = np.zeros(facts.inputs[0].shape, facts.inputs[0].dtype)
         return facts
@@ -80,7 +100,7 @@ class MultiPoseEstimator:
     def poses(self) -> Sequence[Pose]:
         """Return the pose of every player seen in the frame last prepared, by number."""
         seq, captured_ns, square = self._prepared
-        people = self._decoder.decode(self._outputs[0], square)
+        people = self._decoder.people([self._outputs[at] for at in self._read], square)
         return [
             Pose(
                 seq,

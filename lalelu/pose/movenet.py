@@ -57,6 +57,10 @@ class MoveNetSinglePose:
         """Whether the network wants blue before red, as cameras give it; else it wants red before blue."""
         return takes_bgr(facts)
 
+    def output_at(self, facts: RuntimeFacts) -> int:
+        """Return which of the outputs holds the keypoints."""
+        return keypoints_at(facts)
+
     def decode(self, output: NDArray[Any], crop: Crop) -> tuple[list[float], list[float]]:
         """Turn the network's output for `crop` into places (x, y, x, y, ..., image heights) and scores (0..1).
 

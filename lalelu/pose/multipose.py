@@ -1,12 +1,13 @@
 """What MoveNet MultiPose's output means. Pure."""
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from numpy.typing import NDArray
 
 from lalelu.pose.crop import Crop
-from lalelu.pose.movenet import picture_side, takes_bgr
+from lalelu.pose.movenet import keypoints_at, picture_side, takes_bgr
 from lalelu.pose.port import RuntimeFacts
 from lalelu.skeleton import COCO17
 
@@ -41,6 +42,14 @@ class MoveNetMultiPose:
     def takes_bgr(self, facts: RuntimeFacts) -> bool:
         """Whether the network wants blue before red, as cameras give it; else it wants red before blue."""
         return takes_bgr(facts)
+
+    def outputs_at(self, facts: RuntimeFacts) -> tuple[int, ...]:
+        """Return where among the network's outputs those are that `people` reads, in its order."""
+        return (keypoints_at(facts),)
+
+    def people(self, outputs: Sequence[NDArray[Any]], crop: Crop) -> list[Person]:
+        """Turn the network's outputs for `crop` into people."""
+        return self.decode(outputs[0], crop)
 
     def decode(self, output: NDArray[Any], crop: Crop) -> list[Person]:
         """Turn the network's output for `crop` into people, in the network's order, without the faint ones.

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lalelu.pose.crop import Crop
 from lalelu.types import Frame, Pose
 
 RUNTIMES: Final[dict[str, str]] = {
@@ -75,6 +76,24 @@ class Runtime(Protocol):
 
     def close(self) -> None:
         """Release the model; safe to call twice and before `open()`."""
+
+
+class SinglePoseDecoder(Protocol):
+    """What the tensors of one family of networks mean, for networks that see one person."""
+
+    skeleton: tuple[str, ...]
+
+    def input_side(self, facts: RuntimeFacts) -> int:
+        """Return the longer side of the network's picture, px. Raises UsageError for another family's network."""
+
+    def takes_bgr(self, facts: RuntimeFacts) -> bool:
+        """Whether the network wants blue before red, as cameras give it; else it wants red before blue."""
+
+    def output_at(self, facts: RuntimeFacts) -> int:
+        """Return which of the outputs `decode` reads."""
+
+    def decode(self, output: NDArray[Any], crop: Crop) -> tuple[list[float], list[float]]:
+        """Turn an output for `crop` into places (x, y, x, y, ..., image heights) and scores (0..1), all finite."""
 
 
 class PoseEstimator(Protocol):

@@ -67,7 +67,7 @@ class Sampler:
             self._asked = crop
         halvings, left, top, size, taken = self._placed
         if halvings:
-            image = self._halved(image, halvings)
+            image = halved(image, halvings, self._halves)
         square = self._cut(image, left, top, size)
         if self._is_plain and out.dtype == np.uint8:
             cv2.resize(square, (self._side, self._side), dst=out, interpolation=cv2.INTER_LINEAR)
@@ -103,20 +103,6 @@ class Sampler:
         self._turned = np.zeros_like(self._sampled)
         self._square = np.zeros((0, 0, *shape[2:]), np.uint8)
 
-    def _halved(self, image: NDArray[np.uint8], halvings: int) -> NDArray[np.uint8]:
-        """Return the picture averaged down; an odd last row or column is left out."""
-        while len(self._halves) < halvings:
-            height, width = (self._halves[-1] if self._halves else image).shape[:2]
-            self._halves.append(
-                np.zeros((max(height // 2, 1), max(width // 2, 1), *image.shape[2:]), np.uint8)
-            )
-        for half in self._halves[:halvings]:
-            height, width = half.shape[:2]
-            even = image[: 2 * height, : 2 * width]
-            cv2.resize(even, (width, height), dst=half, interpolation=cv2.INTER_AREA)
-            image = half
-        return image
-
     def _cut(self, image: NDArray[np.uint8], left: int, top: int, size: int) -> NDArray[np.uint8]:
         """Return the square, with black where it reaches beyond the picture."""
         height, width = image.shape[:2]
@@ -144,6 +130,22 @@ class Sampler:
         elif not self._bgr:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=self._rgb)  # type: ignore[assignment]  # stays uint8
         np.copyto(out, picture)
+
+
+def halved(image: NDArray[np.uint8], halvings: int, halves: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return the picture averaged down; an odd last row or column is left out.
+
+    `halves` are the buffers for pictures of this size, of one number of halvings after the other; at first none.
+    """
+    while len(halves) < halvings:
+        height, width = (halves[-1] if halves else image).shape[:2]
+        halves.append(np.zeros((max(height // 2, 1), max(width // 2, 1), *image.shape[2:]), np.uint8))
+    for half in halves[:halvings]:
+        height, width = half.shape[:2]
+        even = image[: 2 * height, : 2 * width]
+        cv2.resize(even, (width, height), dst=half, interpolation=cv2.INTER_AREA)
+        image = half
+    return image
 
 
 def _rows(matrix: NDArray[np.floating[Any]]) -> tuple[_Row, _Row]:

@@ -170,7 +170,7 @@ def _server() -> Iterator[str]:
 def _may_be_real_time() -> bool:
     limit, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
     held = capabilities(Path("/proc/self/status").read_text(encoding="utf-8"))
-    return CAP_SYS_NICE in held or limit >= PRIORITY
+    return CAP_SYS_NICE in held or limit == resource.RLIM_INFINITY or limit >= PRIORITY
 
 
 def _last(said: str) -> str:

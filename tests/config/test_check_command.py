@@ -27,7 +27,7 @@ def test_every_problem_of_every_file_is_printed_and_the_exit_is_2(files, capsys)
         "bad.yaml:1:17: pose.threads is 0; allowed 1..64",
         (
             "bad.yaml:1:20: pose.thread is not known; pose takes model, runtime, device, precision, threads, crop, "
-            'hands, flow, every, lag, tensorrt; did you mean "threads"?'
+            'hands, fingers, flow, every, lag, heatmap, tensorrt; did you mean "threads"?'
         ),
         "good.yaml: ok",
         "kit.yaml:2:7: pads is a mapping; allowed a mapping of 1..64 entries",

@@ -137,8 +137,8 @@ midi:
             'tensorrt, torch, torch_compiled; did you mean "openvino"?'
         ),
         (
-            "lalelu.yaml:5:45: pose.model is lightening; allowed are lightning, multipose, thunder; "
-            'did you mean "lightning"?'
+            "lalelu.yaml:5:45: pose.model is lightening; allowed are blazepose-full, blazepose-heavy, "
+            'blazepose-lite, efficientpose, heatmap, lightning, multipose, posenet, thunder; did you mean "lightning"?'
         ),
         (
             f"lalelu.yaml:6:6: kit is 'rok'; allowed are {', '.join(shipped_kits())}, or the path of a file ending in "
@@ -164,8 +164,8 @@ midi:
         (
             "pose: 3",
             (
-                "1:7: pose is 3; allowed a mapping with model, runtime, device, precision, threads, crop, hands, flow, "
-                "every, lag, tensorrt"
+                "1:7: pose is 3; allowed a mapping with model, runtime, device, precision, threads, crop, hands, "
+                "fingers, flow, every, lag, heatmap, tensorrt"
             ),
         ),
         (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lalelu.errors import UsageError
 from lalelu.gesture.keypoints import Keypoints, expand
-from lalelu.skeleton import COCO17, VIRTUAL
+from lalelu.skeleton import COCO17, SKELETONS, VIRTUAL, having, mirrored
 
 MANY = settings(deadline=None, derandomize=True)  # the same examples in every run
 
@@ -47,7 +47,21 @@ def test_a_hand_lies_beyond_the_wrist_on_the_line_of_the_forearm():
 
 @pytest.mark.parametrize("name", VIRTUAL)
 def test_every_virtual_keypoint_has_weights_of_sum_1(name):
-    assert math.fsum(expand(name, COCO17, {}).values()) == pytest.approx(1.0)
+    (first, *_) = having([name])
+    assert math.fsum(expand(name, SKELETONS[first], {}).values()) == pytest.approx(1.0)
+
+
+def test_a_keypoint_of_other_networks_is_told_with_those_that_are_there_and_the_skeletons_that_have_it():
+    with pytest.raises(UsageError, match="of which 'right_toe' is made") as told:
+        expand("right_toe", COCO17, {})
+    assert "not one of this network's (nose, left_eye" in str(told.value)
+    assert "those of the skeleton blazepose33 show it" in str(told.value)
+
+
+def test_the_names_of_every_skeleton_are_mirrored_within_it():
+    for skeleton in SKELETONS.values():
+        assert {mirrored(name) for name in skeleton} == set(skeleton)
+        assert len(set(skeleton)) == len(skeleton)
 
 
 def test_the_kits_weights_count_by_their_share_of_the_sum():

@@ -120,7 +120,7 @@ def tiny_files() -> dict[str, bytes]:
 
 def row_of(name: str, files: dict[str, bytes]) -> Model:
     topology, weights = (PackageFile(n, hashlib.sha256(d).hexdigest(), len(d)) for n, d in files.items())
-    return Model(name, "movenet_single", 8, topology, weights, "Apache-2.0", "made by the tests")
+    return Model(name, "movenet_single", 8, (topology, weights), "Apache-2.0", "made by the tests")
 
 
 @pytest.fixture

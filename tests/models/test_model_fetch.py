@@ -230,7 +230,7 @@ def test_two_processes_fetch_each_file_once(tiny: Any, server: Server, tmp_path:
     server.files = tiny.files
     code = (
         "from lalelu.models import fetch\nfrom lalelu.models.progress import Silent\n"
-        f"from lalelu.models.catalogue import Model, PackageFile\nrow = {tiny.row!r}\n"
+        f"from lalelu.models.catalogue import Model, Output, PackageFile\nrow = {tiny.row!r}\n"
         f"fetch.fetch([row], Silent(), {server.url!r})"
     )
     both = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(2)]

@@ -171,6 +171,8 @@ def test_list_tells_what_is_ready(
     assert row == {
         "name": "tiny",
         "family": "movenet_single",
+        "played": True,
+        "skeleton": "coco17",
         "input": [1, 8, 8, 3],
         "bytes": tiny.row.topology.size + tiny.row.weights.size,
         "cached": False,
@@ -180,7 +182,7 @@ def test_list_tells_what_is_ready(
     }
     tiny.put(fetch.folder())
     lalelu_model("list")
-    assert [line.split()[-6] for line in capsys.readouterr().out.splitlines()[1:2]] == ["yes"]
+    assert [line.split()[-7] for line in capsys.readouterr().out.splitlines()[1:2]] == ["yes"]
     own = user_onnx(tmp_path / "mine.onnx")
     assert lalelu_model("import", "tiny", "--onnx", str(own)) == 0
     capsys.readouterr()

@@ -25,7 +25,7 @@ def test_a_file_is_played_as_the_parts_behind_it_say(small):
         ("{file}@mixed", "mixed is looked for beside a catalogue's name"),
         ("{folder}/none.onnx", "there is no file"),
         ("lightnin", 'did you mean "lightning"'),
-        ("multipose", "multipose sees several people"),
+        ("multipose", "multipose is of the family movenet_multi"),
         ("thunder@int8-static", "`lalelu model quantize thunder --to int8-static` makes it"),
         ("thunder@bf16-weights", "`lalelu model quantize thunder --to bf16` makes it"),
     ],

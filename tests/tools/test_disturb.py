@@ -131,8 +131,11 @@ def test_the_engines_own_thread_collects_and_faults_at_a_signal(disturb, child, 
 
 def test_another_process_hears_no_such_signal(child, project, tmp_path):
     asked = {"PYTHONPATH": str(project / "tools" / "disturbed"), "LALELU_DISTURBED": str(tmp_path / "stamps")}
-    source = "import signal; print('ready'); print(signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL)"
-    assert child(source, "lalelu.voice.process", **asked).communicate()[0] == "True\n"
+    source = (
+        "import signal, sys; print('ready', flush=True); sys.stdin.read(); "
+        "print(signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL)"
+    )
+    assert child(source, "lalelu.voice.process", **asked).communicate("")[0] == "True\n"
     assert not (tmp_path / "stamps").exists()
 
 

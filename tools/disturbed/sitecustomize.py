@@ -19,7 +19,7 @@ PAGES = 2048  # 8 MB, as if two pictures of 1280x960 were allocated anew
 
 
 def collect() -> None:
-    """Collect garbage over all objects, as a library does that calls gc.collect(), and freeze them again."""
+    """Collect garbage over all objects, as a library that calls gc.collect() would, and freeze them again."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()

@@ -14,8 +14,8 @@ from lalelu.pose.runtimes.model_file import check_inputs, check_open
 class ScriptedRuntime:
     """Plays `script`, one entry (the network's outputs) per inference, over and over.
 
-    `inputs` is what it claims to take; by default MoveNet Lightning's picture. `last_inputs` is a copy of
-    what it was last given.
+    `inputs` is what it claims to take, by default MoveNet Lightning's picture; `names` are the outputs'.
+    `last_inputs` is a copy of what it was last given.
     """
 
     def __init__(
@@ -23,11 +23,13 @@ class ScriptedRuntime:
         script: Sequence[Sequence[NDArray[Any]]],
         *,
         inputs: tuple[TensorSpec, ...] = (TensorSpec("input", (1, 192, 192, 3), np.dtype(np.int32)),),
+        names: Sequence[str] = (),
     ) -> None:
         if not script:
             raise UsageError("the scripted runtime's script is empty; give it one entry of outputs or more")
         self._script = script
         self._inputs = inputs
+        self._names = names or [f"output{index}" for index in range(len(script[0]))]
         self._count = 0
         self._fail_at: int | None = None
         self._ready = False
@@ -43,8 +45,8 @@ class ScriptedRuntime:
         self._ready = True
         self._count = 0
         outputs = tuple(
-            TensorSpec(f"output{index}", array.shape, array.dtype)
-            for index, array in enumerate(self._script[0])
+            TensorSpec(name, array.shape, array.dtype)
+            for name, array in zip(self._names, self._script[0], strict=True)
         )
         return RuntimeFacts("scripted", "1", "none", "f32", 1, 0.0, 0.0, self._inputs, outputs)
 

@@ -38,6 +38,8 @@ SAME: Final[dict[str, Callable[..., Any]]] = {
     "GreaterOrEqual": torch.ge,
     "Less": torch.lt,
     "LessOrEqual": torch.le,
+    "MatMul": torch.matmul,
+    "Log": torch.log,
     "Max": torch.maximum,
     "Min": torch.minimum,
     "Mul": torch.mul,
@@ -52,7 +54,13 @@ SAME: Final[dict[str, Callable[..., Any]]] = {
     "Tanh": torch.tanh,
     "Where": torch.where,
 }
-DTYPES: Final = {1: torch.float32, 6: torch.int32, 7: torch.int64, 9: torch.bool}  # ONNX's numbers
+DTYPES: Final = {
+    1: torch.float32,
+    2: torch.uint8,
+    6: torch.int32,
+    7: torch.int64,
+    9: torch.bool,
+}  # ONNX's numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +186,24 @@ def _conv(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.N
     )
 
 
+@_emits("ConvTranspose")
+def _conv_transpose(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
+    weights, *bias = (
+        torch.from_numpy(w.constants[name].copy()).to(w.convolutions) for name in node.input[1:]
+    )
+    top, left, bottom, right = attrs["pads"]
+    made = w.call(
+        functional.conv_transpose2d,
+        w.graph.call_method("to", (w.get(node.input[0]), w.convolutions)),
+        w.keep(weights),
+        *map(w.keep, bias),
+        stride=tuple(attrs["strides"]),
+        output_padding=tuple(attrs.get("output_padding", (0, 0))),
+        groups=attrs.get("group", 1),
+    )
+    return w.call(functional.pad, made, (-left, -right, -top, -bottom))  # PyTorch would crop both ends alike
+
+
 @_emits("MaxPool")
 def _max_pool(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
     source, pads = _pads(w, w.get(node.input[0]), attrs["pads"], float("-inf"))
@@ -255,8 +281,10 @@ def _split(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.
 
 @_emits("Gather")
 def _gather(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
-    (index,) = w.numbers(node.input[1])
-    return w.call(torch.select, w.get(node.input[0]), attrs["axis"], index)
+    if node.input[1] in w.constants and w.constants[node.input[1]].ndim == 0:
+        (index,) = w.numbers(node.input[1])
+        return w.call(torch.select, w.get(node.input[0]), attrs["axis"], index)
+    return w.call(torch.index_select, w.get(node.input[0]), attrs["axis"], w.get(node.input[1]))
 
 
 @_emits("GatherND")
@@ -285,6 +313,16 @@ def _arg_max(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.f
 @_emits("ReduceMax")
 def _reduce_max(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
     return w.call(torch.amax, w.get(node.input[0]), tuple(attrs["axes"]), bool(attrs["keepdims"]))
+
+
+@_emits("ReduceMean")
+def _reduce_mean(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
+    return w.call(torch.mean, w.get(node.input[0]), tuple(attrs["axes"]), bool(attrs["keepdims"]))
+
+
+@_emits("DepthToSpace")
+def _depth_to_space(w: _Writer, node: onnx.NodeProto, attrs: dict[str, Any]) -> torch.fx.Node:
+    return w.call(_spread, w.get(node.input[0]), attrs["blocksize"])
 
 
 @_emits("ReduceSum")
@@ -317,6 +355,13 @@ def _item(several: Sequence[Tensor], index: int) -> Tensor:
 
 def _sliced(tensor: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:
     return tensor[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+def _spread(x: Tensor, block: int) -> Tensor:
+    """Lay channels out over squares of `block` x `block` cells, the square's rows first (ONNX's order DCR)."""
+    batch, channels, height, width = x.shape
+    parts = x.reshape(batch, block, block, channels // block**2, height, width)
+    return parts.permute(0, 3, 4, 1, 5, 2).reshape(batch, -1, height * block, width * block)
 
 
 def _gathered(tensor: Tensor, indices: Tensor) -> Tensor:

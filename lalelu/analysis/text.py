@@ -68,7 +68,7 @@ def verdict(diagnosis: Diagnosis, broken: Sequence[str] = ()) -> list[str]:
                 f"{causes.count} of {causes.of} {what} came more than {causes.threshold_ms:.1f} ms later than "
                 f"usual, mainly: {_main(causes)}."
             )
-    return lines
+    return lines or ["No frames and no notes."]
 
 
 def stages_text(diagnosis: Diagnosis) -> str:

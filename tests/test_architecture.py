@@ -100,7 +100,7 @@ VENDORS = {
     "cv2": {
         "camera/": "decodes, filters and renders pictures",
         "pose/estimator.py": "sets OpenCV to one thread",
-        "pose/flow.py": "follows points from frame to frame",
+        "pose/sheet.py": "follows points from picture to picture",
         "pose/sampling.py": "scales the crop",
         "pose/reference.py": "reads the film of the reference keypoints",
         "picture.py": "draws",

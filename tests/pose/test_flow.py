@@ -1,9 +1,11 @@
+import math
+
 import cv2
 import numpy as np
 import pytest
 from posed_people import person
 
-from lalelu.pose.flow import BLEND_SPEED, KNOWN, Flow
+from lalelu.pose.flow import ANCHOR_TAU_S, BLEND_SPEED, KNOWN, Flow
 from lalelu.pose.orientation import Orientation
 from lalelu.skeleton import COCO17
 
@@ -183,7 +185,7 @@ def test_a_correction_is_no_jump():
     seen[RIGHT, 1] += 0.15 * SIZE
     before = BODY[RIGHT, 1]
     steps = []
-    for seq in range(1, 40):
+    for seq in range(1, 80):
         xy, _ = followed.step(picture, (seq, seen))
         steps.append(xy[RIGHT, 1] / HEIGHT - before)
         before = xy[RIGHT, 1] / HEIGHT
@@ -214,8 +216,9 @@ def test_an_unsure_result_moves_a_keypoint_less_than_a_sure_one():
             result = (1, seen) if followed.seq == 1 else None
             xy, _ = followed.step(picture, result, scores=scores)
         ways.append((xy[RIGHT, 0] / HEIGHT - BODY[RIGHT, 0]) / (0.03 * SIZE))
-    assert 0.4 < ways[0] < 0.6
-    assert 0.0 < ways[1] < 0.1
+    share = 1.0 - math.exp(-0.01 / ANCHOR_TAU_S)
+    assert ways[0] == pytest.approx(share, abs=0.1 * share + 0.1)
+    assert 0.0 < ways[1] < 0.4 * share
 
 
 def test_keypoints_that_the_network_does_not_know_move_with_the_shoulders():
@@ -254,7 +257,7 @@ def test_keypoints_beyond_the_pictures_edge_are_carried_without_an_error():
     for step in range(1, 4):
         found, scores = followed.step(moved(step, 0))
     assert np.isfinite(found).all()
-    assert scores[RIGHT] < 0.5
+    assert scores[RIGHT] < 0.7
 
 
 def test_wrists_are_told_only_while_both_are_certain():

@@ -60,7 +60,7 @@ ANCHOR_TAU_S: Final = 0.13
 UNSURE: Final = 0.3
 SURE: Final = 0.7
 LEAST_SHARE: Final = 0.25
-NOISE: Final = 0.1  # shoulder widths: a sure difference of so much is taken over whole, it is no noise
+NOISE: Final = 0.15  # shoulder widths: a sure difference of so much is taken over whole, it is no noise
 BLEND_TAU_S: Final = 0.012  # a correction is worked in so fast; twice as slow is 0.1 px worse
 BLEND_SPEED: Final = 5.0  # shoulder widths/s at most: a jump would look like a stroke
 JUMP: Final = 0.2  # shoulder widths: beyond, the flow had lost the keypoint, which goes there at once
@@ -155,6 +155,9 @@ class Flow:
         weight = np.where(far | lost | begins, 1.0, least + (most - least) * sure)
         self._target = self._correction + missing * weight[:, None]
         self._correction[far | begins] = self._target[far | begins]
+        for filter_, (wrist, _, _) in zip(self._wrists, ARMS, strict=True):
+            if begins or far[wrist]:
+                filter_.lose(self._unit)
         self._seen = scores.astype(np.float64)
         self._network = np.log(np.maximum(self._seen, 1e-9)) - faith
 

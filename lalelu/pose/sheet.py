@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 # The numbers below were tried on rendered drummers of eight looks, distances and grooves, Thunder 3 frames late.
 DISC: Final = 0.12  # shoulder widths: the points lie so near; 0.06..0.2 are equal, 0.3 is worse by a sixth
 WIDEST_DISC: Final = 10.0  # px, so that patches hold the points and their windows
-WINDOW: Final = 9  # px: wider ones take in what moves beside a hand (F1 of the hits 91, with 13 px 85)
+WINDOW: Final = 11  # px: with 9 hands are lost more often, with 13 they stick to what moves beside them
 LEVELS: Final = (
     0  # above the picture: a patch lies where its place is expected, and 1 takes in more beside a hand
 )

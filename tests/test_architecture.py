@@ -22,6 +22,7 @@ PURE = (
     "pose/multipose.py",
     "pose/orientation.py",
     "pose/people.py",
+    "pose/wrist.py",
     "camera/v4l2/options.py",
     "camera/v4l2/stamps.py",
     "voice/delay.py",

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from lalelu.pose.body import torso_at
 from lalelu.pose.orientation import Orientation
-from lalelu.pose.sheet import Sheet, Way, median
-from lalelu.pose.wrist import ALONG, Wrist, by_forearm
+from lalelu.pose.sheet import Sheet
+from lalelu.pose.wrist import ALONG, Way, Wrist, by_forearm, median
 from lalelu.skeleton import COCO17
 
 LEFT_WRIST: Final = COCO17.index("left_wrist")

@@ -13,12 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lalelu.pose.wrist import Way
+
 # The numbers below were tried on rendered drummers of eight looks, distances and grooves, Thunder 3 frames late.
 DISC: Final = 0.12  # shoulder widths: the points lie so near; 0.06..0.2 are equal, 0.3 is worse by a sixth
 WIDEST_DISC: Final = 10.0  # px, so that patches hold the points and their windows
 WINDOW: Final = 11  # px: with 9 hands are lost more often, with 13 they stick to what moves beside them
 LEVELS: Final = (
-    0  # above the picture: a patch lies where its place is expected, and 1 takes in more beside a hand
+    0  # above the picture: patches lie where places are expected, and 1 takes in more beside a hand
 )
 PATCH: Final = 48  # px: disc, window, and some ten pixels of unexpected motion; 64 is equal, and slower
 COLUMNS: Final = 4  # of patches on the sheet
@@ -27,7 +29,6 @@ FLAT: Final = 1e-4  # least eigenvalue of a window that has something to follow 
 HOME: Final = 0.5  # px: a point followed forth and back comes back this near, or was lost (1 px: F1 -1.5)
 
 Points: TypeAlias = NDArray[np.float64]  # (N, 2), camera px, pixel centres at +0.5
-Way: TypeAlias = tuple[float, float]  # camera px
 
 
 def _disc(count: int) -> Points:
@@ -160,13 +161,3 @@ def _tracked(
         minEigThreshold=FLAT,
     )
     return np.asarray(ends, np.float32), np.asarray(found[:, 0] != 0)
-
-
-def median(ways: Sequence[Way]) -> Way:
-    """Return the median way, by coordinate."""
-    return _middle(sorted(x for x, _ in ways)), _middle(sorted(y for _, y in ways))
-
-
-def _middle(values: Sequence[float]) -> float:
-    middle = len(values) // 2
-    return values[middle] if len(values) % 2 else 0.5 * (values[middle - 1] + values[middle])

@@ -9,8 +9,6 @@ import math
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from lalelu.pose.sheet import median
-
 # Chosen on six rendered drummers, checked on five others, against where their wrists really were.
 ALONG: Final = 0.7  # of the way from elbow to wrist lie the forearm's points; with 0.5, 0.7 px worse (p95)
 # Shoulder widths/s^2, standard deviation; with 60 hands lag, and hits by 4 ms; a hand at 3 Hz has 100. Where a forearm,
@@ -68,3 +66,13 @@ class Wrist:
 def by_forearm(elbow: Way, forearm: Way) -> Way:
     """Return how a wrist moved whose `elbow` and `forearm`, at ALONG, moved so."""
     return elbow[0] + (forearm[0] - elbow[0]) / ALONG, elbow[1] + (forearm[1] - elbow[1]) / ALONG
+
+
+def median(ways: Sequence[Way]) -> Way:
+    """Return the median of ways (at least one), by coordinate."""
+    return _middle(sorted(x for x, _ in ways)), _middle(sorted(y for _, y in ways))
+
+
+def _middle(values: Sequence[float]) -> float:
+    middle = len(values) // 2
+    return values[middle] if len(values) % 2 else 0.5 * (values[middle - 1] + values[middle])

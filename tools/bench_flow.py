@@ -27,7 +27,7 @@ from lalelu.registry import from_uri
 from lalelu.skeleton import COCO17
 from lalelu.types import Frame, Hit, Pose
 
-FILMS = (  # flow's numbers were chosen on films like the first four, and checked on films like the others
+FILMS = (  # flow's numbers were chosen on the first four, with a look at the others
     "sim:?groove=rock&bpm=120&seed=1",
     "sim:?groove=rock&bpm=160&seed=2&look=stage&angle=20",
     "sim:?groove=fast&seed=3&distance=3&look=studio",

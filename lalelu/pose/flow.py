@@ -54,8 +54,8 @@ NEAR: Final = 1.0  # shoulder widths: farther wrists are not in each other's way
 
 # How much of the difference between a network's result and the flow is taken over: of a sure one (SURE), as much as
 # brings it in within ANCHOR_TAU_S; of an unsure one (UNSURE) LEAST_SHARE of that. A hand that is blurred or in front of
-# the body is seen a fifth of a shoulder width off, with a low score, while its flow is exact. In 40 ms the wrists are
-# 0.1 px nearer to the network's, and strokes' times vary by 7.3 instead of 6 ms; slower is no better.
+# the body is seen a fifth of a shoulder width off, with a low score, while its flow is exact. With 40 ms the wrists
+# are 0.1 px nearer to the network's, and strokes' times vary by 7.3 instead of 6 ms; slower is no better.
 ANCHOR_TAU_S: Final = 0.13
 UNSURE: Final = 0.3
 SURE: Final = 0.7

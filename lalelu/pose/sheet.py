@@ -19,9 +19,7 @@ from lalelu.pose.wrist import Way
 DISC: Final = 0.12  # shoulder widths: the points lie so near; 0.06..0.2 are equal, 0.3 is worse by a sixth
 WIDEST_DISC: Final = 10.0  # px, so that patches hold the points and their windows
 WINDOW: Final = 11  # px: with 9 hands are lost more often, with 13 they stick to what moves beside them
-LEVELS: Final = (
-    0  # above the picture: patches lie where places are expected, and 1 takes in more beside a hand
-)
+LEVELS: Final = 0  # above the picture: patches lie where places are expected; 1 takes in more beside them
 PATCH: Final = 48  # px: disc, window, and some ten pixels of unexpected motion; 64 is equal, and slower
 COLUMNS: Final = 4  # of patches on the sheet
 ITERATIONS: Final = 5

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-# Chosen on six rendered drummers, checked on five others, against where their wrists really were.
+# Chosen on six rendered drummers, with a look at five others, against where their wrists really were.
 ALONG: Final = 0.7  # of the way from elbow to wrist lie the forearm's points; with 0.5, 0.7 px worse (p95)
 # Shoulder widths/s^2, standard deviation; with 60 hands lag, and hits by 4 ms; a hand at 3 Hz has 100. Where a forearm,
 # or a few points, say more, they are doubted by what is more: points that slip off a hand stay on what is behind it.

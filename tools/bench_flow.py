@@ -27,11 +27,15 @@ from lalelu.registry import from_uri
 from lalelu.skeleton import COCO17
 from lalelu.types import Frame, Hit, Pose
 
-FILMS = (
+FILMS = (  # flow's numbers were chosen on the first four, with a look at the others
     "sim:?groove=rock&bpm=120&seed=1",
     "sim:?groove=rock&bpm=160&seed=2&look=stage&angle=20",
     "sim:?groove=fast&seed=3&distance=3&look=studio",
     "sim:?groove=rock&bpm=130&seed=4&exposure_ms=9&look=stripes&angle=-15",
+    "sim:?groove=rock&bpm=110&seed=11&look=studio&angle=-20",
+    "sim:?groove=fast&seed=12&look=stage&distance=2.6",
+    "sim:?groove=rock&bpm=140&seed=14&look=stripes&distance=3",
+    "sim:?groove=fast&bpm=130&seed=16&angle=25&light=0.4",
 )
 LINES = 480  # the unit of the errors: px of a picture so high
 WRISTS = [COCO17.index("left_wrist"), COCO17.index("right_wrist")]

@@ -4,6 +4,7 @@
     tools/prove_realtime.py silence                  what sounds on when processes are stopped and killed: nothing
     tools/prove_realtime.py endure [--seconds 600]   frames skipped, latencies, memory
     tools/prove_realtime.py desk [--seconds 60]      the engine's rows with, without and with a dying desk
+    tools/prove_realtime.py flow [--seconds 30]      frames and notes with optical flow and without, in turns
 
 Needs jackd (a server of its own is started, on its dummy device) and the Python package JACK-Client for the first
 two. The camera is the simulated drummer, all else is real.
@@ -54,14 +55,19 @@ class Run:
         note_ms: int = 80,
         delay_ms: float = DELAY_MS,
         environment: Mapping[str, str] = MappingProxyType({}),
+        pose: Mapping[str, object] | None = None,
+        camera: str = "sim:",
+        core: int | None = None,  # all of it there, but for the film
     ) -> None:
         kit = yaml.safe_load(kit_file("rock", None).read_text(encoding="utf-8")) | {"note_ms": note_ms}
         (folder / "kit.yaml").write_text(yaml.safe_dump(kit), encoding="utf-8")
-        config = {"kit": "kit.yaml", "timing": {"delay_ms": delay_ms}}
+        config = {"kit": "kit.yaml", "timing": {"delay_ms": delay_ms}, "pose": dict(pose or {})}
         (folder / "lalelu.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         command = [sys.executable, "-m", "lalelu", "run", "--config", str(folder / "lalelu.yaml")]
+        if core is not None:
+            command[:0] = ["taskset", "-c", str(core)]
         self.process = subprocess.Popen(
-            [*command, "--camera", "sim:", *arguments],
+            [*command, "--camera", camera, *arguments],
             env={**ENVIRONMENT, **environment},
             stderr=subprocess.PIPE,
             text=True,
@@ -289,6 +295,49 @@ def prove_desk(seconds: float) -> None:
         tell_sleeper(found)
 
 
+def prove_flow(seconds: float) -> None:
+    """Compare Thunder with flow, its network on the engine's core and on another, with Lightning on every frame."""
+    core = choose_core("auto")
+    others = sorted(os.sched_getaffinity(0) - {core})
+    if core is None or not others:
+        raise SystemExit("flow needs two cores: one for the film, one for the instrument")
+    camera = f"sim:?core={others[0]}"
+    carried = {"model": "thunder", "flow": "carried"}
+    runs: dict[str, tuple[Mapping[str, object], int | None]] = {
+        "Thunder carried, network on another core": (carried, None),
+        "Thunder carried, all on one core": (carried, core),
+        "Thunder interleaved, all on one core": (
+            {"model": "thunder", "flow": "interleaved", "every": 2},
+            core,
+        ),
+        "Lightning without flow, all on one core": ({"model": "lightning"}, core),
+    }
+    for what, (pose, on) in list(runs.items()) * 2:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            with sleeper() as found:
+                arguments = "--midi", f"file:{folder / 'out.mid'}"
+                run = Run(folder, *arguments, delay_ms=0, pose=pose, camera=camera, core=on)
+                time.sleep(seconds)
+                frames = run.rows("frames", FRAME_DTYPE, round(100 * seconds))
+                notes = run.rows("notes", NOTE_DTYPE, 10_000)
+                run.end()
+        period_ms = 10.0  # the simulated camera's
+        camera_ms = (frames["arrived_ns"] - frames["captured_ns"]) * 1e-6
+        row_ms = (frames["sent_ns"] - frames["arrived_ns"]) * 1e-6
+        skipped = int(frames["skipped"].sum())
+        of_these = notes[np.isin(notes["seq"], frames["seq"])]
+        note = summarize(frames, of_these).durations["note"]
+        print(
+            f"\n{what}: {(row_ms < period_ms).sum() / (len(frames) + skipped):.2%} of {len(frames) + skipped} frames "
+            f"in time, {skipped} skipped"
+        )
+        print(spread("camera, late", camera_ms - camera_ms.min()))
+        print(spread("frame → row", row_ms))
+        print(f"{'frame → note':<34} p50 {note.p50:8.3f}  p99 {note.p99:8.3f} ms  ({note.count})")
+        tell_sleeper(found)
+
+
 def main() -> int:
     """Run one proof."""
     proofs: dict[str, tuple[Callable[[float], None] | None, float]] = {
@@ -296,6 +345,7 @@ def main() -> int:
         "silence": (None, 0.0),
         "endure": (prove_endurance, 600.0),
         "desk": (prove_desk, 60.0),
+        "flow": (prove_flow, 30.0),
     }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

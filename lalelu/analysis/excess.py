@@ -43,8 +43,8 @@ CAUSES: Final[dict[str, str]] = {
 PLACE: Final = {cause: place for place, cause in enumerate(CAUSES)}  # columns of the matrices below
 _TICK_NS: Final = 10_000_000  # the kernel counts stolen time in ticks of at most this, and late
 _ENOUGH: Final = 0.5  # of a piece, that the samples around must confirm
-# least, usual and most of mapping 4 KiB: some hundreds on bare metal (lmbench's lat_pagefault); 4000..5000 were measured
-# under nested paging, where rows with many faults tell it
+# least, usual and most of mapping 4 KiB: some hundreds on bare metal (lmbench's lat_pagefault); under nested paging
+# 4000..5000 were measured, which rows with many faults tell
 _FAULT_NS: Final = (100.0, 500.0, 10_000.0)
 _TELLING_FAULTS: Final = 32  # from so many on a row tells what one costs
 _BUSY_INTERRUPTS: Final = 2.0  # times the usual rate

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from lalelu.ledger.files import write_header
+from lalelu.ledger.files import checksum, write_header
 from lalelu.ledger.schema import FRAME_DTYPE, HEADER, VERSION_KEY, offset_of
 
 SUFFIX: Final = ".ledger"
@@ -19,6 +19,7 @@ _CAPTURED_AT: Final = offset_of(FRAME_DTYPE, "captured_ns")
 _ENDING: Final = (  # keys that tell how a segment ended
     "closed",
     "counts",
+    "crc32",
     "overruns",
     "first_captured_ns",
     "continued",
@@ -68,6 +69,7 @@ def ending(directory: Path, counts: Mapping[str, int], overruns: Mapping[str, in
     return {
         "closed": True,
         "counts": dict(counts),
+        "crc32": {name: checksum(directory / name) for name in counts},
         "overruns": dict(overruns),
         "first_captured_ns": int.from_bytes(first, "little", signed=True) if first else None,
     }

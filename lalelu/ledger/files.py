@@ -7,13 +7,16 @@ import os
 import platform
 import sys
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lalelu.errors import UsageError
 from lalelu.ledger.schema import HEADER, LEDGER_VERSION, RECORDS, VERSION_KEY
+
+_PIECE: Final = 1 << 20  # bytes read at once
 
 
 def new_header(
@@ -99,6 +102,15 @@ def write_header(directory: Path, header: Mapping[str, Any]) -> None:
     unfinished = directory / f".{HEADER}.new"
     unfinished.write_text(text + "\n", encoding="utf-8", errors="replace")
     unfinished.replace(directory / HEADER)
+
+
+def checksum(path: Path) -> int:
+    """Return the CRC-32 of a file's bytes. Raises OSError."""
+    found = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            found = zlib.crc32(piece, found)
+    return found
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:

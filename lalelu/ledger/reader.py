@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import UsageError
+from lalelu.ledger.files import checksum
 from lalelu.ledger.schema import HEADER, LEDGER_VERSION, RECORDS, STAMPS, VERSION_KEY
 
 _RULE = (
@@ -79,6 +80,7 @@ def read_ledger(path: Path) -> Ledger:
         raise UsageError(f"{path} holds nothing that can be read as a ledger ({problems[0]}); {_RULE}")
     if header and header.get("closed") is not True:
         problems.append(f"{path / HEADER}: the recording was not closed; its last rows may be missing")
+    problems += _changed(path, header.get("crc32"))
     problems += _lost(path, header.get("overruns"))
     backwards = _backwards(rows["frames"])
     if backwards:
@@ -123,6 +125,21 @@ def _read_records(path: Path, dtype: np.dtype[np.void], problems: list[str]) -> 
             f"{path} ends inside a record ({rest} of {dtype.itemsize} bytes); that last one is left out"
         )
     return np.frombuffer(data, dtype, count=whole)
+
+
+def _changed(path: Path, written: object) -> list[str]:
+    """Say which files are not as they were when the recording was closed."""
+    found = []
+    for name, crc in written.items() if isinstance(written, dict) else ():
+        try:
+            is_same = name not in RECORDS or checksum(path / name) == crc
+        except OSError:  # told already
+            continue
+        if not is_same:
+            found.append(
+                f"{path / name} has changed since it was closed (its CRC-32 is another); do not trust it"
+            )
+    return found
 
 
 def _lost(path: Path, overruns: object) -> list[str]:

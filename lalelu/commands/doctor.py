@@ -100,8 +100,9 @@ def examine(loaded: Loaded, seconds: float, *, camera_named: bool) -> tuple[list
     looked = look_at_camera(config.camera.uri)
     findings.append(judge_camera(looked, asked=camera_named or has_file))
     findings += judge_picture(looked)
-    if looked.is_device:
-        findings.append(judge_usb(look_at_usb(config.camera.uri)))
+    usb = look_at_usb(config.camera.uri)
+    if usb is not None or (looked.is_device and looked.problem is None):
+        findings.append(judge_usb(usb))
     findings += judge_outputs(look_at_outputs(config.midi.outputs), asked=has_file)
     findings += judge_back_ends(look_at_back_ends())
     say(f"sleeping for {seconds:g} s ...")

@@ -38,7 +38,8 @@ def _block(finding: Finding) -> str:
     lines = [_comment(f"--- {finding.name}: {finding.found}")]
     if finding.cost:
         lines.append(_comment(f"costs: {finding.cost}"))
-    lines.append(_comment(f"in force {finding.lasts}{'; to keep it: below' if finding.keep else ''}"))
+    is_kept = any(not line.startswith("#") for line in finding.keep)  # the others are remarks
+    lines.append(_comment(f"in force {finding.lasts}{'; the last line keeps it' if is_kept else ''}"))
     if finding.lasts is Lasts.FROM_BOOT:
         lines.append(
             "# (where GRUB starts the machine; elsewhere its boot loader has a file of its own for this)"

@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 
 from lalelu.doctor.finding import Finding, Lasts, State
@@ -32,11 +33,18 @@ def test_each_setting_is_a_block_that_says_what_it_costs_and_how_long_it_lasts()
     assert script([GOVERNOR]).split("\n\n")[1] == (
         "# --- governor: powersave on core 2\n"
         "# costs: inference starts slowly\n"
-        "# in force until the machine's next start; to keep it: below\n"
+        "# in force until the machine's next start; the last line keeps it\n"
         "echo performance > /sys/devices/system/cpu/cpu2/cpufreq/scaling_governor\n"
         "#printf '%s\\n' 'w /sys/devices/system/cpu/cpu2/cpufreq/scaling_governor - - - - performance'"
         " > /etc/tmpfiles.d/lalelu-governor.conf\n"
     )
+
+
+def test_a_remark_on_keeping_a_setting_promises_nothing():
+    remark = dataclasses.replace(GOVERNOR, keep=("# not by a line",))
+    block = script([remark]).split("\n\n")[1]
+    assert "# in force until the machine's next start\n" in block
+    assert block.endswith("\n# not by a line\n")
 
 
 def test_what_needs_a_start_of_the_machine_comes_last_and_then_what_is_left_to_people():

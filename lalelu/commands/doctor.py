@@ -10,17 +10,29 @@ from typing import Any, Final
 
 from lalelu.commands.run import positive
 from lalelu.config.loader import Loaded, load_config, with_overrides
+from lalelu.config.schema import RealtimeSection
 from lalelu.console import say
+from lalelu.doctor.card import look_at_card
 from lalelu.doctor.device_findings import judge_back_ends, judge_camera, judge_outputs, judge_runtime
 from lalelu.doctor.devices import look_at_back_ends, look_at_camera, look_at_outputs
 from lalelu.doctor.finding import Finding, State
-from lalelu.doctor.machine import collect
+from lalelu.doctor.interrupt_findings import judge_interrupts
+from lalelu.doctor.interrupts import between, look_at_interrupts
+from lalelu.doctor.machine import Machine, collect
 from lalelu.doctor.machine_findings import judge_machine, judge_requests, judge_sleep
+from lalelu.doctor.picture_findings import judge_picture
 from lalelu.doctor.probe import Probe, Sleep, finish, start
+from lalelu.doctor.processor import collect_heat, collect_processor
+from lalelu.doctor.processor_findings import judge_heat, judge_processor
+from lalelu.doctor.script import script
+from lalelu.doctor.stage_findings import judge_card, judge_upgrades, judge_usb
 from lalelu.doctor.text import told
+from lalelu.doctor.upgrades import collect_upgrades
+from lalelu.doctor.usb import look_at_usb
 from lalelu.errors import MissingError
 from lalelu.realtime import choose_core
 
+AWAKE: Final = "processor wakes at once"  # the request that keeps processors out of deep sleep
 MAX_SECONDS: Final = 3600.0  # of the probe; an hour finds what comes once a minute
 
 
@@ -33,7 +45,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=_seconds, default=10.0, metavar="S", help="length of the probe (%(default)g)"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    form.add_argument(
+        "--apply",
+        action="store_true",
+        help="print a shell script of the settings that can be changed, for review; nothing is run",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,9 +67,13 @@ def run(args: argparse.Namespace) -> int:
             "probe": asdict(sleep),
         }
         print(json.dumps(report))
+    elif args.apply:
+        print(script(findings), end="")
     else:
         print(f"configuration: {loaded.origin}\n")
         print(told(findings, shutil.get_terminal_size().columns))
+        if any(finding.script for finding in findings):
+            say("`lalelu doctor --apply` prints a script of the settings, to be read first")
     return 0 if is_well else 1
 
 
@@ -71,26 +93,49 @@ def examine(loaded: Loaded, seconds: float, *, camera_named: bool) -> tuple[list
     machine = collect()
     findings += judge_machine(machine, core)
     findings.append(judge_runtime(config.pose.runtime, version=_version(config.pose.runtime)))
+    if config.pose.device != "cpu":
+        findings.append(judge_card(look_at_card()))
+    findings.append(judge_upgrades(collect_upgrades()))
     say(f"camera {config.camera.uri} ...")
-    findings.append(judge_camera(look_at_camera(config.camera.uri), asked=camera_named or has_file))
+    looked = look_at_camera(config.camera.uri)
+    findings.append(judge_camera(looked, asked=camera_named or has_file))
+    findings += judge_picture(looked)
+    usb = look_at_usb(config.camera.uri)
+    if usb is not None or (looked.is_device and looked.problem is None):
+        findings.append(judge_usb(usb))
     findings += judge_outputs(look_at_outputs(config.midi.outputs), asked=has_file)
     findings += judge_back_ends(look_at_back_ends())
     say(f"sleeping for {seconds:g} s ...")
-    asked = config.realtime
-    sleep = finish(
-        start(
-            Probe(
-                core,
-                seconds=seconds,
-                priority=asked.priority,
-                lock_memory=asked.lock_memory,
-                cpu_latency=asked.cpu_latency,
-            )
-        )
-    )
-    findings += judge_requests(machine, sleep.grants, asked)
+    beside, sleep = _sleep_and_look(core, seconds, machine, config.realtime)
+    findings += beside
+    findings += judge_requests(machine, sleep.grants, config.realtime)
     findings.append(judge_sleep(sleep))
     return findings, sleep
+
+
+def _sleep_and_look(
+    core: int | None, seconds: float, machine: Machine, asked: RealtimeSection
+) -> tuple[list[Finding], Sleep]:
+    """Let the probe sleep, and look before and after at what could keep its core from waking it."""
+    heat = collect_heat(core)
+    first = None if core is None else look_at_interrupts(core)
+    sleep = finish(start(_probe(core, seconds, asked)))
+    seen = None if core is None or first is None else between(core, first, look_at_interrupts(core))
+    held_awake = any(grant.granted and grant.request == AWAKE for grant in sleep.grants)
+    findings = judge_interrupts(seen, core, machine.online, machine.isolated)
+    findings += judge_processor(collect_processor(core), core, machine.isolated, held_awake=held_awake)
+    findings.append(judge_heat(heat, collect_heat(core)))
+    return findings, sleep
+
+
+def _probe(core: int | None, seconds: float, asked: RealtimeSection) -> Probe:
+    return Probe(
+        core,
+        seconds=seconds,
+        priority=asked.priority,
+        lock_memory=asked.lock_memory,
+        cpu_latency=asked.cpu_latency,
+    )
 
 
 def _seconds(text: str) -> float:

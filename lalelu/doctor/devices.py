@@ -10,14 +10,17 @@ from typing import Final
 from lalelu.camera import port as camera_port
 from lalelu.camera.port import Camera, CameraFacts
 from lalelu.clock import now_ns
+from lalelu.doctor.flicker import Light, look_at_light
 from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError
 from lalelu.registry import from_uri, load, parse_uri
+from lalelu.types import Frame
 from lalelu.voice import port as voice_port
 from lalelu.voice.outputs.jack import JackServer
 from lalelu.voice.outputs.rtmidi import APIS, Api, ports, why_unavailable
 
 LOOK_S: Final = 2.0  # how long the camera is watched
 SETTLE: Final = 5  # frames before the counting: the first ones come late
+STRIDE: Final = 8  # every so manieth row and column tells how bright a picture is, in some 20 us
 LIVE_OUTPUTS: Final = frozenset({"virtual", "port"})  # opening them changes nothing; a file would be written
 
 
@@ -32,6 +35,7 @@ class Delivery:
     skipped: int
     gap_sd_ms: float  # of the time from one arrival to the next
     longest_gap_ms: float
+    light: Light | None = None  # None: too few frames to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,14 @@ def _watch(camera: Camera, facts: CameraFacts, asked_fps: float | None, seconds:
         first = camera.read()
     end_ns = now_ns() + round(seconds * 1e9)
     arrived_ns = [first.arrived_ns]
+    captured_ns, levels = [first.captured_ns], [_brightness(first)]
     last = first
     with suppress(EndOfStreamError):  # a short film
         while now_ns() < end_ns:
             last = camera.read()
             arrived_ns.append(last.arrived_ns)
+            captured_ns.append(last.captured_ns)
+            levels.append(_brightness(last))
     gaps_ms = [(later - earlier) * 1e-6 for earlier, later in pairwise(arrived_ns)]
     elapsed_s = (arrived_ns[-1] - arrived_ns[0]) * 1e-9
     if not gaps_ms or elapsed_s <= 0:
@@ -109,7 +116,12 @@ def _watch(camera: Camera, facts: CameraFacts, asked_fps: float | None, seconds:
         skipped=last.seq - first.seq - len(gaps_ms),
         gap_sd_ms=statistics.pstdev(gaps_ms),
         longest_gap_ms=max(gaps_ms),
+        light=look_at_light(captured_ns, levels),
     )
+
+
+def _brightness(frame: Frame) -> float:
+    return float(frame.image[::STRIDE, ::STRIDE].mean())
 
 
 def look_at_outputs(uris: Sequence[str]) -> tuple[OutputLook, ...]:

@@ -13,6 +13,15 @@ class State(StrEnum):
     NOT_HERE = "not here"
 
 
+class Lasts(StrEnum):
+    """When a change is in force."""
+
+    UNTIL_BOOT = "until the machine's next start"
+    FROM_BOOT = "from the machine's next start on"
+    FROM_LOGIN = "from your next login on"
+    FOR_GOOD = "from now on"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at."""
@@ -22,3 +31,6 @@ class Finding:
     found: str  # what is there
     cost: str = ""  # what that costs the player
     remedy: str = ""  # the line that changes it
+    script: tuple[str, ...] = ()  # where it is a setting: the shell lines that change it, for root
+    keep: tuple[str, ...] = ()  # the lines that set it again at each start of the machine
+    lasts: Lasts | None = None  # what `script` changes; None where there is none

@@ -47,28 +47,28 @@ class Machine:
 def collect(proc: Path = PROC, sys: Path = SYS) -> Machine:
     """Read the facts; a file that is not there leaves its fact empty."""
     cpus = sys / "devices/system/cpu"
-    tickless = cores_in(_text(cpus / "nohz_full"))
-    words = _text(proc / "cmdline").split()
-    online = cores_in(_text(cpus / "online"))
+    tickless = cores_in(text_of(cpus / "nohz_full"))
+    words = text_of(proc / "cmdline").split()
+    online = cores_in(text_of(cpus / "online"))
     return Machine(
         online=online,
-        isolated=cores_in(_text(cpus / "isolated")),
+        isolated=cores_in(text_of(cpus / "isolated")),
         tickless=tickless,
         callbacks_elsewhere=tuple(sorted({*tickless, *_callbacks(words, online)})),
         governors={
             core: governor
             for core in online
-            if (governor := _text(cpus / f"cpu{core}/cpufreq/scaling_governor").strip())
+            if (governor := text_of(cpus / f"cpu{core}/cpufreq/scaling_governor").strip())
         },
         throttle_us=_throttle(proc / "sys/kernel"),
-        kernel=_text(proc / "sys/kernel/osrelease").strip(),
-        is_preempt_rt=_text(sys / "kernel/realtime").strip() == "1"
-        or "PREEMPT_RT" in _text(proc / "version"),
+        kernel=text_of(proc / "sys/kernel/osrelease").strip(),
+        is_preempt_rt=text_of(sys / "kernel/realtime").strip() == "1"
+        or "PREEMPT_RT" in text_of(proc / "version"),
         is_virtual="hypervisor" in _flags(proc) or (proc / "device-tree/hypervisor").exists(),
-        stolen_share=_stolen_share(_text(proc / "stat")),
-        swap_kb=sum(int(line.split()[2]) for line in _text(proc / "swaps").splitlines()[1:]),
+        stolen_share=_stolen_share(text_of(proc / "stat")),
+        swap_kb=sum(int(line.split()[2]) for line in text_of(proc / "swaps").splitlines()[1:]),
         has_bf16=not _BF16_FLAGS.isdisjoint(_flags(proc)),
-        limits=_limits(_text(proc / "self/status")),
+        limits=_limits(text_of(proc / "self/status")),
     )
 
 
@@ -80,7 +80,8 @@ def cores_in(text: str) -> tuple[int, ...]:
         return ()
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return a kernel's file; nothing where it is not there, or does not answer."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -93,13 +94,13 @@ def _callbacks(words: list[str], online: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _throttle(kernel: Path) -> tuple[int, int] | None:
-    runtime = _text(kernel / "sched_rt_runtime_us").strip()
-    period = _text(kernel / "sched_rt_period_us").strip()
+    runtime = text_of(kernel / "sched_rt_runtime_us").strip()
+    period = text_of(kernel / "sched_rt_period_us").strip()
     return (int(runtime), int(period)) if runtime and period else None
 
 
 def _flags(proc: Path) -> frozenset[str]:
-    for line in _text(proc / "cpuinfo").splitlines():
+    for line in text_of(proc / "cpuinfo").splitlines():
         name, _, flags = line.partition(":")
         if name.strip() in {"flags", "Features"}:
             return frozenset(flags.split())

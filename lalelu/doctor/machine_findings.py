@@ -1,13 +1,16 @@
 """Judge the kernel's facts and the machine's answers to the requests for real time. Pure."""
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from lalelu.config.schema import RealtimeSection
-from lalelu.doctor.finding import Finding, State
+from lalelu.doctor.finding import Finding, Lasts, State
 from lalelu.doctor.machine import Limits, Machine
 from lalelu.doctor.probe import Lateness, Sleep
+from lalelu.doctor.settings import cores_text, with_group_right, with_kernel_options, with_settings, written
 from lalelu.realtime import Grant
+from lalelu.realtime.requests import HIGHEST, LATENCY_RULE, ROOM
 
 LEAST_THROTTLE: Final = 0.95  # the kernel's default share for real time; the loop may need 0.9 of it
 GOOD_LATE_MS: Final = 1.0  # Wessel & Wright 2002: a percussion instrument varies by 1 ms at most
@@ -50,7 +53,8 @@ def judge_requests(machine: Machine, grants: Sequence[Grant], asked: RealtimeSec
             state = State.BAD if asked.required else State.COULD_BE_BETTER
             if asked.required:
                 cost = f"lalelu run does not start, for realtime.required is set; {cost}"
-            findings.append(Finding(grant.request, state, found, cost, grant.remedy))
+            refused = Finding(grant.request, state, found, cost, grant.remedy)
+            findings.append(_with_right(refused, grant, asked.priority))
     if asked.priority == 0:
         found = "realtime.priority is 0: ordinary scheduling"
         findings.append(
@@ -60,10 +64,37 @@ def judge_requests(machine: Machine, grants: Sequence[Grant], asked: RealtimeSec
         )
     if machine.swap_kb and not any(grant.granted and grant.request == "locked memory" for grant in grants):
         found = f"{machine.swap_kb // 1024} MB of swap, and memory is not locked"
+        remedy = "sudo swapoff -a"
+        keep = ("# locked memory (above) does the same; or else take the line with swap out of /etc/fstab",)
         findings.append(
-            Finding("swap", State.COULD_BE_BETTER, found, _COSTS["locked memory"], "sudo swapoff -a")
+            Finding(
+                "swap",
+                State.COULD_BE_BETTER,
+                found,
+                _COSTS["locked memory"],
+                remedy,
+                ("swapoff -a",),
+                keep,
+                Lasts.UNTIL_BOOT,
+            )
         )
     return findings
+
+
+def _with_right(refused: Finding, grant: Grant, priority: int) -> Finding:
+    """Add what gives people the right; a service has it by its unit."""
+    if LATENCY_RULE in grant.remedy:
+        reload = ("udevadm control --reload", "udevadm trigger --sysname-match=cpu_dma_latency")
+        return with_group_right(refused, "/etc/udev/rules.d/90-lalelu.rules", LATENCY_RULE, *reload)
+    if not grant.remedy.startswith("Limit"):
+        return refused
+    limits = "/etc/security/limits.d/90-lalelu"
+    if grant.request.startswith("SCHED_FIFO"):
+        limit = min(priority + ROOM, HIGHEST)
+        return with_group_right(refused, f"{limits}-rtprio.conf", f"@lalelu - rtprio {limit}")
+    if grant.request == "locked memory":
+        return with_group_right(refused, f"{limits}-memlock.conf", "@lalelu - memlock unlimited")
+    return refused
 
 
 def judge_sleep(sleep: Sleep) -> Finding:
@@ -137,13 +168,16 @@ def _isolation(machine: Machine, core: int | None) -> Finding:
         "nohz_full": machine.tickless,
         "rcu_nocbs": machine.callbacks_elsewhere,
     }
-    missing = [f"{option}={core}" for option, cores in options.items() if core not in cores]
+    missing = {option: cores_text({*cores, core}) for option, cores in options.items() if core not in cores}
     if not missing:
         return Finding(name, State.GOOD, f"core {core} is the loop's alone, without timer ticks")
-    found = f"core {core} has no {', '.join(missing)}"
+    found = f"core {core} has no {', '.join(f'{option}={core}' for option in missing)}"
+    if "isolcpus" in missing:
+        missing["isolcpus"] = f"managed_irq,domain,{missing['isolcpus']}"  # devices' interrupts keep off, too
     cost = "other programs, timer ticks or kernel work take the core for moments: single frames are late"
-    remedy = f"on the kernel command line (GRUB_CMDLINE_LINUX in /etc/default/grub, update-grub): {' '.join(missing)}"
-    return Finding(name, State.COULD_BE_BETTER, found, cost, remedy)
+    remedy = "on the kernel command line (GRUB_CMDLINE_LINUX in /etc/default/grub, update-grub): "
+    remedy += " ".join(f"{option}={cores}" for option, cores in missing.items())
+    return with_kernel_options(Finding(name, State.COULD_BE_BETTER, found, cost, remedy), missing)
 
 
 def _governor(machine: Machine, core: int | None) -> Finding:
@@ -160,13 +194,12 @@ def _governor(machine: Machine, core: int | None) -> Finding:
     slow = {number: governor for number, governor in governors.items() if governor != "performance"}
     if not slow:
         return Finding(name, State.GOOD, f"performance on {_listed(governors)}")
-    remedy = " ; ".join(
-        f"echo performance | sudo tee /sys/devices/system/cpu/cpu{number}/cpufreq/scaling_governor"
-        for number in slow
-    )
     found = f"{', '.join(sorted(set(slow.values())))} on {_listed(slow)}"
     cost = "the clock falls while the loop waits for a frame, and inference starts slowly"
-    return Finding(name, State.COULD_BE_BETTER, found, cost, remedy)
+    return with_settings(
+        Finding(name, State.COULD_BE_BETTER, found, cost),
+        {f"/sys/devices/system/cpu/cpu{number}/cpufreq/scaling_governor": "performance" for number in slow},
+    )
 
 
 def _listed(cores: Collection[int]) -> str:
@@ -193,12 +226,24 @@ def _throttling(machine: Machine) -> Finding:
     remedy = "sudo sysctl kernel.sched_rt_runtime_us=950000 kernel.sched_rt_period_us=1000000"
     if runtime_us < 0:
         cost = "none while all goes well; a loop that never sleeps would take the machine with it"
-        return Finding(name, State.COULD_BE_BETTER, "off", cost, remedy)
+        return _throttled(Finding(name, State.COULD_BE_BETTER, "off", cost, remedy), period_us)
     found = f"real time gets {runtime_us / 1e3:g} of {period_us / 1e3:g} ms"
     if runtime_us < LEAST_THROTTLE * period_us:
         cost = f"a loop that needs more stands still for {(period_us - runtime_us) / 1e3:g} ms"
-        return Finding(name, State.COULD_BE_BETTER, found, cost, remedy)
+        return _throttled(Finding(name, State.COULD_BE_BETTER, found, cost, remedy), period_us)
     return Finding(name, State.GOOD, f"{found}; the loop needs less")
+
+
+def _throttled(finding: Finding, period_us: int) -> Finding:
+    settings = ["kernel.sched_rt_period_us=1000000", "kernel.sched_rt_runtime_us=950000"]
+    if period_us > 1_000_000:  # the kernel takes no runtime that is longer than the period
+        settings.reverse()
+    return dataclasses.replace(
+        finding,
+        script=tuple(f"sysctl -w {setting}" for setting in settings),
+        keep=(written("/etc/sysctl.d/90-lalelu.conf", settings),),
+        lasts=Lasts.UNTIL_BOOT,
+    )
 
 
 def _hypervisor(machine: Machine) -> Finding:

@@ -1,5 +1,6 @@
 """A camera that delivers half of what it is asked for, or loses frames: each read takes no time at all."""
 
+import math
 import time
 
 import numpy as np
@@ -17,6 +18,7 @@ class SlowCameraOptions(AdapterOptions):
     fps: float = Field(default=100.0)
     skip: int = 0  # frames lost before each one
     lost_after: int = 10_000
+    mains_hz: int = 0  # of the lamps; 0: darkness
 
 
 class SlowCamera:
@@ -39,7 +41,10 @@ class SlowCamera:
         time.sleep(0.001)
         seq = self.read_count * (1 + self.options.skip)
         stamp_ns = self.read_count * PERIOD_NS
-        return Frame(seq, stamp_ns, stamp_ns, self.options.skip, np.zeros((48, 64, 3), np.uint8))
+        pulse = math.cos(4 * math.pi * self.options.mains_hz * stamp_ns * 1e-9)
+        level = round(100 * (1 + 0.2 * pulse)) if self.options.mains_hz else 0
+        image = np.full((48, 64, 3), level, np.uint8)
+        return Frame(seq, stamp_ns, stamp_ns, self.options.skip, image)
 
     def close(self):
         self.is_open = False

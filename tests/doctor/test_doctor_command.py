@@ -90,7 +90,48 @@ def test_a_machine_without_faults_exits_with_0_and_tells_every_finding_as_json(t
         "JACK",
         "SCHED_FIFO",
         "wakings",
+        "turbo",
+        "sleep states",
+        "threads of the core",
+        "clock",
+        "heat",
+        "interrupts",
+        "upgrades",
     }
+    fields = {"name", "state", "found", "cost", "remedy", "script", "keep", "lasts"}
+    assert [finding for finding in report["findings"] if set(finding) != fields] == []
+
+
+def test_the_script_of_this_machine_is_understood_by_the_shell_and_stands_alone_on_stdout(tmp_path, capsys):
+    config = write_config(
+        tmp_path,
+        f"camera: {{uri: 'sim:?size=160x120&fps=30'}}\nmidi: {{outputs: ['file:{tmp_path}/new.mid']}}\n",
+    )
+    assert cli.main(["doctor", "--config", str(config), "--seconds", "0.05", "--apply"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("#!/bin/sh\n")
+    assert "\nset -eu\n" in text
+    subprocess.run(["sh", "-n"], input=text, check=True, text=True)
+
+
+@pytest.mark.parametrize(("device", "names"), [("cpu", []), ("cuda", ["card"])])
+def test_a_card_is_asked_for_its_clocks_only_where_it_infers(device, names, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no nvidia-smi
+    config = write_config(
+        tmp_path,
+        f"camera: {{uri: 'sim:?size=160x120&fps=30'}}\nmidi: {{outputs: ['file:{tmp_path}/new.mid']}}\n"
+        f"pose: {{runtime: onnxruntime, device: {device}}}\n{QUIET}",
+    )
+    cli.main(["doctor", "--config", str(config), "--seconds", "0.05", "--json"])
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [finding["name"] for finding in findings if finding["name"] == "card"] == names
+
+
+def test_the_script_and_json_are_not_asked_for_together(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["doctor", "--apply", "--json"])
+    assert caught.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_a_camera_that_was_asked_for_and_is_not_there_exits_with_1(tmp_path, capsys):

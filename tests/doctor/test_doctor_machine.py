@@ -1,14 +1,16 @@
 import dataclasses
 import resource
+import subprocess
 
 import pytest
 
 from lalelu.config.schema import RealtimeSection
-from lalelu.doctor.finding import State
+from lalelu.doctor.finding import Lasts, State
 from lalelu.doctor.machine import collect
 from lalelu.doctor.machine_findings import judge_machine, judge_requests, judge_sleep
 from lalelu.doctor.probe import Lateness, Sleep
 from lalelu.realtime import Grant
+from lalelu.realtime.requests import LATENCY_RULE
 
 STUDIO = {
     "proc/cmdline": "quiet isolcpus=managed_irq,domain,2-3 nohz_full=2-3 rcu_nocbs=2-3\n",
@@ -118,7 +120,7 @@ def test_a_core_that_is_not_isolated_gets_the_kernels_command_line(machine):
     }
     finding = by_name(judge_machine(machine(bare), 3))["isolation"]
     assert finding.state is State.COULD_BE_BETTER
-    assert finding.remedy.endswith("isolcpus=3 nohz_full=3 rcu_nocbs=3")
+    assert finding.remedy.endswith("isolcpus=managed_irq,domain,3 nohz_full=3 rcu_nocbs=3")
 
 
 def test_only_what_is_missing_of_the_isolation_is_named(machine):
@@ -135,6 +137,47 @@ def test_a_sleepy_governor_is_named_with_the_line_for_its_core(machine):
     assert (
         finding.remedy == "echo performance | sudo tee /sys/devices/system/cpu/cpu2/cpufreq/scaling_governor"
     )
+
+
+def test_a_governor_is_set_and_kept_by_a_line_each(machine):
+    finding = by_name(
+        judge_machine(machine({"sys/devices/system/cpu/cpu2/cpufreq/scaling_governor": "powersave\n"}), 2)
+    )["governor"]
+    path = "/sys/devices/system/cpu/cpu2/cpufreq/scaling_governor"
+    assert finding.script == (f"echo performance > {path}",)
+    kept = f"printf '%s\\n' 'w {path} - - - - performance' > /etc/tmpfiles.d/lalelu-governor.conf"
+    assert (finding.keep, finding.lasts) == ((kept,), Lasts.UNTIL_BOOT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('GRUB_CMDLINE_LINUX=""\n', "isolcpus=managed_irq,domain,2-3 nohz_full=3 rcu_nocbs=3"),
+        (
+            "GRUB_CMDLINE_LINUX_DEFAULT='quiet isolcpus=2 nohz_full=1'\nGRUB_CMDLINE_LINUX=panic=5\n",
+            "quiet panic=5 isolcpus=managed_irq,domain,2-3 nohz_full=3 rcu_nocbs=3",
+        ),
+    ],
+)
+def test_the_kernels_command_line_is_edited_once_however_often(machine, tmp_path, before, after):
+    half = {
+        "sys/devices/system/cpu/isolated": "2\n",
+        "sys/devices/system/cpu/nohz_full": None,
+        "proc/cmdline": "quiet isolcpus=2\n",
+    }
+    finding = by_name(judge_machine(machine(half), 3))["isolation"]
+    assert (finding.script[-1], finding.lasts) == ("update-grub", Lasts.FROM_BOOT)
+    assert finding.remedy.endswith(": isolcpus=managed_irq,domain,2-3 nohz_full=3 rcu_nocbs=3")
+    grub = tmp_path / "grub"
+    grub.write_text(before)
+    edit = "\n".join(["set -eu", *finding.script[:-1]]).replace("/etc/default/grub", str(grub))
+    for _ in range(2):
+        subprocess.run(["sh", "-c", edit], check=True)
+    read = f'. {grub}; echo "${{GRUB_CMDLINE_LINUX_DEFAULT:-}} $GRUB_CMDLINE_LINUX"'  # as grub-mkconfig does
+    told = subprocess.run(["sh", "-c", read], check=True, capture_output=True, text=True).stdout
+    assert " ".join(told.split()) == after
+    assert (tmp_path / "grub.before-lalelu").read_text() == before
+    assert len(grub.read_text().splitlines()) == len(before.splitlines()) + 1
 
 
 def test_a_machine_without_governors_says_so(machine):
@@ -156,6 +199,57 @@ def test_throttling_is_good_where_it_stops_only_a_loop_that_never_sleeps(machine
         "real-time throttling"
     ]
     assert (finding.state, finding.found) == (state, found)
+
+
+@pytest.mark.parametrize(
+    ("period", "lines"),
+    [
+        ("1000000", ("kernel.sched_rt_period_us=1000000", "kernel.sched_rt_runtime_us=950000")),
+        ("2000000", ("kernel.sched_rt_runtime_us=950000", "kernel.sched_rt_period_us=1000000")),
+    ],
+)
+def test_throttling_is_set_in_the_order_that_the_kernel_takes(machine, period, lines):
+    files = {"proc/sys/kernel/sched_rt_runtime_us": "-1", "proc/sys/kernel/sched_rt_period_us": period}
+    finding = by_name(judge_machine(machine(files), 2))["real-time throttling"]
+    assert finding.script == tuple(f"sysctl -w {line}" for line in lines)
+    assert finding.keep == (f"printf '%s\\n' '{lines[0]}' '{lines[1]}' > /etc/sysctl.d/90-lalelu.conf",)
+
+
+@pytest.mark.parametrize(
+    ("request_", "remedy", "line"),
+    [
+        (
+            "SCHED_FIFO priority 70",
+            "LimitRTPRIO=80",
+            "printf '%s\\n' '@lalelu - rtprio 80' > /etc/security/limits.d/90-lalelu-rtprio.conf",
+        ),
+        (
+            "locked memory",
+            "LimitMEMLOCK=infinity",
+            "printf '%s\\n' '@lalelu - memlock unlimited' > /etc/security/limits.d/90-lalelu-memlock.conf",
+        ),
+        (
+            "processor wakes at once",
+            f"the udev rule {LATENCY_RULE}",
+            f"printf '%s\\n' '{LATENCY_RULE}' > /etc/udev/rules.d/90-lalelu.rules",
+        ),
+    ],
+)
+def test_a_refused_right_is_given_to_the_players_group(machine, request_, remedy, line):
+    refused = Grant(request_, granted=False, detail="not permitted", remedy=remedy)
+    (finding,) = judge_requests(machine(), [refused], RealtimeSection())
+    assert finding.script[:3] == (
+        "groupadd --system --force lalelu",
+        'usermod -aG lalelu "${SUDO_USER:-root}"',
+        line,
+    )
+    assert (finding.keep, finding.lasts) == ((), Lasts.FROM_LOGIN)
+
+
+def test_a_right_that_no_setting_gives_has_no_line(machine):
+    refused = Grant("processor wakes at once", granted=False, detail="there is no device", remedy="none")
+    (finding,) = judge_requests(machine(), [refused], RealtimeSection())
+    assert finding.script == ()
 
 
 def test_a_shared_virtual_machine_could_be_better_but_is_not_bad(machine):
@@ -203,7 +297,7 @@ def test_granted_requests_are_told_once_and_small_ones_not_at_all(machine):
 
 def test_swap_matters_only_where_memory_is_not_locked(machine):
     swapping = machine({"proc/swaps": "Filename\tType\n/swap file 2097148 0 -2\n"})
-    assert by_name(judge_requests(swapping, [], RealtimeSection()))["swap"].state is State.COULD_BE_BETTER
+    assert by_name(judge_requests(swapping, [], RealtimeSection()))["swap"].script == ("swapoff -a",)
     assert "swap" not in by_name(judge_requests(swapping, [granted("locked memory")], RealtimeSection()))
 
 

@@ -4,7 +4,7 @@
     tools/fuzz_ledgers.py [--cases 10000] [--seed 1]
 
 A closed ledger is made, then cut, overwritten, emptied or robbed of a file. Its reader must refuse it (UsageError),
-say a problem, or find every row as it was written; and of a cut file the figures must be those of the rows that are left.
+say a problem, or find every row as it was written; and of a cut file the figures must be those of the rows left.
 """
 
 import argparse

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from lalelu.bench.inference import BLOCK, Spread
 from lalelu.bench.pipe import Pipe
+from lalelu.bench.turns import BLOCK, Spread
 from lalelu.clock import now_ns
 from lalelu.models import nms_graph, store
 from lalelu.models.looks import pictures

@@ -90,6 +90,18 @@ SECTIONS: Mapping[str, Section] = {
         (*QUICK, "--model", "lightning"),
         "benchmarks-pipeline.svg",
     ),
+    "merge": Section(
+        "Merged graphs",
+        "The camera's picture, the crop and the keypoints' places outside the graph, or in it.",
+        (*BENCH, "merge", "--model", "lightning", "--warmups", "30", "--runs", "300"),
+        QUICK,
+    ),
+    "suppression": Section(
+        "Suppression in a detector's graph",
+        "Anchors and the choice among overlapping boxes in NumPy, or in the graph.",
+        ("tools/bench_nms.py",),
+        ("--runs", "10"),
+    ),
     "flow": Section(
         "Optical flow",
         "Keypoints and hits on rendered players, against the network on every frame.",

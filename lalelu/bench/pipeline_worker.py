@@ -20,7 +20,7 @@ from lalelu.clock import now_ns
 from lalelu.config.loader import load_kit
 from lalelu.config.schema import PlayerSection
 from lalelu.gesture.detector import Detector
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.port import RUNTIMES, PoseEstimator, Runtime, RuntimeFacts
@@ -60,8 +60,8 @@ class Shared:
         """Do nothing: the process ends with it."""
 
 
-class ClockedEstimator(MoveNetEstimator):
-    """A MoveNetEstimator that keeps what each of its poses took, in `taken_ns`."""
+class ClockedEstimator(SinglePoseEstimator):
+    """A SinglePoseEstimator that keeps what each of its poses took, in `taken_ns`."""
 
     def __init__(self, runtime: Runtime, hands: Hands) -> None:
         super().__init__(
@@ -129,15 +129,15 @@ class Pipeline:
         return {"loop_ns": loop_ns, "net_ns": net_ns, "seen": seen, "hits": hits}
 
 
-def _carried(net: MoveNetEstimator) -> PoseEstimator:
+def _carried(net: SinglePoseEstimator) -> PoseEstimator:
     return CarriedEstimator(LaggedNet(net, lag=LAG), rotate=0, mirror=False)
 
 
-def _interleaved(net: MoveNetEstimator) -> PoseEstimator:
+def _interleaved(net: SinglePoseEstimator) -> PoseEstimator:
     return InterleavedEstimator(net, every=EVERY, rotate=0, mirror=False)
 
 
-_ESTIMATORS: Final[dict[Flow, Callable[[MoveNetEstimator], PoseEstimator]]] = {
+_ESTIMATORS: Final[dict[Flow, Callable[[SinglePoseEstimator], PoseEstimator]]] = {
     "off": lambda net: net,
     "interleaved": _interleaved,
     "carried": _carried,

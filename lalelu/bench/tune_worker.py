@@ -24,7 +24,7 @@ from lalelu.models.looks import Look
 from lalelu.models.variant import Network, Precision, Variant
 from lalelu.pose.build import MODEL_FILES, build_single
 from lalelu.pose.crop import Crop
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.skeleton import COCO17
 from lalelu.types import Frame
 
@@ -88,7 +88,7 @@ def open_task(task: Task, folder: Path) -> tuple[dict[str, Any], Callable[[int],
     return {"version": facts.version, "found": found.tolist()}, stepper(estimator, np.load(folder / FRAMES))
 
 
-def stepper(estimator: MoveNetEstimator, frames: NDArray[np.uint8]) -> Callable[[int], list[int]]:
+def stepper(estimator: SinglePoseEstimator, frames: NDArray[np.uint8]) -> Callable[[int], list[int]]:
     """Return the function that shows so many of the frames, from the first on again, and times each (ns)."""
     seq = 0
 

@@ -11,7 +11,7 @@ from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue, store
 from lalelu.models.cache import cache_dir
 from lalelu.pose.crop import TORSO, WHOLE_BODY, WHOLE_PERSON, Framing
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.estimator_fingers import FingersEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
 from lalelu.pose.estimator_landmarks import LandmarkEstimator
@@ -26,7 +26,7 @@ from lalelu.registry import load
 from lalelu.skeleton import COCO17, FINGERED, FINGERS40, SKELETONS
 
 PlainEstimator: TypeAlias = (
-    MoveNetEstimator | MultiPoseEstimator | LandmarkEstimator | InterleavedEstimator | CarriedEstimator
+    SinglePoseEstimator | MultiPoseEstimator | LandmarkEstimator | InterleavedEstimator | CarriedEstimator
 )
 Estimator: TypeAlias = PlainEstimator | FingersEstimator
 
@@ -215,13 +215,13 @@ def _build_plain(config: Config, kits: Sequence[KitConfig], session: Path | None
     return single
 
 
-def build_single(config: Config, kits: Sequence[KitConfig] = ()) -> MoveNetEstimator:
+def build_single(config: Config, kits: Sequence[KitConfig] = ()) -> SinglePoseEstimator:
     """Return the estimator that runs the network of `config.pose` on every frame, not yet opened.
 
     It shows what `kits` need of a player.
     """
     camera, pose = config.camera, config.pose
-    return MoveNetEstimator(
+    return SinglePoseEstimator(
         build_runtime(pose),
         _decoder(pose),
         crop_mode=pose.crop,

@@ -1,4 +1,4 @@
-"""Frame to one player's pose: follow the player, fill the network's picture, decode. Drives a runtime."""
+"""Frame to pose with a network that sees one person: follow the player, fill its picture, decode. Drives a runtime."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -23,7 +23,7 @@ def use_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-class MoveNetEstimator:
+class SinglePoseEstimator:
     """A PoseEstimator for one player. `open()` it before the first frame; it opens and closes its runtime.
 
     `crop_mode` follow looks at a square around the player once there is one, whole always at everything.

@@ -7,7 +7,7 @@ beside, and its newest result, a few frames old, is carried to the newest frame.
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from lalelu.pose.estimator import MoveNetEstimator, use_one_thread
+from lalelu.pose.estimator import SinglePoseEstimator, use_one_thread
 from lalelu.pose.flow import Flow
 from lalelu.pose.orientation import Orientation
 from lalelu.pose.port import RuntimeFacts
@@ -56,7 +56,7 @@ class InterleavedEstimator:
     """
 
     def __init__(
-        self, net: MoveNetEstimator, *, every: int, rotate: Literal[0, 90, 180, 270], mirror: bool
+        self, net: SinglePoseEstimator, *, every: int, rotate: Literal[0, 90, 180, 270], mirror: bool
     ) -> None:
         self.skeleton = net.skeleton
         self._net = net
@@ -166,7 +166,7 @@ class LaggedNet:
     on the frames alone, not on the machine.
     """
 
-    def __init__(self, estimator: MoveNetEstimator, *, lag: int) -> None:
+    def __init__(self, estimator: SinglePoseEstimator, *, lag: int) -> None:
         self.skeleton = estimator.skeleton
         self._estimator = estimator
         self._lag = lag
@@ -200,7 +200,7 @@ class LaggedNet:
         return result
 
 
-def found(estimator: MoveNetEstimator, seq: int, captured_ns: int, wrists: Wrists | None) -> Result:
+def found(estimator: SinglePoseEstimator, seq: int, captured_ns: int, wrists: Wrists | None) -> Result:
     """Return what the network finds in the frame last prepared, whose wrists are believed to be at `wrists`."""
     estimator.infer()
     estimator.expect(captured_ns, wrists)

@@ -20,7 +20,7 @@ from lalelu.bulletin import Bulletin
 from lalelu.channel import RingReader, RingWriter
 from lalelu.errors import LaleluError
 from lalelu.pose.build import build_single
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.estimator_flow import found
 from lalelu.pose.net_link import JOB, RINGS, SLOTS, map_slots, pack, plain
 from lalelu.realtime import Grant, enter_net
@@ -36,7 +36,7 @@ _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 class Worker:
     """Runs the network on the newest frame of the session in `folder`."""
 
-    def __init__(self, folder: Path, estimator: MoveNetEstimator) -> None:
+    def __init__(self, folder: Path, estimator: SinglePoseEstimator) -> None:
         self._folder = folder
         self._estimator = estimator
         self._jobs = RingReader(folder / RINGS[0])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lalelu.config.schema import PlayerSection
 from lalelu.errors import UsageError
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.runtimes.openvino import OpenVINORuntime
 from lalelu.types import Frame
@@ -35,7 +35,7 @@ def distances(
     Raises UsageError when film and keypoints do not fit together, MissingError for an unusable model.
     """
     reference = json.loads(keypoints.read_text())
-    estimator = MoveNetEstimator(
+    estimator = SinglePoseEstimator(
         OpenVINORuntime(model, precision=precision, threads=1),
         MoveNetSinglePose(),
         crop_mode=crop_mode,

@@ -5,7 +5,7 @@ from posed_people import movenet_output, person
 from lalelu.config.schema import PlayerSection
 from lalelu.errors import LostError, UsageError
 from lalelu.pose.crop import whole
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.port import TensorSpec
 from lalelu.pose.runtimes.scripted import ScriptedRuntime
@@ -24,7 +24,7 @@ def frame(seq, image=IMAGE):
 def estimator(script, **options):
     runtime = ScriptedRuntime([[output] for output in script], inputs=(options.pop("takes", RGB),))
     settings = {"crop_mode": "whole", "rotate": 0, "mirror": False, "player": PlayerSection(), **options}
-    made = MoveNetEstimator(runtime, MoveNetSinglePose(), **settings)
+    made = SinglePoseEstimator(runtime, MoveNetSinglePose(), **settings)
     made.open()
     return made, runtime
 
@@ -110,7 +110,7 @@ def test_lost_network_is_reported_as_lost():
 
 
 def test_model_of_another_kind_is_refused_at_open():
-    made = MoveNetEstimator(
+    made = SinglePoseEstimator(
         ScriptedRuntime([[np.zeros((1, 6, 56), np.float32)]]),
         MoveNetSinglePose(),
         crop_mode="whole",

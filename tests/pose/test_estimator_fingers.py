@@ -10,7 +10,7 @@ from lalelu.config.schema import PlayerSection
 from lalelu.errors import UsageError
 from lalelu.pose import fingers
 from lalelu.pose.crop import whole
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.estimator_fingers import FingersEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.port import TensorSpec
@@ -66,7 +66,7 @@ def hand(presence: float = 0.9, wrist: tuple[float, float] = (112.0, 180.0), siz
 
 
 def estimator(script, score=0.8, xy=XY):
-    body = MoveNetEstimator(
+    body = SinglePoseEstimator(
         ScriptedRuntime([[movenet_output(xy, whole(640 / 480), score)]]),
         MoveNetSinglePose(),
         crop_mode="whole",
@@ -141,7 +141,7 @@ def test_a_body_that_is_not_seen_has_no_hands_and_an_arm_that_is_guessed_none():
 
 def test_another_network_for_the_hands_is_refused():
     made = FingersEstimator(
-        MoveNetEstimator(
+        SinglePoseEstimator(
             ScriptedRuntime([[movenet_output(XY, whole(640 / 480))]]),
             MoveNetSinglePose(),
             crop_mode="whole",

@@ -7,7 +7,7 @@ from lalelu.config.schema import Config, PlayerSection, PoseSection
 from lalelu.errors import LostError, UsageError
 from lalelu.pose.build import build_estimator
 from lalelu.pose.crop import whole
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.estimator_flow import ALONE_NS, CarriedEstimator, InterleavedEstimator, LaggedNet, Result
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.runtimes.scripted import ScriptedRuntime
@@ -39,7 +39,9 @@ def frame(seq):
 
 def single(script):
     runtime = ScriptedRuntime([[output] for output in script])
-    made = MoveNetEstimator(runtime, MoveNetSinglePose(), crop_mode="whole", player=PlayerSection(), **LYING)
+    made = SinglePoseEstimator(
+        runtime, MoveNetSinglePose(), crop_mode="whole", player=PlayerSection(), **LYING
+    )
     return made, runtime
 
 

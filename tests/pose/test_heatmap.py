@@ -7,7 +7,7 @@ from posed_people import person
 from lalelu.config.schema import Config, PlayerSection
 from lalelu.errors import UsageError
 from lalelu.pose.crop import Crop, whole
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.heatmap import EFFICIENTPOSE, HeatmapPose
 from lalelu.pose.port import TensorSpec
 from lalelu.pose.runtimes.scripted import ScriptedRuntime
@@ -71,7 +71,7 @@ def test_a_peak_at_the_edge_stays_there_and_an_undefined_map_lies_at_the_centre_
 def an_estimator(maps, picture, **options):
     runtime = ScriptedRuntime([[maps]], inputs=(TensorSpec("bgr", picture, BYTE),))
     settings = {"crop_mode": "whole", "rotate": 0, "mirror": False, "player": PlayerSection(), **options}
-    made = MoveNetEstimator(runtime, HeatmapPose("coco17"), **settings)
+    made = SinglePoseEstimator(runtime, HeatmapPose("coco17"), **settings)
     made.open()
     return made, runtime
 
@@ -107,7 +107,7 @@ def test_the_square_follows_a_player_whose_network_has_other_keypoints():
     runtime = ScriptedRuntime(
         [[maps_of(xy, whole(640 / 480), (46, 46))]], inputs=(TensorSpec("bgr", (1, 368, 368, 3), BYTE),)
     )
-    made = MoveNetEstimator(
+    made = SinglePoseEstimator(
         runtime,
         HeatmapPose("mpii16", maps=EFFICIENTPOSE),
         crop_mode="follow",

@@ -18,7 +18,7 @@ from lalelu.config.schema import PlayerSection
 from lalelu.errors import LostError, MissingError
 from lalelu.models import store
 from lalelu.pose.crop import whole
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, Result
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.net import NICE, Worker, hurry
@@ -90,7 +90,7 @@ class Spot:
 def estimator():
     runtime = ScriptedRuntime([[movenet_output(PLAYER, whole(640 / 480))]])
     options = {"crop_mode": "whole", "rotate": 0, "mirror": False, "player": PlayerSection()}
-    return MoveNetEstimator(runtime, MoveNetSinglePose(), **options)
+    return SinglePoseEstimator(runtime, MoveNetSinglePose(), **options)
 
 
 def frame(seq, brightness=255, *, grey=False):

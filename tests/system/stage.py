@@ -20,7 +20,7 @@ from lalelu.config.schema import Config, PlayerSection
 from lalelu.errors import EndOfStreamError, LostError, MissingError
 from lalelu.ledger.schema import EVENT_DTYPE, FRAME_DTYPE
 from lalelu.pose.crop import whole
-from lalelu.pose.estimator import MoveNetEstimator
+from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.movenet import MoveNetSinglePose
 from lalelu.pose.runtimes.scripted import ScriptedRuntime
 from lalelu.registry import AdapterOptions
@@ -170,7 +170,7 @@ def network(film, aspect=64 / 48):
         )
         script.append([output.reshape(1, 1, len(COCO17), 3).astype(np.float32)])
     runtime = ScriptedRuntime(script)
-    estimator = MoveNetEstimator(
+    estimator = SinglePoseEstimator(
         runtime, MoveNetSinglePose(), crop_mode="whole", rotate=0, mirror=False, player=PlayerSection()
     )
     return estimator, runtime

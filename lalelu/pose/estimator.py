@@ -1,4 +1,4 @@
-"""Frame to pose with a network that sees one person: follow the player, fill its picture, decode. Drives a runtime."""
+"""Frame to one player's pose: follow the player, fill the network's picture, decode. Drives a runtime."""
 
 from collections.abc import Sequence
 from typing import Any, Literal

@@ -10,30 +10,23 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import onnx
 
-from lalelu.bench.merge_worker import Image, Pipeline
+from lalelu.bench.merge_worker import PRECISIONS, Image, Pipeline
 from lalelu.bench.turns import BLOCK, Contestant, Spread, opened, take_turns
 from lalelu.bench.worker import SLEEPER
 from lalelu.errors import MissingError
 from lalelu.models import merged_file, slim
 from lalelu.models.camera_graph import Camera
+from lalelu.models.merge_options import ENDINGS, Kind
 from lalelu.models.progress import Silent
 from lalelu.models.store import onnx_path
 from lalelu.pose.build import MODEL_FILES
 
-# runtime -> the precisions it is measured in on a CPU
-PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
-    "openvino": ("bf16", "f32"),
-    "onnxruntime": ("f32",),
-    "litert": ("f32",),
-    "tensorflow": ("f32",),
-    "torch": ("bf16", "f32"),
-}
-KINDS: Final[dict[str, merged_file.Kind]] = {
+KINDS: Final[dict[str, Kind]] = {
     "litert": "tflite",
     "tensorflow": "saved-model",
 }  # the others read ONNX
@@ -144,7 +137,7 @@ def _files(
     progress(f"{model}: making the files of {runtime}")
     try:
         plain = MODEL_FILES.get(runtime, onnx_path)(model, progress=Silent())
-        merged = folder / f"merged{merged_file.ENDINGS[kind]}"
+        merged = folder / f"merged{ENDINGS[kind]}"
         if not merged.exists():
             merged_file.make(model, camera, merged, kind=kind, progress=Silent())
     except MissingError as exc:

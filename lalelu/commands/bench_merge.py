@@ -5,9 +5,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from lalelu.bench.merge import PRECISIONS, compare, table
-from lalelu.bench.merge_worker import Image, fitted
-from lalelu.commands.model_merge import size
+from lalelu.bench.merge_worker import PRECISIONS, Image, fitted
+from lalelu.commands.model_merge import require_onnx, size
 from lalelu.errors import UsageError
 from lalelu.models import catalogue
 from lalelu.models.camera_graph import FORMATS, Camera
@@ -31,6 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, models: Sequence[str], runtimes: Sequence[str], core: int) -> int:
     """Measure and print; 0 when done. Raises UsageError for an unknown runtime or model."""
+    require_onnx("bench merge")
+    from lalelu.bench.merge import compare, table
+
     for name in runtimes:
         if name not in PRECISIONS:
             raise UsageError(

@@ -3,17 +3,14 @@
 import argparse
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import onnx
-from onnx import helper
-
-from lalelu.errors import UsageError
-from lalelu.models import merged_file
+from lalelu.errors import MissingError, UsageError
 from lalelu.models.camera_graph import FORMATS, Camera
 from lalelu.models.keypoint_graph import CELLS_AT, REFINES
-from lalelu.models.merge_onnx import NORMALISES, Reading
+from lalelu.models.merge_options import ENDINGS, KINDS, NORMALISES, Reading
 from lalelu.models.progress import StderrProgress
 from lalelu.pose.orientation import Orientation
 
@@ -33,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mirror", action="store_true", help="as camera.mirror")
     parser.add_argument(
-        "--as", dest="kind", choices=merged_file.KINDS, default="onnx", help="the kind of file (%(default)s)"
+        "--as", dest="kind", choices=KINDS, default="onnx", help="the kind of file (%(default)s)"
     )
     parser.add_argument(
         "--slim", action="store_true", help="simplify it with onnxslim (needs the slim extra)"
@@ -57,9 +54,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the merged network and say where it is and what it takes and gives; returns 0."""
+    require_onnx("model merge")
+    from lalelu.models import merged_file
+
     camera = Camera(*size(args.size), args.format, Orientation(args.rotate, args.mirror))
     out = args.out or merged_file.default_path(args.model, camera, args.kind, slimmed=args.slim)
-    ending = merged_file.ENDINGS[args.kind]
+    ending = ENDINGS[args.kind]
     if (ending and out.suffix != ending) or out == merged_file.own_file(args.model):
         raise UsageError(
             f"--out is {out}; give another file, with the ending {ending or 'of a folder: none'}"
@@ -85,6 +85,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def require_onnx(command: str) -> None:
+    """Raise MissingError where the library that reads and writes networks is not installed."""
+    if find_spec("onnx") is None:
+        raise MissingError(
+            f"`lalelu {command}` needs the module 'onnx', which is not installed; `pip install onnx` brings it"
+        )
+
+
 def size(text: str) -> tuple[int, int]:
     """Read WxH. Raises UsageError for anything else."""
     width, _, height = text.partition("x")
@@ -100,6 +108,9 @@ def _bytes(path: Path) -> int:
 
 
 def _tensors(path: Path) -> dict[str, dict[str, str]]:
+    import onnx
+    from onnx import helper
+
     graph = onnx.load(path).graph
     weights = {tensor.name for tensor in graph.initializer}
     told = {}

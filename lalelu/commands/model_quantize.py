@@ -4,7 +4,6 @@ import argparse
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.analysis.keypoint_agreement import LIMITS, parse_limit
-from lalelu.errors import CheckFailedError, MissingError, UsageError
+from lalelu.commands.model_merge import require_onnx
+from lalelu.errors import CheckFailedError, UsageError
 from lalelu.models import variant
 from lalelu.models.cache import write_whole
 from lalelu.models.looks import Look, Viewer, pictures
@@ -70,10 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises CheckFailedError when no mix holds the limits, MissingError without onnx or onnxruntime.
     """
-    if find_spec("onnx") is None:
-        raise MissingError(
-            "`lalelu model quantize` needs the module 'onnx', which is not installed; `pip install onnx` brings it"
-        )
+    require_onnx("model quantize")
     from lalelu.models import quantize
     from lalelu.models.mixed import Mixer
 

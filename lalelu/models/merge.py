@@ -13,7 +13,6 @@ from lalelu.models.camera_graph import PICTURE, TAKEN, Camera, Picture, camera_g
 from lalelu.models.graph import Graph, Node, Spec, UnsupportedError, build, unfuse
 from lalelu.models.graph_writer import FLOAT
 from lalelu.models.keypoint_graph import KEYPOINTS, SAID, heatmap_keypoints, movenet_keypoints
-from lalelu.models.nms_graph import with_suppression
 from lalelu.models.picture import BGR
 from lalelu.models.simplify import fold
 
@@ -42,6 +41,8 @@ def merged(network: Graph, family: str, camera: Camera) -> Graph:
             f"networks of the family {family} cannot be merged; those of {', '.join(known)} can: choose another"
         )
     if family in DETECTORS:
+        from lalelu.models.nms_graph import with_suppression
+
         network = with_suppression(network)
     ((name, spec),) = network.inputs.items()
     _, height, width, _ = spec.shape

@@ -8,30 +8,26 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final
 
 import numpy as np
 import onnx
 from onnx import compose, helper, version_converter
 
 from lalelu.errors import UsageError
-from lalelu.models.camera_graph import PICTURE, TAKEN, Camera, Order, Picture, camera_graph
+from lalelu.models.camera_graph import PICTURE, TAKEN, Camera, Picture, camera_graph
 from lalelu.models.graph import Graph
 from lalelu.models.graph_writer import BYTE, FLOAT, INT
 from lalelu.models.keypoint_graph import (
     KEYPOINTS,
     SAID,
-    CellsAt,
-    Refine,
     heatmap_keypoints,
     movenet_keypoints,
 )
+from lalelu.models.merge_options import NORMALISES, Reading
 from lalelu.models.onnx_export import to_onnx
 from lalelu.models.picture import BGR, COLOURS
 
-Normalise: TypeAlias = Literal["none", "unit", "symmetric", "imagenet"]
-
-NORMALISES: Final[tuple[Normalise, ...]] = get_args(Normalise)
 # mean and standard deviation of 0..255, of red, green, blue
 _SCALES: Final[Mapping[str, tuple[Sequence[float], Sequence[float]]]] = MappingProxyType(
     {
@@ -43,16 +39,6 @@ _SCALES: Final[Mapping[str, tuple[Sequence[float], Sequence[float]]]] = MappingP
 MOVENET_OUTPUT: Final = (1, 1, 17, 3)
 DIMENSIONS: Final = 4  # of a picture, and of heatmaps: (batch, height, width, channels) in either layout
 _TAKES: Final = (FLOAT, INT, BYTE)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a network wants of a picture, and how its heatmaps are to be read."""
-
-    order: Order | None = None  # rgb, unless the input is called bgr
-    normalise: Normalise | None = None  # a network that takes whole numbers needs none
-    refine: Refine = "parabola"
-    cells_at: CellsAt = "centre"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, get_args
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # comes with onnx, without types
@@ -15,14 +12,8 @@ from lalelu.models import catalogue, merge, merge_onnx, onnx_export, savedmodel,
 from lalelu.models.cache import cache_dir, out_not_writable, write_whole
 from lalelu.models.camera_graph import Camera
 from lalelu.models.graph import Graph
+from lalelu.models.merge_options import ENDINGS, Kind, Reading
 from lalelu.models.progress import Progress
-
-Kind: TypeAlias = Literal["onnx", "tflite", "saved-model"]
-
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-ENDINGS: Final[Mapping[Kind, str]] = MappingProxyType(
-    {"onnx": ".onnx", "tflite": ".tflite", "saved-model": ""}
-)
 
 
 def own_file(model: str) -> Path | None:
@@ -53,7 +44,7 @@ def make(
     *,
     kind: Kind = "onnx",
     slimmed: bool = False,
-    reading: merge_onnx.Reading | None = None,
+    reading: Reading | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write a network of the catalogue, or a user's own file, that takes the camera's frames.
@@ -68,7 +59,7 @@ def make(
             f"{'--slim out' if slimmed else f'--as out for {own}'}"
         )
     if own is not None:
-        merged = merge_onnx.merged_onnx(_read(own), camera, reading or merge_onnx.Reading())
+        merged = merge_onnx.merged_onnx(_read(own), camera, reading or Reading())
     else:
         row = catalogue.find(model)
         graph = merge.merged(store.graph_of(model, progress=progress), row.family, camera)

@@ -35,7 +35,7 @@ def pose(players, seq, captured_ns, player=0, x=0.5):
 
 
 def frame(players, seq, captured_ns, count):
-    players._rings.frame(seq, captured_ns, *range(captured_ns + 1, captured_ns + 8), 0, 0, count)
+    players._rings.frame(seq, captured_ns, *range(captured_ns + 1, captured_ns + 8), 0, 0, count, 0, [0] * 8)
 
 
 def test_a_line_is_a_frame_with_its_players_and_a_frame_without_has_one_too(leader):

@@ -13,7 +13,8 @@ from lalelu.errors import MissingError, UsageError
 from lalelu.models import merged_file, slim, store
 from lalelu.models.camera_graph import Camera
 from lalelu.models.looks import pictures
-from lalelu.models.merge_onnx import Reading, merged_onnx
+from lalelu.models.merge_onnx import merged_onnx
+from lalelu.models.merge_options import ENDINGS, Reading
 from lalelu.pose.anchors import HAND, PERSON, decoded, ssd_anchors, strongest
 from lalelu.pose.crop import Crop
 from lalelu.pose.orientation import Orientation
@@ -198,7 +199,7 @@ def merged_and_unmerged(expect, tmp_path, name, precision, camera):
     kind = {"litert": "tflite"}.get(name, "onnx")
     try:
         plain = (store.tflite_path if kind == "tflite" else store.onnx_path)("lightning")
-        joined = tmp_path / f"merged{merged_file.ENDINGS[kind]}"
+        joined = tmp_path / f"merged{ENDINGS[kind]}"
         merged_file.make("lightning", camera, joined, kind=kind)
         paths = {Merged: joined, Unmerged: plain}
         made = [

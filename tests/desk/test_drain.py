@@ -167,10 +167,10 @@ def test_without_room_for_the_state_nothing_is_written_and_nothing_is_lost(tmp_p
 
 @pytest.fixture
 def small_disk(tmp_path, expect):
-    """A file system of 256 kB."""
+    """A file system of 400 kB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(disk)]
     if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         expect("mount", "only root may mount a small disk")
     yield disk

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from disturb import KINDS, STAMPS, Target
@@ -29,6 +29,7 @@ WARM_UP_S = 4.0
 FILM_PRIORITY = 1  # SCHED_FIFO: others on this machine must not make the film late, a disturbance of its own
 CLEAN = "clean"
 TOOLS = Path(__file__).parent
+UNEXPLAINED: Final = frozenset({"computing", "unexplained", "not_told"})  # nothing is blamed by these
 CAUSES = {  # what the analyser is to say: of frames or notes, and which causes are the right ones
     "hog": ("frames", {"queued", "woken_late"}),
     "stop": ("frames", {"slept", "reading"}),  # in the work, or while it waited for the frame
@@ -154,7 +155,10 @@ def verdict(kind: str, causes: dict[str, Any], count: int) -> str:
     """Return the line: the outliers, the main cause named, the share of the right causes, and whether it is one."""
     what, right = CAUSES.get(kind, ("frames", set()))
     ranking = causes[what]["ranking"]
-    named = f"{ranking[0]['cause']} {ranking[0]['share']:.0%}" if ranking else "none"
+    named = "none"
+    if ranking:
+        blamed = "none, unexplained" if ranking[0]["cause"] in UNEXPLAINED else ranking[0]["cause"]
+        named = f"{blamed} {ranking[0]['share']:.0%}"
     share, is_right = "-", "-"
     if right and count:
         share = f"{sum(each['share'] for each in ranking if each['cause'] in right):.0%}"

@@ -33,7 +33,7 @@ CAUSES: Final[dict[str, str]] = {
     "slept": "asleep, stopped or blocked",
     "frequency": "slower core",
     "players": "more players to compute",
-    "computing": "longer computing",
+    "computing": "unexplained, while computing",
     "decided_late": "recognised after it was due",
     "voice": "voice woken late",
     "port": "slow MIDI port",

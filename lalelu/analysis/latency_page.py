@@ -22,7 +22,7 @@ from lalelu.analysis.latency import STAGES
 from lalelu.analysis.phases import Phase
 from lalelu.analysis.plots import PAD_COLOURS
 from lalelu.analysis.report import STYLE, card, facts_card, latency_card
-from lalelu.analysis.text import rhythms_text
+from lalelu.analysis.text import explained, rhythms_text
 
 MOST_FRAMES: Final = (
     200_000  # that are embedded one by one, 1.6 MB; of longer runs, each second's percentiles
@@ -245,13 +245,13 @@ def _phases(phases: tuple[Phase, ...]) -> str:
 def _changed(phase: Phase) -> str:
     if math.isnan(phase.change_ms):
         return ""
-    explained = [f"{each.text} (explains {each.share:.0%})" for each in phase.explanations]
+    changed = [explained(each) for each in phase.explanations]
     rest = (
         []
         if math.isnan(phase.unexplained) or phase.unexplained < 0.01
         else [f"unexplained {phase.unexplained:.0%}"]
     )
-    return f"{phase.change_ms:+.2f} ms at p50: {'; '.join([*explained, *rest]) or 'unexplained'}"
+    return f"{phase.change_ms:+.2f} ms at p50: {'; '.join([*changed, *rest]) or 'unexplained'}"
 
 
 def _causes(causes: Causes, title: str) -> str:

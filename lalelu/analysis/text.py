@@ -11,6 +11,7 @@ from lalelu.analysis.causes import Causes, Outlier
 from lalelu.analysis.comparison import Comparison
 from lalelu.analysis.diagnosis import Diagnosis
 from lalelu.analysis.excess import CAUSES
+from lalelu.analysis.explanations import Explanation
 from lalelu.analysis.latency import Distribution, histogram_text, table
 from lalelu.analysis.periodicity import Rhythm
 from lalelu.analysis.phases import Phase
@@ -81,6 +82,12 @@ def stages_text(diagnosis: Diagnosis) -> str:
     ]
     lines += [f"  over {each.what}: {_share(each.share)} of the camera's frames" for each in diagnosis.over]
     return "\n".join(lines)
+
+
+def explained(each: Explanation) -> str:
+    """Return what changed at a phase's beginning, and how much of the latency's change it is."""
+    how = "explains" if each.model == "accounts" else "goes along with it, R²"
+    return f"{each.text} ({how} {each.share:.0%})"
 
 
 def phases_text(phases: Sequence[Phase]) -> str:
@@ -230,8 +237,7 @@ def _phase(phase: Phase) -> list[str]:
     if math.isnan(phase.change_ms):
         return lines
     for each in phase.explanations:
-        how = "explains" if each.model == "accounts" else "goes along with it, R²"
-        lines.append(f"      {each.text} ({how} {each.share:.0%})")
+        lines.append(f"      {explained(each)}")
     if phase.unexplained >= _SHOWN:
         lines.append(
             f"      unexplained: {phase.unexplained:.0%} (inference {phase.change_inference_ms:+.2f} ms)"

@@ -236,8 +236,7 @@ def _phase(phase: Phase) -> list[str]:
     lines = [f"  {name}, {phase.first_s} s to {phase.last_s} s: {figures}{change}"]
     if math.isnan(phase.change_ms):
         return lines
-    for each in phase.explanations:
-        lines.append(f"      {explained(each)}")
+    lines += [f"      {explained(each)}" for each in phase.explanations]
     if phase.unexplained >= _SHOWN:
         lines.append(
             f"      unexplained: {phase.unexplained:.0%} (inference {phase.change_inference_ms:+.2f} ms)"

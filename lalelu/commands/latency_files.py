@@ -18,8 +18,6 @@ from lalelu.analysis.notes import hit_frames, note_durations
 from lalelu.analysis.seconds import SERIES
 from lalelu.analysis.text import verdict
 from lalelu.analysis.trace_events import between, trace_events
-from lalelu.bench.charts import check_suffix, write
-from lalelu.commands.run import check_target
 from lalelu.errors import UsageError
 from lalelu.ledger.reader import Ledger
 
@@ -46,12 +44,17 @@ def check_options(args: argparse.Namespace) -> None:
             f"--html, --chart and --trace tell of one run, and {len(args.ledgers)} ledgers are named; name one"
         )
     if args.chart is not None:
+        from lalelu.bench.charts import check_suffix
+
         check_suffix(args.chart)
     if args.between is not None and args.trace is None:
         raise UsageError("--between cuts what --trace writes; give --trace, or leave --between out")
     _seconds(args.between)
-    for path in asked:
-        check_target(path)
+    if asked:
+        from lalelu.commands.run import check_target
+
+        for path in asked:
+            check_target(path)
 
 
 def write_files(
@@ -61,6 +64,8 @@ def write_files(
     if args.html is not None:
         _put(args.html, render_page(_page(ledger, diagnosis, broken, said)))
     if args.chart is not None:
+        from lalelu.bench.charts import write
+
         write(args.chart, panels(diagnosis, ledger.path.name))
     if args.trace is not None:
         _put(args.trace, json.dumps(_trace(ledger, diagnosis, _seconds(args.between)), separators=(",", ":")))

@@ -16,7 +16,7 @@ import numpy as np
 
 from lalelu.bench.leads import LEADS_MS, Price, lead_table, prices
 from lalelu.bench.pipe import Block, serve_here
-from lalelu.bench.turns import BLOCK, Contestant, Spread, take_turns
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, take_turns, titles
 from lalelu.bench.worker import SLEEPER, Variant, command_line
 from lalelu.clock import now_ns, sleep_until
 from lalelu.config.kit import KitConfig
@@ -205,25 +205,19 @@ def measure(
 
 def table(costs: Costs) -> str:
     """Return the costs as text for people; durations in ms."""
-    columns = ("mean", "min", "max", "SD", "p50", "p99", "hits")
     title = (
         f"gesture step, core {costs.core}: {costs.runs} frames each, in turns of {BLOCK}, "
         f"after {costs.warmups} warm-ups; ms a frame"
     )
     lines = [
         title,
-        f"{'variant':<20}" + "".join(f"{column:>9}" for column in columns),
-        *(_line(row.variant, row.spread) + f"{row.hits:9d}" for row in costs.rows),
-        _line("sleeper, late", costs.sleeper),
+        f"{'variant':<20}{titles((*COLUMNS, 'hits'))}",
+        *(f"{row.variant:<20}{row.spread.cells(3)}{row.hits:9d}" for row in costs.rows),
+        f"{'sleeper, late':<20}{costs.sleeper.cells(3)}",
     ]
     if costs.leads:
         lines += ["", lead_table(costs.leads)]
     return "\n".join(lines)
-
-
-def _line(name: str, spread: Spread) -> str:
-    values = (spread.mean, spread.min, spread.max, spread.sd, spread.p50, spread.p99)
-    return f"{name:<20}" + "".join(f"{value:9.3f}" for value in values)
 
 
 if __name__ == "__main__":

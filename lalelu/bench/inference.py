@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lalelu.bench.placement import Placement
-from lalelu.bench.turns import BLOCK, Contestant, Spread, opened, take_turns
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, take_turns, titles
 from lalelu.bench.worker import SLEEPER, Variant, command_line
 from lalelu.errors import MissingError
 
@@ -167,29 +167,16 @@ def size_mb(path: Path) -> float:
 
 def table(comparison: Comparison) -> str:
     """Return the comparison as text for people."""
-    columns = [
-        "mean",
-        "min",
-        "max",
-        "SD",
-        "p50",
-        "p99",
-        "first",
-        "load",
-        "memory",
-        "file",
-        "package",
-        "ratio",
-    ]
+    columns = (*COLUMNS, "first", "load", "memory", "file", "package", "ratio")
     title = (
         f"{comparison.model}, core {comparison.core}: {comparison.runs} runs each, in turns of {BLOCK}, "
         f"after {comparison.warmups} warm-ups; ms, then MB: in memory, model file, runtime's package"
     )
     sleepers = {f"{name}, late": spread for name, spread in comparison.sleepers.items()}
     width = max(len(name) for name in (*(row.variant for row in comparison.rows), *sleepers)) + 2
-    lines = [title, f"{'variant':<{width}}" + "".join(f"{column:>9}" for column in columns) + f"{'share':>7}"]
+    lines = [title, f"{'variant':<{width}}{titles(columns)}{'share':>7}"]
     lines += [_row(row, width) for row in comparison.rows]
-    lines += [_line(name, spread, width) for name, spread in sleepers.items()]
+    lines += [f"{name:<{width}}{spread.cells()}" for name, spread in sleepers.items()]
     if any(row.ratio is not None for row in comparison.rows):
         lines.append("ratio: plain TensorFlow's p50, placed alike, to this one's")
     else:
@@ -209,11 +196,6 @@ def _row(row: Row, width: int) -> str:
     ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
     share = "-" if row.share is None else f"{row.share:.0%}"
     return (
-        f"{_line(row.variant, row.spread, width)}{row.first_ms:9.1f}{row.load_ms:9.0f}{row.resident_mb:9.0f}"
+        f"{row.variant:<{width}}{row.spread.cells()}{row.first_ms:9.1f}{row.load_ms:9.0f}{row.resident_mb:9.0f}"
         f"{row.model_mb:9.1f}{package:>9}{ratio:>9}{share:>7}  {row.version}"
     )
-
-
-def _line(name: str, spread: Spread, width: int) -> str:
-    values = (spread.mean, spread.min, spread.max, spread.sd, spread.p50, spread.p99)
-    return f"{name:<{width}}" + "".join(f"{value:9.2f}" for value in values)

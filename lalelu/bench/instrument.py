@@ -5,7 +5,6 @@ comes every 10 ms.
 """
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from lalelu.bench.turns import Spread
+from lalelu.bench.turns import COLUMNS, WIDTH, Spread, titles
 from lalelu.channel import RingReader
 from lalelu.doctor import probe
 from lalelu.errors import LostError
@@ -133,28 +132,22 @@ def _session(leader: int) -> Session | None:
 
 def table(plays: list[Playing]) -> str:
     """Return what was played as text for people; ms."""
-    columns = ("mean", "min", "max", "SD", "p50", "p99")
     lines = [
         f"inside the running instrument, core {plays[0].core}: frames in a row from a camera of 100 a second; ms",
-        f"{'':<26}" + "".join(f"{column:>9}" for column in columns),
+        f"{'':<26}{titles(COLUMNS)}",
     ]
     for each in plays:
         late = each.sleeper
-        rows = {
-            f"{each.model}, inference": _six(each.inference),
-            f"{each.model}, picture to pose": _six(each.pose),
-            "sleeper, late": (late.mean_ms, math.nan, late.max_ms, late.sd_ms, late.p50_ms, late.p99_ms),
-        }
-        for name, values in rows.items():
-            texts = (f"{'-':>9}" if math.isnan(value) else f"{value:9.2f}" for value in values)
-            lines.append(f"{name:<26}" + "".join(texts))
+        slept = (late.mean_ms, late.max_ms, late.sd_ms, late.p50_ms, late.p99_ms)
+        mean, *others = (f"{value:{WIDTH}.2f}" for value in slept)
+        lines += [
+            f"{f'{each.model}, inference':<26}{each.inference.cells()}",
+            f"{f'{each.model}, picture to pose':<26}{each.pose.cells()}",
+            f"{'sleeper, late':<26}{mean}{'-':>{WIDTH}}{''.join(others)}",
+        ]
         lines.append(
             f"{each.model}: {each.inference.count} frames, {each.skipped} of the camera's skipped; "
             f"refused to the engine: {', '.join(each.refused) or 'nothing'}; "
             f"sleeper: {each.scheduling}, {late.wakings} times {PERIOD_MS:g} ms"
         )
     return "\n".join(lines)
-
-
-def _six(spread: Spread) -> tuple[float, ...]:
-    return spread.mean, spread.min, spread.max, spread.sd, spread.p50, spread.p99

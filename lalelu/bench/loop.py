@@ -16,7 +16,7 @@ import numpy as np
 
 from lalelu.bench.gesture import PAUSE_NS, PERIOD_NS, kit, pose
 from lalelu.bench.pipe import Block, serve_here
-from lalelu.bench.turns import BLOCK, Contestant, Spread, opened, take_turns
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, take_turns, titles
 from lalelu.bench.worker import SLEEPER, Variant, command_line
 from lalelu.channel import create_ring
 from lalelu.clock import now_ns, sleep_until
@@ -200,7 +200,6 @@ def measure(*, core: int, warmups: int, runs: int, progress: Callable[[str], Non
 
 def table(costs: Costs) -> str:
     """Return the costs as text for people; durations in ms."""
-    columns = ("mean", "min", "max", "SD", "p50", "p99")
     title = (
         f"the loop without camera and network, 1 player, {PADS} pads, core {costs.core}: {costs.runs} frames each, "
         f"in turns of {BLOCK}, after {costs.warmups} warm-ups; ms a frame"
@@ -210,17 +209,12 @@ def table(costs: Costs) -> str:
     return "\n".join(
         [
             title,
-            f"{'variant':<20}" + "".join(f"{column:>9}" for column in columns),
-            *(_line(_LABELS[row.rows], row.spread) for row in costs.found),
-            _line("sleeper, late", costs.sleeper),
+            f"{'variant':<20}{titles(COLUMNS)}",
+            *(f"{_LABELS[row.rows]:<20}{row.spread.cells(4)}" for row in costs.found),
+            f"{'sleeper, late':<20}{costs.sleeper.cells(4)}",
             f"a row costs {whole - none:.3f} ms at p50, of which the counts {whole - stamps:.3f}",
         ]
     )
-
-
-def _line(name: str, spread: Spread) -> str:
-    values = (spread.mean, spread.min, spread.max, spread.sd, spread.p50, spread.p99)
-    return f"{name:<20}" + "".join(f"{value:9.4f}" for value in values)
 
 
 if __name__ == "__main__":

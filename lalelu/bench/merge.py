@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 import onnx
 
-from lalelu.bench.merge_worker import PRECISIONS, Image, Pipeline
-from lalelu.bench.turns import BLOCK, Contestant, Spread, opened, take_turns
+from lalelu.bench.lineup import PRECISIONS
+from lalelu.bench.merge_worker import Image, Pipeline
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, take_turns, titles
 from lalelu.bench.worker import SLEEPER
 from lalelu.errors import MissingError
 from lalelu.models import merged_file, slim
@@ -196,26 +197,21 @@ def _apart(expected: Sequence[Any], found: Sequence[Any]) -> float:
 def table(comparison: Comparison) -> str:
     """Return the comparison as text for people; durations in ms."""
     width, height = comparison.size
-    columns = ("frame to keypoints", "mean", "min", "max", "SD", "p50", "p99", "ratio", "px apart")
+    columns = (*COLUMNS, "ratio", "px apart")
     title = (
         f"{comparison.model}, {width}x{height} {comparison.format}, core {comparison.core}: {comparison.runs} runs "
         f"over {comparison.frames} frames, in turns of {BLOCK}, after {comparison.warmups} warm-ups; ms"
     )
     lines = [
         title,
-        f"{columns[0]:<32}" + "".join(f"{column:>9}" for column in columns[1:]),
+        f"{'frame to keypoints':<32}{titles(columns)}",
     ]
     for row in comparison.rows:
         known = f"{row.ratio:9.3f}{row.apart_px:9.4f}" if row.ratio is not None else f"{'-':>9}{'-':>9}"
-        lines.append(f"{_line(row.variant, row.spread)}{known}  {row.version}")
-    lines.append(_line("sleeper, late", comparison.sleeper))
+        lines.append(f"{row.variant:<32}{row.spread.cells()}{known}  {row.version}")
+    lines.append(f"{'sleeper, late':<32}{comparison.sleeper.cells()}")
     lines.append(
         "ratio: p50 to that of the same runtime, unmerged; px apart: the farthest of its confident keypoints"
     )
     lines.extend(f"left out: {name}: {why}" for name, why in comparison.left_out.items())
     return "\n".join(lines)
-
-
-def _line(name: str, spread: Spread) -> str:
-    values = (spread.mean, spread.min, spread.max, spread.sd, spread.p50, spread.p99)
-    return f"{name:<32}" + "".join(f"{value:9.2f}" for value in values)

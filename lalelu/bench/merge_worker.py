@@ -29,14 +29,6 @@ from lalelu.pose.port import RUNTIMES, Runtime, RuntimeFacts
 from lalelu.pose.sampling import Sampler
 from lalelu.registry import load
 
-# runtime -> the precisions it is measured in on a CPU
-PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
-    "openvino": ("bf16", "f32"),
-    "onnxruntime": ("f32",),
-    "litert": ("f32",),
-    "tensorflow": ("f32",),
-    "torch": ("bf16", "f32"),
-}
 Image: TypeAlias = NDArray[np.uint8]
 Found: TypeAlias = NDArray[np.float32]  # (K, 3): x, y (image heights), score
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lalelu.bench.turns import BLOCK, Contestant, Spread, opened, take_turns
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, take_turns, titles
 from lalelu.bench.worker import SLEEPER, Variant, command_line
 from lalelu.camera.simulated.film import Film, FilmSettings
 from lalelu.errors import MissingError
@@ -155,29 +155,24 @@ def _rows(worker: Contestant) -> Sequence[Row]:
 
 def table(comparison: Comparison) -> str:
     """Return the comparison as text for people."""
-    columns = ("mean", "min", "max", "SD", "p50", "p99", "frame/s", "net", "net/s", "seen", "hits")
+    columns = (*COLUMNS, "frame/s", "net", "net/s", "seen", "hits")
     title = (
         f"{comparison.model}, pipeline, core {comparison.core}: {comparison.runs} frames each, in turns of {BLOCK}, "
         f"after {comparison.warmups} warm-ups; ms a frame"
     )
     width = max(len(row.variant) for row in comparison.rows) + 2
     names = f"{'flow':<13}{'hands':<9}"
-    lines = [title, f"{'variant':<{width}}{names}" + "".join(f"{column:>9}" for column in columns)]
+    lines = [title, f"{'variant':<{width}}{names}{titles(columns)}"]
     lines += [
         *(
-            f"{row.variant:<{width}}{row.flow:<13}{row.hands:<9}{_values(row.spread)}{row.frames_per_s:9.1f}"
+            f"{row.variant:<{width}}{row.flow:<13}{row.hands:<9}{row.spread.cells()}{row.frames_per_s:9.1f}"
             f"{row.net_ms:9.2f}{row.results_per_s:9.1f}{row.seen:9.0%}{row.hits:9d}"
             for row in comparison.rows
         ),
-        f"{'sleeper, late':<{width + len(names)}}{_values(comparison.sleeper)}",
+        f"{'sleeper, late':<{width + len(names)}}{comparison.sleeper.cells()}",
         "frame/s: frames a second that the loop could do; net: ms from a crop to its pose (p50); net/s: how many of",
         "these a second. Carried: the network runs in a process of its own, so frame/s is the loop without it, and",
         f"net/s what it has of the same core beside a loop at {FPS} frames a second.",
     ]
     lines.extend(f"left out: {name}: {why}" for name, why in comparison.left_out.items())
     return "\n".join(lines)
-
-
-def _values(spread: Spread) -> str:
-    values = (spread.mean, spread.min, spread.max, spread.sd, spread.p50, spread.p99)
-    return "".join(f"{value:9.2f}" for value in values)

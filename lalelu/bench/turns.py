@@ -1,6 +1,6 @@
 """Contestants of a benchmark take turns, so that whatever disturbs the machine meets them alike. Starts processes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -11,6 +11,8 @@ from lalelu.bench.pipe import Pipe
 from lalelu.errors import LostError, MissingError
 
 BLOCK: Final = 50  # runs in a turn: short enough that a disturbance of seconds hits all alike
+WIDTH: Final = 9  # characters of a table's column of figures
+COLUMNS: Final = ("mean", "min", "max", "SD", "p50", "p99")  # of a Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,16 @@ class Spread:
             float(p50),
             float(p99),
         )
+
+    def cells(self, places: int = 2) -> str:
+        """Return what stands below COLUMNS in a table."""
+        values = (self.mean, self.min, self.max, self.sd, self.p50, self.p99)
+        return "".join(f"{value:{WIDTH}.{places}f}" for value in values)
+
+
+def titles(columns: Iterable[str]) -> str:
+    """Return the heading of columns of figures."""
+    return "".join(f"{column:>{WIDTH}}" for column in columns)
 
 
 class Contestant:

@@ -5,7 +5,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from lalelu.bench.merge_worker import PRECISIONS, Image, fitted
+from lalelu.bench.lineup import PRECISIONS
+from lalelu.bench.merge_worker import Image, fitted
 from lalelu.commands.model_merge import require_onnx, size
 from lalelu.errors import UsageError
 from lalelu.models import catalogue
@@ -14,13 +15,14 @@ from lalelu.models.looks import pictures
 from lalelu.models.progress import StderrProgress
 from lalelu.registry import did_you_mean
 
+RUNTIMES: Final = tuple(name for name in PRECISIONS if name != "torch_compiled")  # it compiles for minutes
 MOST_FRAMES: Final = 8  # that lie in each worker's memory
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options that only this benchmark has."""
     parser.add_argument("--model", default="lightning,thunder", help="names, by commas (%(default)s)")
-    parser.add_argument("--runtimes", default=",".join(PRECISIONS), help="names, by commas (%(default)s)")
+    parser.add_argument("--runtimes", default=",".join(RUNTIMES), help="names, by commas (%(default)s)")
     parser.add_argument("--format", choices=FORMATS, default="BGR", help="the frames' bytes (%(default)s)")
     parser.add_argument("--size", default="640x480", metavar="WxH", help="of the frames, px (%(default)s)")
     parser.add_argument(
@@ -34,9 +36,9 @@ def run(args: argparse.Namespace, models: Sequence[str], runtimes: Sequence[str]
     from lalelu.bench.merge import compare, table
 
     for name in runtimes:
-        if name not in PRECISIONS:
+        if name not in RUNTIMES:
             raise UsageError(
-                f"--runtimes has {name!r}; known are {', '.join(PRECISIONS)}{did_you_mean(name, PRECISIONS)}"
+                f"--runtimes has {name!r}; known are {', '.join(RUNTIMES)}{did_you_mean(name, RUNTIMES)}"
             )
     for model in models:
         catalogue.find(model)

@@ -14,8 +14,8 @@ from lalelu.models import catalogue
 from lalelu.models.progress import Progress
 from lalelu.models.store import onnx_path
 from lalelu.models.variant import KINDS, MADE, READ_ONNX, quantised_path
-from lalelu.pose.build import MODEL_FILES
-from lalelu.pose.port import EXTRAS, MODULES
+from lalelu.pose.build import MODEL_FILES, is_installed
+from lalelu.pose.port import EXTRAS
 
 # runtime -> the precisions it is measured in on a CPU, the fastest first
 PRECISIONS: Final[dict[str, tuple[Literal["f32", "bf16"], ...]]] = {
@@ -103,11 +103,17 @@ def line_up_in_auto(model: str, runtimes: Sequence[str], core: int, progress: Pr
     return lineup
 
 
+def not_installed(runtime: str) -> str | None:
+    """Return why a runtime cannot take part; None where its library is installed."""
+    if is_installed(runtime):
+        return None
+    return f"not installed; `pip install 'lalelu[{EXTRAS.get(runtime, runtime)}]'` brings it"
+
+
 def _add_installed(lineup: Lineup, model: str, runtime: str, core: int, progress: Progress) -> None:
-    if find_spec(MODULES.get(runtime, runtime)) is None:
-        # asked before a file is made, which may need it too
-        extra = EXTRAS.get(runtime, runtime)
-        lineup.left_out[runtime] = f"not installed; `pip install 'lalelu[{extra}]'` brings it"
+    why = not_installed(runtime)  # asked before a file is made, which may need it too
+    if why is not None:
+        lineup.left_out[runtime] = why
     else:
         _add(lineup, model, Environment(runtime, "", ""), core, progress)
 

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     camera = Camera(*size(args.size), args.format, Orientation(args.rotate, args.mirror))
     out = args.out or merged_file.default_path(args.model, camera, args.kind, slimmed=args.slim)
     ending = ENDINGS[args.kind]
-    if (ending and out.suffix != ending) or out == merged_file.own_file(args.model):
+    if out.suffix != ending or out == merged_file.own_file(args.model):
         raise UsageError(
             f"--out is {out}; give another file, with the ending {ending or 'of a folder: none'}"
         )

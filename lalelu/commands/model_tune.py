@@ -8,13 +8,12 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from lalelu.analysis.keypoint_agreement import LIMITS, Limit, parse_limit
 from lalelu.bench import tune
-from lalelu.bench.lineup import PRECISIONS
+from lalelu.bench.lineup import PRECISIONS, not_installed
 from lalelu.bench.tune import Candidate, Options, Tuning
 from lalelu.camera import port as camera_port
 from lalelu.camera.port import Camera, CameraFacts
@@ -28,7 +27,6 @@ from lalelu.models.cache import replacing
 from lalelu.models.progress import StderrProgress
 from lalelu.models.variant import KINDS, quantised_path
 from lalelu.pose.build import MODEL_FILES
-from lalelu.pose.port import EXTRAS, MODULES
 from lalelu.registry import did_you_mean, from_uri
 
 # On the simulated drummer, who is easier to see than people are.
@@ -230,9 +228,8 @@ def _candidates(
     candidates: list[Candidate] = []
     left_out: dict[str, str] = {}
     for runtime in runtimes:
-        if find_spec(MODULES.get(runtime, runtime)) is None:
-            extra = EXTRAS.get(runtime, runtime)
-            left_out[runtime] = f"not installed; `pip install 'lalelu[{extra}]'` brings it"
+        if (why := not_installed(runtime)) is not None:
+            left_out[runtime] = why
             continue
         for model in models:
             try:

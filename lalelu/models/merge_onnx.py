@@ -101,10 +101,7 @@ def _picture(taken: _Tensor, channels_first: bool, reading: Reading) -> Picture:
 
 
 def _behind(outputs: Sequence[_Tensor], picture: Picture, reading: Reading) -> tuple[str, Graph]:
-    """Return the output that holds what becomes keypoints, and the graph behind it.
-
-    Families whose outputs are boxes on anchors get theirs here, too.
-    """
+    """Return the output that holds what becomes keypoints, and the graph behind it."""
     for one in outputs:
         if one.shape == MOVENET_OUTPUT:
             return one.name, movenet_keypoints(one.shape)

@@ -83,7 +83,9 @@ def _read(path: Path) -> onnx.ModelProto:
 
 
 def _write_folder(path: Path, graph: Graph) -> None:
-    """Write a SavedModel whole, or not at all."""
+    """Write a SavedModel whole, or not at all; only another SavedModel is replaced."""
+    if path.exists() and not (path / "saved_model.pb").is_file():
+        raise UsageError(f"--out {path} is there and is no SavedModel; name another folder")
     savedmodel.tensorflow()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ def write(graph: Graph, played: Graph, folder: Path) -> None:
     tf = tensorflow()
     module = tf.Module()
     module.serve = _function(tf, graph)
-    module.serve_heads = _function(tf, played)
+    module.serve_heads = module.serve if played is graph else _function(tf, played)
     signatures = {"serving_default": module.serve, WITH_HEADS: module.serve_heads}
     tf.saved_model.save(module, str(folder), signatures=signatures)
 

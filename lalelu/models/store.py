@@ -97,8 +97,6 @@ def own_heatmap_path(file: Path, *, keypoints: int, normalisation: Normalisation
 
     Raises UsageError for a file that is not there, or no such network.
     """
-    from lalelu.models import own_heatmap
-
     try:
         data = file.read_bytes()
     except OSError as exc:
@@ -110,6 +108,8 @@ def own_heatmap_path(file: Path, *, keypoints: int, normalisation: Normalisation
     path = cache_dir() / "heatmap" / f"{file.stem}-{state.hexdigest()[:12]}.onnx"
     with lock("convert"):
         if not _is_whole(path, Silent()):
+            from lalelu.models import own_heatmap
+
             made = own_heatmap.adapted(
                 data, str(file), keypoints=keypoints, normalisation=normalisation, rgb=rgb
             )

@@ -65,10 +65,10 @@ def build_runtime(pose: PoseSection) -> Runtime:
 
 def require_installed(runtime: str) -> None:
     """Raise MissingError when the library of a runtime is not installed, and name those that are."""
-    if _is_installed(runtime):
+    if is_installed(runtime):
         return
     whole = "lalelu" if runtime == DEFAULT else f"'lalelu[{EXTRAS.get(runtime, runtime)}]'"
-    here = [other for other in RUNTIMES if _is_installed(other)]
+    here = [other for other in RUNTIMES if is_installed(other)]
     instead = "nothing else is installed here either"
     if here:
         names = ", ".join(here)
@@ -81,7 +81,8 @@ def require_installed(runtime: str) -> None:
     )
 
 
-def _is_installed(runtime: str) -> bool:
+def is_installed(runtime: str) -> bool:
+    """Whether the library of a runtime is installed."""
     return find_spec(MODULES.get(runtime, runtime)) is not None
 
 

@@ -265,6 +265,15 @@ def test_every_format_of_frame_shows_the_player_where_the_unmerged_network_sees_
         assert max(apart) < 0.5
 
 
+def test_a_folder_that_is_no_saved_model_is_left_alone(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "mine.jpg").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="pictures is there and is no SavedModel; name another folder"):
+        merged_file._write_folder(folder, None)
+    assert (folder / "mine.jpg").read_bytes() == b"mine"
+
+
 @pytest.mark.model
 @pytest.mark.parametrize(("name", "layout"), [("blazepose-detector", PERSON), ("handdetect", HAND)])
 def test_a_merged_detector_tells_of_the_boxes_that_its_anchors_and_numpy_choose(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lalelu.errors import LostError, MissingError
 from lalelu.models import tftrt
+from lalelu.models.savedmodel import WITH_HEADS
 from lalelu.pose.port import Device, Precision, RuntimeFacts, TensorSpec
 from lalelu.pose.runtimes.model_file import REMEDY, check_inputs, check_open, require_f32, unusable
 
@@ -60,7 +61,7 @@ class TensorFlowRuntime:
         try:
             self._model = self._tf.saved_model.load(str(self._path))
             signatures = self._model.signatures
-            self._function = signatures.get("with_heads") or signatures["serving_default"]
+            self._function = signatures.get(WITH_HEADS) or signatures["serving_default"]
         except (OSError, ValueError, KeyError, self._tf.errors.OpError) as exc:
             raise unusable(self._path, "TensorFlow finds no usable SavedModel in it") from exc
         load_ms = (time.perf_counter() - start) * 1e3

@@ -22,7 +22,7 @@ from lalelu.clock import now_ns
 from lalelu.config.loader import Loaded
 from lalelu.config.schema import Config
 from lalelu.desk import midi_in
-from lalelu.errors import CheckFailedError, LaleluError, LostError, MissingError, UsageError
+from lalelu.errors import BY_EXIT_CODE, CheckFailedError, MissingError
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.notify import notify, watchdog_period_s
 from lalelu.registry import from_uri
@@ -41,7 +41,6 @@ LEAVING_S: Final = 1.0  # patience with a process that has ended in order before
 SLOWEST_RESTART_S: Final = 5.0  # ... up to this
 PATIENCE_S: Final = 60.0  # asked of the service manager for the next step of a start
 WAITING_S: Final = 2.0  # between two words to the service manager while a camera is waited for
-_ERRORS: Final[dict[int, type[LaleluError]]] = {2: UsageError, 3: MissingError, 4: LostError}
 _PACKAGES: Final = (
     "openvino",
     "onnxruntime",
@@ -195,7 +194,7 @@ class _Leader:
         failed = next((child for child in (self._voice, self._engine) if child.given_up), None)
         if failed is not None:
             value = failed.board.value()
-            error = _ERRORS.get(int(value["exit_code"]), CheckFailedError)
+            error = BY_EXIT_CODE.get(int(value["exit_code"]), CheckFailedError)
             raise error(value["error"])
         status = self._engine.process.returncode if self._engine.process else 0
         expected = {0} if self._told_stop_s is None else {0, -signal.SIGTERM}

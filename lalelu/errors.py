@@ -1,5 +1,7 @@
 """The errors a user can meet. Each sentence names the thing, the value, the rule and the remedy."""
 
+from typing import Final
+
 
 class LaleluError(Exception):
     """A problem that lalelu explains in one sentence; `exit_code` is the command's exit status."""
@@ -37,3 +39,7 @@ class EndOfStreamError(LaleluError):
     """A finite source (a film, a take, a simulated camera with an end) has delivered its last frame."""
 
     exit_code = 0
+
+
+# what a process that ended with such a status had met
+BY_EXIT_CODE: Final[dict[int, type[LaleluError]]] = {2: UsageError, 3: MissingError, 4: LostError}

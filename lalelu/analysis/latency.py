@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lalelu.analysis.cadence import Cadence, expected_latency_ns, fit_cadence, latency_of_rows_ns
 from lalelu.analysis.columns import Columns, Nanoseconds, Whole, columns_of
-from lalelu.analysis.notes import frames_of
+from lalelu.analysis.notes import frame_to_note_ns, frames_of
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
 
@@ -176,9 +176,7 @@ def _durations(
     yield "outside", columns.outside_ns
     known, its = notes[found], columns.hits[hit]
     waits = known["due_ns"] > its["sent_ns"]
-    # a note that is not due yet waits on purpose: no share of the machine's
-    wait_ns = np.where(waits, known["due_ns"] - its["sent_ns"], 0)
-    yield "note", known["sent_ns"] - its["arrived_ns"] - wait_ns
+    yield "note", frame_to_note_ns(its, known)
     yield "light", notes["sent_ns"] - notes["captured_ns"]
     yield "hit", notes["sent_ns"] - notes["struck_ns"]
     # 0: a ledger from before there was a voice to be woken

@@ -6,10 +6,10 @@ const colour = {
   line: "#232c38", text: "#e6edf3", dim: "#8b98a8", p50: "#5ad1ff", p95: "#ffb454", max: "#ff5d5d",
   frame: "#5ad1ff", outlier: "#ff5d5d", note: "#d2a8ff", phase: ["#16233a", "#0f1a2b"], warm: "#2a2320",
 };
-const floats = (text, type) => {
+const floats = (text) => {
   const raw = atob(text), bytes = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-  return new type(bytes.buffer);
+  return new Float32Array(bytes.buffer);
 };
 const number = (value, digits = 3) => Number.isFinite(value) ? value.toPrecision(digits).replace(/\.?0+(e|$)/, "$1") : "-";
 
@@ -75,7 +75,7 @@ class Plot {
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     this.said.textContent = this.hint();
   }
-  hint() { return this.at ? "wheel, pinch or + − zooms, drag or ← → moves, double click shows all" : ""; }
+  hint() { return "wheel, pinch or + − zooms, drag or ← → moves, double click shows all"; }
   move(e) {
     const before = this.pointers.get(e.pointerId);
     if (before !== undefined && this.pointers.size === 2) {
@@ -84,13 +84,12 @@ class Plot {
       if (was > 10 && is > 10) this.zoom(was / is, (e.offsetX + other) / 2);
     } else if (before !== undefined) {
       this.shift(this.x.back(before) - this.x.back(e.offsetX));
-    } else if (this.at && this.x) {
+    } else if (this.x) {
       this.said.textContent = this.at(this.x.back(e.offsetX), (this.window[1] - this.window[0]) / (this.right - this.left)) || this.hint();
     }
     if (before !== undefined) this.pointers.set(e.pointerId, e.offsetX);
   }
   zoom(by, pixel) {
-    if (this.full.fixed) return;
     const middle = this.x.back(pixel), [low, high] = this.window;
     if (this.full.log) {
       const f = (v) => 10 ** (Math.log10(middle) + (Math.log10(v) - Math.log10(middle)) * by);
@@ -98,7 +97,7 @@ class Plot {
     } else this.show(middle + (low - middle) * by, middle + (high - middle) * by);
   }
   shift(by) {
-    if (this.full.fixed || this.full.log) return;
+    if (this.full.log) return;
     const [low, high] = this.window, {low: first, high: last} = this.full;
     const kept = Math.min(Math.max(by, first - low), last - high);
     this.show(low + kept, high + kept);
@@ -181,8 +180,8 @@ const steps = (g, x, up, xs, ys, stroke, width = 1.4) => { // a line that stays 
 
 // --- the run's timeline
 const seconds = {};
-for (const [name, text] of Object.entries(told.seconds)) seconds[name] = floats(text, Float32Array);
-const frames = told.frames && {at: floats(told.frames.at, Float32Array), ms: floats(told.frames.ms, Float32Array)};
+for (const [name, text] of Object.entries(told.seconds)) seconds[name] = floats(text);
+const frames = told.frames && {at: floats(told.frames.at), ms: floats(told.frames.ms)};
 const worst = [...told.outliers].sort((a, b) => a.at - b.at);
 const bands = (g, x, plot) => {
   told.phases.forEach((phase, i) => {

@@ -128,7 +128,7 @@ def _embedded(data: PageData) -> dict[str, Any]:
             for one in causes.worst
         ],
         "phases": [
-            {"first": phase.first_s, "last": phase.last_s, "name": _name(phase), "warm": phase.warm_up}
+            {"first": phase.first_s, "last": phase.last_s, "name": phase.name, "warm": phase.warm_up}
             for phase in found.phases
         ],
         "series": {name: told for name, told in data.series.items() if name in seconds.series},
@@ -178,10 +178,6 @@ def _said(outlier: Outlier) -> str:
     return f"{outlier.at_s:.3f} s, {outlier.kind} {outlier.seq}: {outlier.latency_ms:.2f} ms ({parts})"
 
 
-def _name(phase: Phase) -> str:
-    return "warm-up" if phase.warm_up else f"phase {phase.number}"
-
-
 def _timeline(data: PageData) -> str:
     options = "".join(
         f'<option value="{escape(name)}">{escape(told)}</option>'
@@ -220,7 +216,7 @@ def _phases(phases: tuple[Phase, ...]) -> str:
         (
             f'<tr data-from="{phase.first_s}" data-to="{phase.last_s}">',
             [
-                _name(phase),
+                phase.name,
                 f"{phase.first_s} s",
                 f"{phase.last_s} s",
                 str(phase.frames),

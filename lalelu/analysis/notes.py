@@ -16,14 +16,23 @@ def note_durations(hits: NDArray[np.void], notes: NDArray[np.void]) -> dict[str,
     """
     found, row = frames_of(hits, notes)
     known, frame = notes[found], hits[row]
-    wait_ns = np.maximum(known["due_ns"] - frame["sent_ns"], 0)  # waits on purpose: no share of the machine's
     note = np.full(len(notes), np.nan)
-    note[found] = (known["sent_ns"] - frame["arrived_ns"] - wait_ns) * 1e-6
+    note[found] = frame_to_note_ns(frame, known) * 1e-6
     return {
         "note": note,
         "light": (notes["sent_ns"] - notes["captured_ns"]) * 1e-6,
         "hit": (notes["sent_ns"] - notes["struck_ns"]) * 1e-6,
     }
+
+
+def frame_to_note_ns(frames: NDArray[np.void], notes: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return how long the machine took for each of `notes` (M,), each with its frame's row in `frames` (M,).
+
+    A note that is not due yet waits on purpose: that is no share of the machine's.
+    """
+    wait_ns = np.maximum(notes["due_ns"] - frames["sent_ns"], 0)
+    taken_ns: NDArray[np.int64] = notes["sent_ns"] - frames["arrived_ns"] - wait_ns
+    return taken_ns
 
 
 def frames_of(hits: NDArray[np.void], notes: NDArray[np.void]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:

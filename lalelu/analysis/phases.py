@@ -53,6 +53,11 @@ class Phase:
         """Whether the run was still getting to its speed."""
         return self.number == 0
 
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return "warm-up" if self.warm_up else f"phase {self.number}"
+
 
 def find_phases(
     columns: Columns, seconds: Seconds, latency_ns: Nanoseconds, events: tuple[tuple[float, str], ...] = ()

@@ -224,7 +224,6 @@ def _main(causes: Causes) -> str:
 
 
 def _phase(phase: Phase) -> list[str]:
-    name = "warm-up" if phase.warm_up else f"phase {phase.number}"
     change = (
         ""
         if math.isnan(phase.change_ms)
@@ -233,7 +232,7 @@ def _phase(phase: Phase) -> list[str]:
     figures = (
         f"p50 {phase.p50_ms:.2f}, p95 {phase.p95_ms:.2f}, p99 {phase.p99_ms:.2f}, max {phase.max_ms:.1f} ms"
     )
-    lines = [f"  {name}, {phase.first_s} s to {phase.last_s} s: {figures}{change}"]
+    lines = [f"  {phase.name}, {phase.first_s} s to {phase.last_s} s: {figures}{change}"]
     if math.isnan(phase.change_ms):
         return lines
     lines += [f"      {explained(each)}" for each in phase.explanations]

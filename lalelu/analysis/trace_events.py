@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.analysis.causes import Outlier
+from lalelu.analysis.columns import STAGE_STAMPS, USAGE
 from lalelu.analysis.excess import CAUSES
 from lalelu.analysis.phases import Phase
 from lalelu.ledger.reader import LedgerEvent
-from lalelu.ledger.schema import FRAME_DTYPE, SAMPLE_DTYPE, STAMPS, UNTOLD, VIA
+from lalelu.ledger.schema import SAMPLE_DTYPE, UNTOLD, VIA
 
 TraceEvent: TypeAlias = dict[str, Any]
 
@@ -21,16 +22,7 @@ CAMERA, ENGINE, VOICE, MACHINE, ANALYSIS = 1, 2, 3, 4, 5  # as processes of the 
 _NAMES: Final = {
     CAMERA: "camera", ENGINE: "engine", VOICE: "voice", MACHINE: "the engine's core", ANALYSIS: "analysis",
 }  # fmt: skip
-_STAGES: Final = {
-    "prepare": ("decoded_ns", "prepared_ns"),
-    "inference": ("prepared_ns", "inferred_ns"),
-    "pose": ("inferred_ns", "posed_ns"),
-    "detect": ("posed_ns", "detected_ns"),
-    "send": ("detected_ns", "sent_ns"),
-}
-_USAGE: Final = tuple(
-    name for name in FRAME_DTYPE.names or () if name not in STAMPS and FRAME_DTYPE[name] == np.uint32
-)
+_STAGES: Final = {name: ends for name, ends in STAGE_STAMPS.items() if name not in {"camera", "decode"}}  # the engine's
 _RATES: Final = (
     "interrupts",
     "softirqs",
@@ -64,13 +56,12 @@ def trace_events(
     for event in events:
         yield _instant(event.kind, MACHINE, _us(event.at_ns, start_ns), {"text": event.text}, "g")
     for phase in phases:
-        name = "warm-up" if phase.warm_up else f"phase {phase.number}"
         told = {
             "p50_ms": phase.p50_ms,
             "p99_ms": phase.p99_ms,
             "why": [each.text for each in phase.explanations],
         }
-        yield _slice(name, ANALYSIS, phase.first_s * 1e6, (phase.last_s - phase.first_s) * 1e6, told)
+        yield _slice(phase.name, ANALYSIS, phase.first_s * 1e6, (phase.last_s - phase.first_s) * 1e6, told)
     for one in outliers:
         told = {CAUSES[part.cause]: f"{part.share:.0%}, {part.ms:.2f} ms" for part in one.parts}
         name = f"late {one.kind}: {CAUSES[one.main.cause]}"
@@ -92,7 +83,7 @@ def _frame(row: np.void, start_ns: int) -> Iterator[TraceEvent]:
     yield from _span(
         f"frame {seq}", CAMERA, seq, _us(row["captured_ns"], start_ns), _us(row["arrived_ns"], start_ns), {}
     )
-    told: TraceEvent = {name: int(row[name]) for name in _USAGE if row[name] != UNTOLD}
+    told: TraceEvent = {name: int(row[name]) for name in USAGE if row[name] != UNTOLD}
     told |= {name: int(row[name]) for name in ("seq", "skipped", "hits", "players")}
     via = int(row["via"])
     told["via"] = VIA[via] if via < len(VIA) else via  # a damaged file may hold anything

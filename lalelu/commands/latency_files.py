@@ -14,7 +14,7 @@ from lalelu.analysis.columns import columns_of
 from lalelu.analysis.diagnosis import Diagnosis
 from lalelu.analysis.excess import CAUSES
 from lalelu.analysis.latency_page import SHOWN, PageData, render_page
-from lalelu.analysis.notes import hit_frames, note_durations
+from lalelu.analysis.notes import note_durations
 from lalelu.analysis.seconds import SERIES
 from lalelu.analysis.text import verdict
 from lalelu.analysis.trace_events import between, trace_events
@@ -100,7 +100,7 @@ def _page(ledger: Ledger, diagnosis: Diagnosis, broken: Sequence[str], said: Seq
     columns = columns_of(ledger)
     latency_ns = latency_of_rows_ns(columns, diagnosis.cadence)
     start_ns = int(columns.captured_ns[0]) if len(columns) else 0
-    note_ms = note_durations(hit_frames(ledger.frames), ledger.notes)["note"]
+    note_ms = note_durations(columns.hits, ledger.notes)["note"]
     return PageData(
         title=f"Latency of {ledger.path.resolve().name}",
         verdict=tuple(verdict(diagnosis, broken)),

@@ -16,7 +16,7 @@ from lalelu.ledger.schema import SAMPLE_DTYPE, fixed_text
 PERIOD_NS: Final = 100_000_000
 NOT_TOLD: Final = -1
 _STEAL: Final = 7  # user nice system idle iowait irq softirq STEAL, proc(5)
-_NAME_BYTES: Final = 16
+_NAME_BYTES: Final = SAMPLE_DTYPE["competitor"].itemsize
 _NO_CORE: Final = "the engine has no core of its own"
 
 

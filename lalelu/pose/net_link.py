@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lalelu.channel import BoardReader, RingReader, RingWriter, create_board, create_ring
 from lalelu.clock import now_ns
-from lalelu.errors import LaleluError, LostError, MissingError, UsageError
+from lalelu.errors import BY_EXIT_CODE, LostError, MissingError
 from lalelu.pose.estimator_flow import Result, Wrists
 from lalelu.pose.port import RuntimeFacts, TensorSpec
 from lalelu.session import NET
@@ -41,7 +41,6 @@ READY_S: Final = 180.0  # for the first start, which may fetch and convert the m
 LOOK_S: Final = 0.01
 HEALTHY_NS: Final = 10_000_000_000  # a process that dies within this time after a new start is given up
 _KEPT: Final = 64  # records of a ring
-_ERRORS: Final[dict[int, type[LaleluError]]] = {2: UsageError, 3: MissingError, 4: LostError}
 
 
 def map_slots(folder: Path, shape: Sequence[int], *, create: bool = False) -> list[NDArray[np.uint8]]:
@@ -192,7 +191,7 @@ class NetProcess:
                 error = value.get(
                     "error", f"the network's process ended with status {self._process.returncode}"
                 )
-                raise _ERRORS.get(value.get("exit_code", 0), LostError)(str(error))
+                raise BY_EXIT_CODE.get(value.get("exit_code", 0), LostError)(str(error))
             if time.monotonic() > give_up:
                 raise LostError(
                     f"the network's process was not ready within {READY_S:.0f} s; try pose.flow: off, which runs it "

@@ -22,7 +22,9 @@ CAMERA, ENGINE, VOICE, MACHINE, ANALYSIS = 1, 2, 3, 4, 5  # as processes of the 
 _NAMES: Final = {
     CAMERA: "camera", ENGINE: "engine", VOICE: "voice", MACHINE: "the engine's core", ANALYSIS: "analysis",
 }  # fmt: skip
-_STAGES: Final = {name: ends for name, ends in STAGE_STAMPS.items() if name not in {"camera", "decode"}}  # the engine's
+_STAGES: Final = {
+    name: ends for name, ends in STAGE_STAMPS.items() if name not in {"camera", "decode"}
+}  # the engine's
 _RATES: Final = (
     "interrupts",
     "softirqs",

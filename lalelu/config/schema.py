@@ -12,7 +12,6 @@ from lalelu.desk import midi_in
 from lalelu.errors import UsageError
 from lalelu.models import catalogue
 from lalelu.pose import port as pose_port
-from lalelu.pose.heatmap import CellsAt
 from lalelu.registry import did_you_mean, parse_uri
 from lalelu.skeleton import FINGERED, SKELETONS
 from lalelu.voice import port as voice_port
@@ -127,7 +126,9 @@ class HeatmapSection(Section):
     # it takes (colour - mean) / deviation, colours 0..1, red first: ImageNet's numbers, as SimpleBaseline and HRNet
     mean: Colour = catalogue.IMAGENET.mean
     deviation: Annotated[Colour, AfterValidator(_deviates)] = catalogue.IMAGENET.deviation
-    cells_at: CellsAt = "corner"  # where in a cell of a map the keypoint lies that is brightest there
+    cells_at: pose_port.CellsAt = (
+        "corner"  # where in a cell of a map the keypoint lies that is brightest there
+    )
 
 
 class PoseSection(Section):

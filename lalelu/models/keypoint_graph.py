@@ -12,13 +12,12 @@ import numpy as np
 from lalelu.models.camera_graph import TAKEN
 from lalelu.models.graph import Array, Graph
 from lalelu.models.graph_writer import FLOAT, GraphWriter
+from lalelu.pose.port import CellsAt
 
 # none: the middle of the highest cell. quarter: a quarter of a cell towards the higher neighbour on each axis (Newell,
 # Yang, Deng 2016). centroid: the centre of mass of the cells around the highest. parabola: the top of the parabola
 # through the logarithms of three cells on each axis (Zhang and others, 2020): exact where the map is a bell curve.
 Refine: TypeAlias = Literal["none", "quarter", "centroid", "parabola"]
-# Where in a cell a keypoint lies that is brightest there.
-CellsAt: TypeAlias = Literal["centre", "corner"]
 
 REFINES: Final[tuple[Refine, ...]] = get_args(Refine)
 CELLS_AT: Final[tuple[CellsAt, ...]] = get_args(CellsAt)

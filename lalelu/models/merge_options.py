@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, get_args
 
 from lalelu.models.camera_graph import Order
-from lalelu.models.keypoint_graph import CellsAt, Refine
+from lalelu.models.keypoint_graph import Refine
+from lalelu.pose.port import CellsAt
 
 Kind: TypeAlias = Literal["onnx", "tflite", "saved-model"]
 Normalise: TypeAlias = Literal["none", "unit", "symmetric", "imagenet"]

@@ -85,10 +85,7 @@ class PersonLandmarks:
             numbers = np.where(
                 good[:, None], numbers, (0.5 * self._side, 0.5 * self._side, 0.0, -CLIPPED, 0.0)
             )
-        across, down = ((numbers[:, :2] / self._side - 0.5) * region.side).T
-        xy = np.empty((len(numbers), 2), np.float32)
-        xy[:, 0] = region.x + across * region.right_x - down * region.right_y
-        xy[:, 1] = region.y + across * region.right_y + down * region.right_x
+        xy = region.points(numbers[:, :2] / self._side)
         score = 1.0 / (1.0 + np.exp(-np.clip(numbers[:, 3], -CLIPPED, CLIPPED)))
         (x0, y0), (x1, y1) = xy[_HIPS:].tolist()
         after = upright((x0, y0), (x1, y1), scale=SCALE) if good[_HIPS:].all() else None

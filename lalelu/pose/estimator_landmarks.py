@@ -18,7 +18,7 @@ from lalelu.pose.body import torso_of
 from lalelu.pose.crop import Crop, whole
 from lalelu.pose.estimator import use_one_thread
 from lalelu.pose.lock import PlayerLock
-from lalelu.pose.movenet import takes_bgr
+from lalelu.pose.movenet import square_side, takes_bgr
 from lalelu.pose.orientation import Orientation
 from lalelu.pose.port import Runtime, RuntimeFacts
 from lalelu.pose.region import Region, dragged
@@ -80,7 +80,7 @@ class LandmarkEstimator:
         use_one_thread()
         found = self._detector.open()
         facts = self._landmarks.open()
-        search_side, side = _side(found), _side(facts)
+        search_side, side = square_side(found), square_side(facts)
         shapes = [spec.shape for spec in facts.outputs]
         if search_side != PERSON.side or side == 0 or _NUMBERS not in shapes or (1, 1) not in shapes:
             raise UsageError(
@@ -161,10 +161,3 @@ class LandmarkEstimator:
                 if left <= person.shoulders[0] <= right and top <= person.shoulders[1] <= bottom
             ]
         return people[0].region if people else None
-
-
-def _side(facts: RuntimeFacts) -> int:
-    """Return the side of a network's picture in px, 0 where it takes something else."""
-    shapes = [spec.shape for spec in facts.inputs]
-    side = shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == len((1, 2, 2, 3)) else 0
-    return side if shapes == [(1, side, side, 3)] else 0

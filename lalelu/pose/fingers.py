@@ -51,11 +51,7 @@ def landmarks(output: NDArray[Any], region: Region, side: int) -> NDArray[np.flo
     numbers = output.reshape(len(HAND21), 3)[:, :2]
     if not np.isfinite(numbers).all():
         return None
-    across, down = ((numbers / side - 0.5) * region.side).T
-    xy = np.empty(numbers.shape, np.float32)
-    xy[:, 0] = region.x + across * region.right_x - down * region.right_y
-    xy[:, 1] = region.y + across * region.right_y + down * region.right_x
-    return xy
+    return region.points(numbers / side)
 
 
 def around(xy: NDArray[np.float32]) -> Region | None:

@@ -1,20 +1,16 @@
 """What the maps of a heatmap network mean: one keypoint a map, where it is brightest. Pure."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import UsageError
-from lalelu.models.picture import BGR
 from lalelu.pose.crop import Crop
-from lalelu.pose.port import RuntimeFacts
+from lalelu.pose.movenet import takes_bgr
+from lalelu.pose.port import CellsAt, RuntimeFacts
 from lalelu.skeleton import SKELETONS
-
-# Where in a cell a keypoint lies that is brightest there. SimpleBaseline, HRNet and their kin draw their training maps
-# with a cell's number = a pixel's number / stride: a cell stands for its first pixel.
-CellsAt: TypeAlias = Literal["centre", "corner"]
 
 # EfficientPose's maps in their order (Groos, Ramampiaro, Ihlen: EfficientPose, 2021; its published code).
 EFFICIENTPOSE: Final[tuple[str, ...]] = (
@@ -60,7 +56,7 @@ class HeatmapPose:
 
     def takes_bgr(self, facts: RuntimeFacts) -> bool:
         """Whether the network wants blue before red, as cameras give it; else it wants red before blue."""
-        return facts.inputs[0].name == BGR
+        return takes_bgr(facts)
 
     def output_at(self, facts: RuntimeFacts) -> int:
         """Return which of the outputs holds the maps. Raises UsageError where none does."""

@@ -21,13 +21,20 @@ def picture_side(facts: RuntimeFacts, kind: str, output: tuple[int, ...], models
     """
     inputs = [spec.shape for spec in facts.inputs]
     outputs = [spec.shape for spec in facts.outputs]
-    side = inputs[0][1] if len(inputs) == 1 and len(inputs[0]) == len((1, 2, 2, 3)) else 0
-    if side < 1 or inputs != [(1, side, side, 3)] or output not in outputs:
+    side = square_side(facts)
+    if side < 1 or output not in outputs:
         raise UsageError(
             f"pose.model takes {inputs} and gives {outputs}; {kind} takes one "
             f"(1, S, S, 3) and gives one {output}; choose {models}"
         )
     return side
+
+
+def square_side(facts: RuntimeFacts) -> int:
+    """Return the side of a network's one square picture in px, 0 where it takes something else."""
+    shapes = [spec.shape for spec in facts.inputs]
+    side = shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == len((1, 2, 2, 3)) else 0
+    return side if shapes == [(1, side, side, 3)] else 0
 
 
 def takes_bgr(facts: RuntimeFacts) -> bool:

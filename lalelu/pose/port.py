@@ -26,6 +26,9 @@ MODULES: Final[Mapping[str, str]] = MappingProxyType({"litert": "ai_edge_litert"
 EXTRAS: Final[Mapping[str, str]] = MappingProxyType({"torch_compiled": "torch"})
 
 Precision: TypeAlias = Literal["auto", "f32", "f16", "bf16", "int8"]
+# Where in a cell a keypoint lies that is brightest there. SimpleBaseline, HRNet and their kin draw their training maps
+# with a cell's number = a pixel's number / stride: a cell stands for its first pixel.
+CellsAt: TypeAlias = Literal["centre", "corner"]
 # cpu; cuda: an NVIDIA card through CUDA; tensorrt: the same through NVIDIA's compiler
 Device: TypeAlias = Literal["cpu", "cuda", "tensorrt"]
 # where each runtime can compute besides the CPU; those that are not named have the CPU only

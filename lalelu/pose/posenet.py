@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lalelu.errors import UsageError
 from lalelu.pose.crop import Crop
-from lalelu.pose.movenet import takes_bgr
+from lalelu.pose.movenet import square_side, takes_bgr
 from lalelu.pose.multipose import FAINT, MOST_PEOPLE, Person
 from lalelu.pose.port import RuntimeFacts
 from lalelu.skeleton import COCO17
@@ -89,7 +89,7 @@ class PoseNet:
     def input_side(self, facts: RuntimeFacts) -> int:
         """Return the side of the network's picture in px. Raises UsageError for another kind of model."""
         inputs = [spec.shape for spec in facts.inputs]
-        side = inputs[0][1] if len(inputs) == 1 and len(inputs[0]) == len((1, 2, 2, 3)) else 0
+        side = square_side(facts)
         cells = (side - 1) // STRIDE + 1
         shapes = {spec.name: spec.shape for spec in facts.outputs}
         wanted = {
@@ -98,7 +98,7 @@ class PoseNet:
                 OUTPUTS, (_COUNT, 2 * _COUNT, 2 * len(EDGES), 2 * len(EDGES)), strict=True
             )
         }
-        if side < 1 or inputs != [(1, side, side, 3)] or wanted.items() - shapes.items():
+        if side < 1 or wanted.items() - shapes.items():
             raise UsageError(
                 f"pose.model takes {inputs} and gives {shapes}; a PoseNet takes one (1, S, S, 3) and gives "
                 f"{', '.join(OUTPUTS)}; choose posenet"

@@ -80,9 +80,7 @@ class Sampler:
         height = self._upright_height
         side = crop.side * height
         x, y = _at(self._to_camera, crop.x * height, crop.y * height)
-        halvings = 0
-        while side / (self._side << halvings) >= SKIPPING_RATIO:
-            halvings += 1
+        halvings = halvings_for(side / self._side)
         unit = 1 << halvings
         size = max(round(side / unit), 1)
         left, top = round(x / unit - 0.5 * size), round(y / unit - 0.5 * size)
@@ -130,6 +128,14 @@ class Sampler:
         elif not self._bgr:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=self._rgb)  # type: ignore[assignment]  # stays uint8
         np.copyto(out, picture)
+
+
+def halvings_for(pixel: float) -> int:
+    """Return how often to halve a picture of which each pixel of the network's covers `pixel` px."""
+    halvings = 0
+    while pixel / (1 << halvings) >= SKIPPING_RATIO:
+        halvings += 1
+    return halvings
 
 
 def halved(image: NDArray[np.uint8], halvings: int, halves: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lalelu.pose.orientation import Orientation
 from lalelu.pose.region import Region
-from lalelu.pose.sampling import COLOUR_DIMENSIONS, SKIPPING_RATIO, halved
+from lalelu.pose.sampling import COLOUR_DIMENSIONS, halved, halvings_for
 
 _BILINEAR: Final = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
@@ -59,9 +59,7 @@ class TurnedSampler:
     def _place(self, region: Region) -> None:
         height = self._upright_height
         pixel = region.side * height / self._side  # of the network's, in the camera's
-        self._halvings = 0
-        while pixel / (1 << self._halvings) >= SKIPPING_RATIO:
-            self._halvings += 1
+        self._halvings = halvings_for(pixel)
         cosine, sine = region.right_x * pixel, region.right_y * pixel
         left, top = region.point(0.0, 0.0)
         to_upright = np.array([[cosine, -sine, left * height], [sine, cosine, top * height], [0.0, 0.0, 1.0]])

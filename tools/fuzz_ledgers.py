@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -98,15 +99,7 @@ def case(folder: Path, seed: int) -> tuple[str, str]:
     whole = read_ledger(directory)
     assert whole.problems == (), whole.problems
     # mapped or read, the arrays are the file's: keep copies
-    whole = Ledger(
-        whole.path,
-        whole.header,
-        whole.frames.copy(),
-        whole.notes.copy(),
-        whole.samples.copy(),
-        whole.events,
-        (),
-    )
+    whole = replace(whole, frames=whole.frames.copy(), notes=whole.notes.copy(), samples=whole.samples.copy())
     done = damage(directory, random)
     try:
         ledger = read_ledger(directory)
@@ -118,15 +111,7 @@ def case(folder: Path, seed: int) -> tuple[str, str]:
         assert ledger.header.get("counts") == whole.header["counts"] or done.startswith("header.json")
         return done, "as it was"
     if done == "frames: cut":
-        rest = Ledger(
-            whole.path,
-            whole.header,
-            whole.frames[: len(ledger.frames)],
-            whole.notes,
-            whole.samples,
-            whole.events,
-            (),
-        )
+        rest = replace(whole, frames=whole.frames[: len(ledger.frames)])
         assert told == json.dumps(plain(diagnose(rest)), allow_nan=False), (
             f"seed {seed}: figures of a cut ledger"
         )

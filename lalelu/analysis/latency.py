@@ -260,15 +260,17 @@ def broken(summary: Measured, budgets: Iterable[Budget]) -> list[str]:
     return sentences
 
 
+def plain_distribution(d: Distribution) -> dict[str, Any]:
+    """Return count and STATISTICS as plain JSON values, ms; null where nothing was measured."""
+    return {"count": d.count, **{s: plain_number(d.statistic(s)) for s in STATISTICS}}
+
+
 def as_json(summary: LatencySummary) -> dict[str, Any]:
     """Return the summary as plain JSON values: ms, null where nothing was measured, no histograms."""
     plain: dict[str, Any] = {
-        f.name: _number(getattr(summary, f.name)) for f in fields(summary) if f.name != "durations"
+        f.name: plain_number(getattr(summary, f.name)) for f in fields(summary) if f.name != "durations"
     }
-    plain["durations_ms"] = {
-        name: {"count": d.count, **{s: _number(d.statistic(s)) for s in STATISTICS}}
-        for name, d in summary.durations.items()
-    }
+    plain["durations_ms"] = {name: plain_distribution(d) for name, d in summary.durations.items()}
     return plain
 
 
@@ -297,18 +299,23 @@ def table(summary: LatencySummary, width: int | None = None) -> str:
 
 
 def _table(rows: list[list[str]], *, labelled: bool) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column < 1 + labelled else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    lines = aligned(rows, 1 + labelled)
     rule = "─" * max(map(len, lines))
     lines.insert(1, rule)
     lines.insert(2 + len(STAGES), rule)
     return lines
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Return a line for each row of cells: columns are as wide as they need, the first `left` of them flush left."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def counts_text(summary: LatencySummary) -> str:
@@ -381,5 +388,6 @@ def quantity(what: str, value: str, units: Mapping[str, float]) -> float:
     return float(match[1]) * units[match[2]]
 
 
-def _number(value: float) -> float | None:
+def plain_number(value: float) -> float | None:
+    """Return a figure as JSON knows it: null for NaN."""
     return None if math.isnan(value) else round(value, 6)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from lalelu.analysis.latency import aligned
 from lalelu.errors import UsageError
 from lalelu.ledger.fleet import Fleet, Line, survey
 from lalelu.ledger.reader import read_ledger
@@ -84,13 +85,7 @@ def _fleet(args: argparse.Namespace) -> int:
         print(json.dumps(_as_json(fleet), allow_nan=False))
         return 0
     rows = [_COLUMNS, *(_cells(*group, line) for group, line in fleet.lines.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for row in rows:
-        cells = (
-            cell.ljust(width) if column < 3 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join(cells).rstrip())
+    print("\n".join(aligned(rows, 3)))
     print("(ms; day: on which a run began, UTC; frame: frame → row, note: frame → note, hit: hit → note)")
     return 0
 

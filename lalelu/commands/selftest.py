@@ -16,6 +16,7 @@ from lalelu.analysis.latency import (
     STATISTICS,
     Budget,
     Distribution,
+    aligned,
     broken,
     distribution,
     histogram_text,
@@ -208,14 +209,7 @@ def text(chain: Chain, heard: Heard, sleep: Sleep, api: str) -> str:
             *(f"{known[s]:.3f}" if s in known else "-" for s in STATISTICS),
         ]
     )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    table = "\n".join(
-        "  ".join(
-            cell.ljust(width) if column < 2 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    table = "\n".join(aligned(rows, 2))
     counts = (
         f"hits: {chain.played} played, {chain.found} found, {chain.missed} missed, {chain.extra} extra "
         f"(found = same hand, within {WINDOW_MS:g} ms)"

@@ -9,12 +9,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lalelu.analysis.latency import STATISTICS, Distribution, distribution
+from lalelu.analysis.latency import Distribution, distribution, plain_distribution, plain_number
 from lalelu.analysis.scoring import DOUBLE_S, match
 from lalelu.config.kit import KitConfig
 from lalelu.hits import HitRecord
 from lalelu.performance import hit_records_from_notes
 from lalelu.skeleton import COCO17
+from lalelu.voice.message import is_note_on
 
 WINDOW_MS: Final = 50.0  # a hit further from the stroke is another one
 # name -> what it measures; the first one is the sum of the others
@@ -24,8 +25,6 @@ DURATIONS: Final[dict[str, str]] = {
     "sounding": "struck → sent",
     "arrival": "sent → received",
 }
-_NOTE_ON: Final = 0x90
-_KIND: Final = 0xF0
 _CHANNEL: Final = 0x0F
 _HEARD_NS: Final = round(DOUBLE_S * 1e9)  # a note heard later than that may be the same pad's next one
 
@@ -51,9 +50,7 @@ class Chain:
 def note_ons(messages: Iterable[tuple[int, bytes]]) -> list[tuple[int, tuple[int, int, int]]]:
     """Return (time in ns, (channel from 1, note, velocity)) of the messages that begin a note."""
     return [
-        (at_ns, ((data[0] & _CHANNEL) + 1, data[1], data[2]))
-        for at_ns, data in messages
-        if len(data) == 3 and data[0] & _KIND == _NOTE_ON and data[2]
+        (at_ns, ((data[0] & _CHANNEL) + 1, data[1], data[2])) for at_ns, data in messages if is_note_on(data)
     ]
 
 
@@ -142,17 +139,12 @@ def as_json(chain: Chain) -> dict[str, Any]:
             "late_film": chain.late_film,
         },
         "notes_not_received": chain.unheard,
-        "skipped_share": _number(chain.skipped_share),
+        "skipped_share": plain_number(chain.skipped_share),
         "durations_ms": {
             name: {
-                "count": each.count,
-                **{s: _number(each.statistic(s)) for s in STATISTICS},
+                **plain_distribution(each),
                 "histogram": {"edges": each.histogram.edges, "counts": each.histogram.counts},
             }
             for name, each in chain.durations.items()
         },
     }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)

@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.selftest.sound import AFTER_MS, BEFORE_MS, onset
+from lalelu.voice.message import is_note_on
 
 KEPT: Final = 1_000_000  # messages
-NOTE_ON: Final = 0x90
 
 
 def main() -> int:
@@ -125,11 +125,6 @@ class Recording:
             return None
         block, offset = divmod(found, self._block)
         return int(handed[block]) + round(offset * self._frame_ns)
-
-
-def is_note_on(data: bytes) -> bool:
-    """Whether a message begins a note."""
-    return len(data) == 3 and data[0] & 0xF0 == NOTE_ON and data[2] > 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,11 @@ _PARAMETER: Final = (101, 100)  # controllers: its number's high and low part
 _DATA_ENTRY: Final = (6, 38)  # semitones, cents
 
 
+def is_note_on(message: bytes) -> bool:
+    """Whether a message begins a note; a note-on of velocity 0 ends one."""
+    return len(message) == 3 and message[0] & 0xF0 == _NOTE_ON and message[2] > 0
+
+
 def note_on(channel: int, note: int, velocity: int) -> bytes:
     """Return the three bytes that start `note`; velocity 1..127. Raises UsageError outside its range."""
     if velocity == 0:

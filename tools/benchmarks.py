@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from lalelu.doctor.machine import collect
+from lalelu.ledger.files import host_facts
 
 PROJECT = Path(__file__).resolve().parents[1]
 BENCH = ("-m", "lalelu", "bench")
@@ -117,12 +118,8 @@ SECTIONS: Mapping[str, Section] = {
 def machine() -> str:
     """Return this machine's facts as a Markdown table; nothing in it names the machine or its user."""
     facts = collect()
-    cpu = next(
-        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
-        platform.machine(),
-    )
     rows = {
-        "processor": f"{cpu}, {len(facts.online)} cores{', bf16' if facts.has_bf16 else ''}",
+        "processor": f"{host_facts()['cpu']}, {len(facts.online)} cores{', bf16' if facts.has_bf16 else ''}",
         "isolated cores": ", ".join(map(str, facts.isolated)) or "none",
         "memory": f"{psutil.virtual_memory().total / 1e9:.0f} GB",
         "machine": "virtual" if facts.is_virtual else "real",
@@ -132,13 +129,6 @@ def machine() -> str:
         **{name: number for name in PACKAGES if (number := _version(name))},
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
 
 
 def _version(package: str) -> str:

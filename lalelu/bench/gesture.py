@@ -16,8 +16,7 @@ import numpy as np
 
 from lalelu.bench.leads import LEADS_MS, Price, lead_table, prices
 from lalelu.bench.pipe import Block, serve_here
-from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, take_turns, titles
-from lalelu.bench.worker import SLEEPER, Variant, command_line
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, sleeper_on, take_turns, titles
 from lalelu.clock import now_ns, sleep_until
 from lalelu.config.kit import KitConfig
 from lalelu.gesture.detector import Detector
@@ -188,8 +187,7 @@ def measure(
     """
     with ExitStack() as opened:
         workers = [LoadWorker(Load(players, pads, core)) for players, pads in loads]
-        bare = Variant(SLEEPER, "f32", "", "", (core,))
-        sleeper = Contestant(bare.name, command_line(bare), "start the benchmark again")
+        sleeper = sleeper_on(core, "start the benchmark again")
         contestants = [*workers, sleeper]
         for contestant in contestants:
             opened.callback(contestant.close)

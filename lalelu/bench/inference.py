@@ -91,8 +91,7 @@ def compare(
     def say(text: str) -> None:
         progress(f"{model}: {text}")
 
-    with opened([Worker(variant) for variant in every], missing, say) as ready:
-        workers = [worker for worker in ready if isinstance(worker, Worker)]
+    with opened([Worker(variant) for variant in every], missing, say) as workers:
         sleepers = [worker for worker in workers if worker.variant.runtime == SLEEPER]
         products = [worker for worker in workers if worker.variant.model == PRODUCT]
         contestants = [worker for worker in workers if worker not in (*sleepers, *products)]

@@ -16,8 +16,7 @@ import numpy as np
 
 from lalelu.bench.gesture import PAUSE_NS, PERIOD_NS, kit, pose
 from lalelu.bench.pipe import Block, serve_here
-from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, take_turns, titles
-from lalelu.bench.worker import SLEEPER, Variant, command_line
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, sleeper_on, take_turns, titles
 from lalelu.channel import create_ring
 from lalelu.clock import now_ns, sleep_until
 from lalelu.engine import play
@@ -176,7 +175,6 @@ def measure(*, core: int, warmups: int, runs: int, progress: Callable[[str], Non
 
     Raises LostError when a worker dies.
     """
-    bare = Variant(SLEEPER, "f32", "", "", (core,))
     contestants = [
         *(
             Contestant(
@@ -186,7 +184,7 @@ def measure(*, core: int, warmups: int, runs: int, progress: Callable[[str], Non
             )
             for rows in get_args(Rows)
         ),
-        Contestant(SLEEPER, command_line(bare), _AGAIN),
+        sleeper_on(core, _AGAIN),
     ]
     left_out: dict[str, str] = {}
     with opened(contestants, left_out, progress):

@@ -17,8 +17,7 @@ import onnx
 
 from lalelu.bench.lineup import PRECISIONS
 from lalelu.bench.merge_worker import Image, Pipeline
-from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, take_turns, titles
-from lalelu.bench.worker import SLEEPER
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, sleeper_on, take_turns, titles
 from lalelu.errors import MissingError
 from lalelu.models import merged_file, slim
 from lalelu.models.camera_graph import Camera
@@ -167,8 +166,8 @@ def _turns(
     progress: Callable[[str], None],
 ) -> tuple[list[Contestant], list[int]]:
     """Return the workers that ran, and how late the sleeper between them woke (ns)."""
-    pipelines = (*pipelines, Pipeline(SLEEPER, SLEEPER, "f32", "", False, "", "BGR", core))
-    with opened([_Worker(pipeline) for pipeline in pipelines], left_out, progress) as ready:
+    every: list[Contestant] = [*map(_Worker, pipelines), sleeper_on(core, "leave it out with --runtimes")]
+    with opened(every, left_out, progress) as ready:
         take_turns(
             ready, warmups=warmups, runs=runs, say=lambda text: progress(f"{pipelines[0].name}: {text}")
         )

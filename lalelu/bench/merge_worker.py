@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.bench.pipe import Block, serve_here
-from lalelu.bench.worker import SLEEPER, sleep_block
 from lalelu.clock import now_ns
 from lalelu.models.camera_graph import CROP, FRAME, Camera, PixelFormat
 from lalelu.models.keypoint_graph import KEYPOINTS
@@ -46,7 +45,7 @@ class Pipeline:
     """What one worker runs, and where."""
 
     name: str
-    runtime: str  # a name in RUNTIMES, or SLEEPER
+    runtime: str  # a name in RUNTIMES
     precision: Literal["f32", "bf16"]
     path: str  # the model file
     is_merged: bool
@@ -144,8 +143,6 @@ class Unmerged:
 
 def open_pipeline(pipeline: Pipeline) -> tuple[dict[str, Any], Callable[[int], list[int]]]:
     """Return what there is to say about the opened pipeline, and the function that runs a block (ns each)."""
-    if pipeline.runtime == SLEEPER:
-        return {}, sleep_block
     use_one_thread()
     pictures = np.load(pipeline.frames)
     _, height, width, _ = pictures.shape

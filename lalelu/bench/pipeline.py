@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, take_turns, titles
-from lalelu.bench.worker import SLEEPER, Variant, command_line
+from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, opened, sleeper_on, take_turns, titles
+from lalelu.bench.worker import SLEEPER, Variant
 from lalelu.camera.simulated.film import Film, FilmSettings
 from lalelu.errors import MissingError
 
@@ -105,10 +105,9 @@ def compare(
         film = Path(folder) / "film.npy"
         say("rendering a film")
         write_film(film, film_frames)
-        bare = Variant(SLEEPER, "f32", "", "", (core,))
         every = [
             *(Contestant(each.name, _command(Bench(each, str(film))), _REMEDY) for each in variants),
-            Contestant(bare.name, command_line(bare), _REMEDY),
+            sleeper_on(core, _REMEDY),
         ]
         with opened(every, missing, say) as ready:
             workers = [worker for worker in ready if worker.name != SLEEPER]

@@ -18,8 +18,9 @@ from lalelu.bench.pipeline import FPS
 from lalelu.bench.worker import Variant
 from lalelu.clock import now_ns
 from lalelu.config.loader import load_kit
-from lalelu.config.schema import PlayerSection
+from lalelu.config.schema import PlayerSection, PoseSection
 from lalelu.gesture.detector import Detector
+from lalelu.pose.build import EVERY
 from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.estimator_flow import CarriedEstimator, InterleavedEstimator, LaggedNet
 from lalelu.pose.movenet import MoveNetSinglePose
@@ -34,8 +35,6 @@ Hands: TypeAlias = Literal["track", "network"]
 PIPELINES: Final[tuple[tuple[Flow, Hands], ...]] = tuple(
     (flow, hands) for flow in ("off", "interleaved", "carried") for hands in ("track", "network")
 )
-EVERY: Final = 2  # interleaved: the network's turn, as it is by default
-LAG: Final = 3  # carried: frames from one result to the next, as it is by default
 KIT: Final = "rock"  # its pads are where the simulated drummer strikes
 
 
@@ -130,7 +129,7 @@ class Pipeline:
 
 
 def _carried(net: SinglePoseEstimator) -> PoseEstimator:
-    return CarriedEstimator(LaggedNet(net, lag=LAG), rotate=0, mirror=False)
+    return CarriedEstimator(LaggedNet(net, lag=PoseSection().lag), rotate=0, mirror=False)
 
 
 def _interleaved(net: SinglePoseEstimator) -> PoseEstimator:

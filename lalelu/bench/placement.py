@@ -4,19 +4,13 @@ import os
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias, get_args
 
-from lalelu.doctor.machine import SYS, cores_in
 from lalelu.errors import MissingError
+from lalelu.realtime import isolated_cores
 
 # pinned: one core a thread, shared with whatever else the kernel puts there; unpinned: wherever the kernel likes;
 # isolated: a core that the kernel gives to nobody by itself (isolcpus=)
 Placement: TypeAlias = Literal["pinned", "unpinned", "isolated"]
 PLACEMENTS: Final[tuple[Placement, ...]] = get_args(Placement)
-
-
-def isolated_cores() -> tuple[int, ...]:
-    """Return the cores that the kernel was told to leave alone."""
-    path = SYS / "devices/system/cpu/isolated"
-    return cores_in(path.read_text(encoding="utf-8")) if path.is_file() else ()
 
 
 def cores_for(placement: Placement, threads: int, core: int) -> tuple[int, ...]:

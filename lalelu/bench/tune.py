@@ -136,7 +136,7 @@ def measure(
             raise MissingError(f"no candidate can run here: {'; '.join(missing.values())}")
         take_turns(ready, warmups=warmups, runs=frames, say=progress)
     rows = []
-    for worker in (worker for worker in workers if worker.ns):
+    for worker in ready:
         spread = Spread.of(worker.ns)
         alike = agreement(expected, worker.found, sizes)
         unheld = tuple(broken(figures(alike, oks=None, time=None), limits))
@@ -217,7 +217,8 @@ def _prepare(
 def _reference(candidates: Sequence[Candidate], opened: ExitStack, missing: dict[str, str]) -> Network:
     """Return the most exact of the models in f32, opened on the first runtime that can."""
     model = max((candidate.model for candidate in candidates), key=lambda name: catalogue.find(name).size)
-    for runtime in dict.fromkeys(candidate.runtime for candidate in candidates):
+    # where it is a candidate, its file is there
+    for runtime in dict.fromkeys(candidate.runtime for candidate in candidates if candidate.model == model):
         tried = network(model, runtime, "f32")
         opened.callback(tried.close)
         try:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 
 from lalelu.bench.pipe import Pipe
+from lalelu.bench.worker import SLEEPER, Variant, command_line
 from lalelu.errors import LostError, MissingError
 
 BLOCK: Final = 50  # runs in a turn: short enough that a disturbance of seconds hits all alike
@@ -90,10 +91,19 @@ class Contestant:
         return max((float(answer["resident_mb"]) for answer in self.answers), default=0.0)
 
 
+def sleeper_on(core: int, remedy: str) -> Contestant:
+    """Return a bare absolute-clock sleeper on `core`: how late it wakes is the machine's share. `remedy` as in Pipe."""
+    bare = Variant(SLEEPER, "f32", "", "", (core,))
+    return Contestant(bare.name, command_line(bare), remedy)
+
+
+Entrant = TypeVar("Entrant", bound=Contestant)
+
+
 @contextmanager
 def opened(
-    contestants: Sequence[Contestant], left_out: dict[str, str], say: Callable[[str], None]
-) -> Iterator[list[Contestant]]:
+    contestants: Sequence[Entrant], left_out: dict[str, str], say: Callable[[str], None]
+) -> Iterator[list[Entrant]]:
     """Open them all; who cannot run here, or dies at once, is not returned but named in `left_out`, with the reason."""
     with ExitStack() as stack:
         ready = []

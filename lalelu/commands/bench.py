@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,11 +12,11 @@ from lalelu.bench import gesture, inference, instrument, loop, pipeline
 from lalelu.bench.lineup import PRECISIONS, Environment, line_up, line_up_in_auto, multiply_adds, products
 from lalelu.bench.placement import PLACEMENTS, Placement
 from lalelu.commands import bench_merge
+from lalelu.commands.bench_options import check_names, core_of, names_in
 from lalelu.commands.run import check_target
 from lalelu.errors import UsageError
 from lalelu.models import catalogue
 from lalelu.models.progress import StderrProgress
-from lalelu.registry import did_you_mean
 
 PLAYED: Final = 1000  # inferences inside the running instrument, unless told otherwise
 LEAST_FRAMES: Final = 10  # of a pipeline: a carried network has had its turn by then
@@ -101,7 +100,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 when done."""
-    core = _core(args.core)
+    core = core_of(args.core)
     least = LEAST_FRAMES if args.subject == "pipeline" else 1
     if args.runs < least or args.warmups < 0:
         raise UsageError(
@@ -111,21 +110,17 @@ def run(args: argparse.Namespace) -> int:
         return _gesture(core, args)
     if args.subject == "loop":
         return _loop(core, args)
-    runtimes = _names(args.runtimes)
+    runtimes = names_in(args.runtimes)
     if args.subject == "merge":
-        return bench_merge.run(args, _names(args.model), runtimes, core)
-    for name in runtimes:
-        if name not in PRECISIONS:
-            raise UsageError(
-                f"--runtimes has {name!r}; known are {', '.join(PRECISIONS)}{did_you_mean(name, PRECISIONS)}"
-            )
+        return bench_merge.run(args, names_in(args.model), runtimes, core)
+    check_names("--runtimes", runtimes, PRECISIONS)
     if args.chart is not None:
         from lalelu.bench import charts
 
         charts.check_suffix(args.chart)
         check_target(args.chart)
     measure = _pipeline if args.subject == "pipeline" else _inference
-    return measure(_names(args.model), runtimes, core, args)
+    return measure(names_in(args.model), runtimes, core, args)
 
 
 def _gesture(core: int, args: argparse.Namespace) -> int:
@@ -216,33 +211,14 @@ def _pipeline(models: list[str], runtimes: list[str], core: int, args: argparse.
     return 0
 
 
-def _core(asked: int | None) -> int:
-    allowed = os.sched_getaffinity(0)
-    if asked is None:
-        return max(allowed)
-    if asked not in allowed:
-        raise UsageError(f"--core is {asked}; this process may use {sorted(allowed)}")
-    return asked
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UsageError(f"a list of names is {text!r}; write one name or more, with commas between")
-    return list(dict.fromkeys(names))
-
-
 def _placements(text: str) -> list[Placement]:
-    for name in (names := _names(text)):
-        if name not in PLACEMENTS:
-            raise UsageError(
-                f"--placement has {name!r}; known are {', '.join(PLACEMENTS)}{did_you_mean(name, PLACEMENTS)}"
-            )
+    names = names_in(text)
+    check_names("--placement", names, PLACEMENTS)
     return cast("list[Placement]", names)
 
 
 def _threads(text: str) -> list[int]:
-    names = _names(text)
+    names = names_in(text)
     if not all(name.isdecimal() and 1 <= int(name) <= MOST_THREADS for name in names):
         raise UsageError(f"--threads is {text!r}; allowed are numbers 1..{MOST_THREADS}, with commas between")
     return [int(name) for name in names]

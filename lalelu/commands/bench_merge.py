@@ -7,13 +7,12 @@ from typing import Final
 
 from lalelu.bench.lineup import PRECISIONS
 from lalelu.bench.merge_worker import Image, fitted
+from lalelu.commands.bench_options import check_names
 from lalelu.commands.model_merge import require_onnx, size
-from lalelu.errors import UsageError
 from lalelu.models import catalogue
 from lalelu.models.camera_graph import FORMATS, Camera
 from lalelu.models.looks import pictures
 from lalelu.models.progress import StderrProgress
-from lalelu.registry import did_you_mean
 
 RUNTIMES: Final = tuple(name for name in PRECISIONS if name != "torch_compiled")  # it compiles for minutes
 MOST_FRAMES: Final = 8  # that lie in each worker's memory
@@ -35,11 +34,7 @@ def run(args: argparse.Namespace, models: Sequence[str], runtimes: Sequence[str]
     require_onnx("bench merge")
     from lalelu.bench.merge import compare, table
 
-    for name in runtimes:
-        if name not in RUNTIMES:
-            raise UsageError(
-                f"--runtimes has {name!r}; known are {', '.join(RUNTIMES)}{did_you_mean(name, RUNTIMES)}"
-            )
+    check_names("--runtimes", runtimes, RUNTIMES)
     for model in models:
         catalogue.find(model)
     camera = Camera(*size(args.size), args.format)

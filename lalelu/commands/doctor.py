@@ -31,8 +31,8 @@ from lalelu.doctor.upgrades import collect_upgrades
 from lalelu.doctor.usb import look_at_usb
 from lalelu.errors import MissingError
 from lalelu.realtime import choose_core
+from lalelu.realtime.requests import AWAKE
 
-AWAKE: Final = "processor wakes at once"  # the request that keeps processors out of deep sleep
 MAX_SECONDS: Final = 3600.0  # of the probe; an hour finds what comes once a minute
 
 

@@ -3,7 +3,6 @@
 import argparse
 import difflib
 import json
-import os
 import re
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,6 +16,7 @@ from lalelu.bench.lineup import PRECISIONS, not_installed
 from lalelu.bench.tune import Candidate, Options, Tuning
 from lalelu.camera import port as camera_port
 from lalelu.camera.port import Camera, CameraFacts
+from lalelu.commands.bench_options import check_names, core_of, names_in
 from lalelu.commands.run import add_config_option
 from lalelu.config.edit import with_options
 from lalelu.config.loader import Loaded, load_config
@@ -27,7 +27,7 @@ from lalelu.models.cache import replacing
 from lalelu.models.progress import StderrProgress
 from lalelu.models.variant import KINDS, quantised_path
 from lalelu.pose.build import MODEL_FILES
-from lalelu.registry import did_you_mean, from_uri
+from lalelu.registry import from_uri
 
 # On the simulated drummer, who is easier to see than people are.
 DEFAULT_LIMITS: Final = ("drift.p95=3px", "lost=1%")
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--frames is {args.frames}; allowed 1 or more")
     loaded = load_config(args.config)
     file = _file(loaded) if args.write else None
-    core = _core(args.core)
+    core = core_of(args.core)
     models = _models(args.models or loaded.config.pose.model)
     progress = StderrProgress()
     candidates, left_out = _candidates(models, _runtimes(args.runtimes), progress)
@@ -165,13 +165,6 @@ def _limits(texts: Sequence[str]) -> list[Limit]:
     return limits
 
 
-def _core(asked: int | None) -> int:
-    allowed = os.sched_getaffinity(0)
-    if asked is not None and asked not in allowed:
-        raise UsageError(f"--core is {asked}; this process may use {sorted(allowed)}")
-    return max(allowed) if asked is None else asked
-
-
 def _camera(args: argparse.Namespace, loaded: Loaded) -> CameraFacts:
     """Return what the camera delivers: as told, or as it says once it is opened."""
     if args.fps is not None and not 1.0 <= args.fps <= 1000.0:
@@ -195,7 +188,7 @@ def _camera(args: argparse.Namespace, loaded: Loaded) -> CameraFacts:
 
 
 def _models(text: str) -> list[str]:
-    models = _names(text)
+    models = names_in(text)
     for name in models:
         if catalogue.find(name).family != "movenet_single":
             raise UsageError(
@@ -205,20 +198,9 @@ def _models(text: str) -> list[str]:
 
 
 def _runtimes(text: str) -> list[str]:
-    runtimes = _names(text)
-    for name in runtimes:
-        if name not in PRECISIONS:
-            raise UsageError(
-                f"--runtimes has {name!r}; known are {', '.join(PRECISIONS)}{did_you_mean(name, PRECISIONS)}"
-            )
+    runtimes = names_in(text)
+    check_names("--runtimes", runtimes, PRECISIONS)
     return runtimes
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UsageError(f"a list of names is {text!r}; write one name or more, with commas between")
-    return list(dict.fromkeys(names))
 
 
 def _candidates(

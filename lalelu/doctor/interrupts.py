@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from lalelu.clock import now_ns
-from lalelu.doctor.machine import PROC, cores_in, text_of
+from lalelu.doctor.machine import PROC, text_of
+from lalelu.realtime import parse_cpu_list
 
 BALANCER: Final = "irqbalance"
 # each core's own, which no setting moves (Arm numbers them among the devices')
@@ -64,7 +65,7 @@ def between(core: int, first: Look, second: Look, proc: Path = PROC) -> Interrup
     allowed = {
         number
         for number in second.counts
-        if core in cores_in(text_of(proc / f"irq/{number}/smp_affinity_list"))
+        if core in parse_cpu_list(text_of(proc / f"irq/{number}/smp_affinity_list"))
     }
     fired = [
         Fired(number, second.names[number], count)

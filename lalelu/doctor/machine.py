@@ -47,12 +47,12 @@ class Machine:
 def collect(proc: Path = PROC, sys: Path = SYS) -> Machine:
     """Read the facts; a file that is not there leaves its fact empty."""
     cpus = sys / "devices/system/cpu"
-    tickless = cores_in(text_of(cpus / "nohz_full"))
+    tickless = parse_cpu_list(text_of(cpus / "nohz_full"))
     words = text_of(proc / "cmdline").split()
-    online = cores_in(text_of(cpus / "online"))
+    online = parse_cpu_list(text_of(cpus / "online"))
     return Machine(
         online=online,
-        isolated=cores_in(text_of(cpus / "isolated")),
+        isolated=parse_cpu_list(text_of(cpus / "isolated")),
         tickless=tickless,
         callbacks_elsewhere=tuple(sorted({*tickless, *_callbacks(words, online)})),
         governors={
@@ -72,14 +72,6 @@ def collect(proc: Path = PROC, sys: Path = SYS) -> Machine:
     )
 
 
-def cores_in(text: str) -> tuple[int, ...]:
-    """Return a kernel list's cores; none where the kernel prints `(null)` or words of its own for them."""
-    try:
-        return parse_cpu_list(text)
-    except ValueError:
-        return ()
-
-
 def text_of(path: Path) -> str:
     """Return a kernel's file; nothing where it is not there, or does not answer."""
     try:
@@ -90,7 +82,7 @@ def text_of(path: Path) -> str:
 
 def _callbacks(words: list[str], online: tuple[int, ...]) -> tuple[int, ...]:
     value = next((word.partition("=")[2] for word in reversed(words) if word.startswith("rcu_nocbs=")), "")
-    return online if value == "all" else cores_in(value)
+    return online if value == "all" else parse_cpu_list(value)
 
 
 def _throttle(kernel: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from lalelu.doctor.machine import Limits, Machine
 from lalelu.doctor.probe import Lateness, Sleep
 from lalelu.doctor.settings import cores_text, with_group_right, with_kernel_options, with_settings, written
 from lalelu.realtime import Grant
-from lalelu.realtime.requests import HIGHEST, LATENCY_RULE, ROOM
+from lalelu.realtime.requests import AWAKE, HIGHEST, LATENCY_RULE, ROOM
 
 LEAST_THROTTLE: Final = 0.95  # the kernel's default share for real time; the loop may need 0.9 of it
 GOOD_LATE_MS: Final = 1.0  # Wessel & Wright 2002: a percussion instrument varies by 1 ms at most
@@ -20,7 +20,7 @@ BAD_LATE_MS: Final = 10.0  # a whole frame at 100 fps, for one waking in a hundr
 _COSTS: Final = {
     "SCHED_FIFO": "whatever else runs delays the loop: frames are late by 1..10 ms now and then",
     "locked memory": "memory that was swapped out or dropped is read from the disk in the middle of a stroke",
-    "processor wakes at once": "each waking from a deep sleep state takes up to some tenths of a millisecond",
+    AWAKE: "each waking from a deep sleep state takes up to some tenths of a millisecond",
     "core": "the loop moves between cores, and each time its caches are cold",
 }
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from lalelu.clock import now_ns
-from lalelu.doctor.machine import SYS, cores_in, text_of
+from lalelu.doctor.machine import SYS, text_of
+from lalelu.realtime import parse_cpu_list
 
 # file -> its value where turbo is on: Intel's own driver first, all others after it
 TURBO: Final = {"intel_pstate/no_turbo": "0", "cpufreq/boost": "1"}
@@ -65,10 +66,10 @@ def collect_processor(core: int | None, sys: Path = SYS) -> Processor:
     """Read the facts of `core` (None: of the first one)."""
     cpus = sys / "devices/system/cpu"
     cpu = cpus / f"cpu{core or 0}"
-    online = cores_in(text_of(cpus / "online"))
+    online = parse_cpu_list(text_of(cpus / "online"))
     siblings = tuple(
         other
-        for other in cores_in(text_of(cpu / "topology/thread_siblings_list"))
+        for other in parse_cpu_list(text_of(cpu / "topology/thread_siblings_list"))
         if other in online and other != (core or 0)
     )
     clock = sys / "devices/system/clocksource/clocksource0"

@@ -10,11 +10,17 @@ ISOLATED = Path("/sys/devices/system/cpu/isolated")
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:
-    """Return the cores of a kernel list such as `2-3,7` (`sched(7)`, cpuset format)."""
+    """Return the cores of a kernel list such as `2-3,7` (`sched(7)`, cpuset format).
+
+    None where the kernel prints `(null)` or words of its own for them.
+    """
     cores: list[int] = []
-    for part in filter(None, text.strip().split(",")):
-        first, _, last = part.partition("-")
-        cores.extend(range(int(first), int(last or first) + 1))
+    try:
+        for part in filter(None, text.strip().split(",")):
+            first, _, last = part.partition("-")
+            cores.extend(range(int(first), int(last or first) + 1))
+    except ValueError:
+        return ()
     return tuple(cores)
 
 

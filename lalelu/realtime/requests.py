@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from lalelu.realtime.cores import isolated_cores
 
+AWAKE: Final = "processor wakes at once"  # the name of the request that keeps processors out of deep sleep
 MAX_LOAD: Final = 0.9  # a FIFO thread that hardly sleeps is throttled by the kernel at 95 % of each second
 HIGHEST: Final = 99  # SCHED_FIFO's highest priority
 ROOM: Final = 10  # a limit so much above the loop's priority lets the voice lie above it, too

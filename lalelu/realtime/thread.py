@@ -41,7 +41,7 @@ class RealTime:
         if asked.lock_memory:
             wanted.append(("locked memory", requests.lock_memory))
         if asked.cpu_latency:
-            wanted.append(("processor wakes at once", requests.hold_latency))
+            wanted.append((requests.AWAKE, requests.hold_latency))
         wanted.append(("timer slack", requests.sharpen_timers))
         if self._core is not None:
             wanted.append((f"core {self._core} for the loop", partial(requests.take_core, self._core)))

@@ -109,7 +109,7 @@ def test_wrong_use_is_refused_before_anything_runs(capsys, words, sentence):
 @pytest.mark.model
 def test_json_is_one_object_and_a_runtime_that_is_not_installed_is_left_out(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(pipeline, "FILM_FRAMES", 10)
-    monkeypatch.setattr("lalelu.bench.lineup.MODULES", {"tensorflow": "no_such_module"})
+    monkeypatch.setattr("lalelu.pose.build.MODULES", {"tensorflow": "no_such_module"})
     words = ["--model", "lightning", "--runtimes", "onnxruntime,tensorflow", "--warmups", "0", "--runs", "10"]
     assert main(["bench", "pipeline", *words, "--json", "--chart", str(tmp_path / "a.png")]) == 0
     (told,) = json.loads(capsys.readouterr().out)["pipeline"]

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from lalelu.bench import placement
 from lalelu.bench.placement import cores_for, isolated_cores
 from lalelu.errors import MissingError
+from lalelu.realtime import cores
 
 
 @pytest.fixture(autouse=True)
@@ -13,7 +13,7 @@ def machine(monkeypatch, tmp_path):
     path = tmp_path / "devices/system/cpu/isolated"
     path.parent.mkdir(parents=True)
     path.write_text("2-3\n")
-    monkeypatch.setattr(placement, "SYS", tmp_path)
+    monkeypatch.setattr(cores, "ISOLATED", path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     return path
 

@@ -30,18 +30,12 @@ STUDIO = {
 
 
 @pytest.fixture
-def machine(tmp_path):
+def machine(write):
     """Return what is collected from a good studio machine's /proc and /sys, with some files changed."""
 
     def make(changes=None):
-        for name, text in {**STUDIO, **(changes or {})}.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if text is None:
-                path.unlink(missing_ok=True)
-            else:
-                path.write_text(text)
-        return collect(tmp_path / "proc", tmp_path / "sys")
+        root = write({**STUDIO, **(changes or {})})
+        return collect(root / "proc", root / "sys")
 
     return make
 

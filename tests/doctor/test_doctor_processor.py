@@ -39,18 +39,11 @@ LAPTOP = {
 
 
 @pytest.fixture
-def sys(tmp_path):
+def sys(write):
     """Return a function that writes a laptop's /sys with some files changed (None: not there)."""
 
     def make(changes=None):
-        for name, text in {**LAPTOP, **(changes or {})}.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if text is None:
-                path.unlink(missing_ok=True)
-            else:
-                path.write_text(text)
-        return tmp_path
+        return write({**LAPTOP, **(changes or {})})
 
     return make
 

@@ -4,8 +4,6 @@
 the moment at which the leader's board says `go`, and says on its own board what it has opened and how it ended.
 """
 
-import ctypes
-import os
 import signal
 import sys
 import time
@@ -28,6 +26,7 @@ from lalelu.cues import DeskCues
 from lalelu.engine import NetworkLostError
 from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError
 from lalelu.gesture.band import Band
+from lalelu.parent import end_with
 from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.port import PoseEstimator, RuntimeFacts
@@ -45,7 +44,6 @@ LOOK_S: Final = 0.005  # between two looks for the leader's go
 REHEARSAL_FRAMES: Final = (
     30  # loops on an empty picture before the first real one: caches, branch tables, clocks
 )
-_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 class Instrument:
@@ -274,8 +272,7 @@ def run(session: Session, plan: Plan, board: Bulletin, stop: Stop, *, bell: int)
 def main(arguments: Sequence[str]) -> int:
     """Run the session's engine; what it could not do is on its board."""
     session = Session(Path(arguments[0]))
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # a leader that dies takes us along
-    if os.getppid() != session.leader:
+    if not end_with(session.leader, signal.SIGTERM):  # a leader that dies takes us along
         return 0
     board = Bulletin(session / "engine")
     stop = Stop()

@@ -10,17 +10,17 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from lalelu.bench.pipe import Pipe
-from lalelu.bench.turns import BLOCK, Spread
+from lalelu.bench.pipe import Block, serve_here
+from lalelu.bench.turns import BLOCK, Contestant, Spread, opened, take_turns
 from lalelu.clock import now_ns
 from lalelu.models import nms_graph, store
 from lalelu.models.looks import pictures
+from lalelu.models.progress import StderrProgress
 from lalelu.pose.anchors import LAYOUTS, decoded, ssd_anchors, strongest
 from lalelu.pose.crop import whole
 from lalelu.pose.orientation import Orientation
@@ -32,8 +32,8 @@ WAYS: Final = ("NumPy", "graph")
 SCENES: Final = 8  # pictures that are shown in turn
 
 
-def work(order: dict[str, Any]) -> None:
-    """Run blocks for one variant, as they are asked for on standard input."""
+def start(order: dict[str, Any]) -> tuple[dict[str, Any], Block]:
+    """Go to the core and open one variant, for `serve`."""
     os.sched_setaffinity(0, {order["core"]})
     runtime = load("runtime", RUNTIMES, order["runtime"])(Path(order["path"]), precision="auto", threads=1)
     side = runtime.open().inputs[0].shape[1]
@@ -50,14 +50,15 @@ def work(order: dict[str, Any]) -> None:
             return output[0]
         return strongest(decoded(output, layout, anchors), nms_graph.MOST)
 
-    print(json.dumps({"found": [found(scene).tolist() for scene in shown]}), flush=True)
-    for line in sys.stdin:
+    def block(runs: int) -> dict[str, Any]:
         taken = []
-        for run in range(int(line)):
+        for run in range(runs):
             start_ns = now_ns()
             found(shown[run % SCENES])
             taken.append(now_ns() - start_ns)
-        print(json.dumps({"ns": taken}), flush=True)
+        return {"ns": taken}
+
+    return {"found": [found(scene).tolist() for scene in shown]}, block
 
 
 def compare(model: str, runtimes: list[str], runs: int, core: int, folder: Path) -> None:
@@ -65,29 +66,30 @@ def compare(model: str, runtimes: list[str], runs: int, core: int, folder: Path)
     raw = store.onnx_path(model)
     merged = folder / "merged.onnx"
     merged.write_bytes(nms_graph.merge_detector(raw.read_bytes()))
+    files = dict(zip(WAYS, (raw, merged), strict=True))
     print(f"{model}, core {core}: picture in, detections out; {runs} runs each in turns of {BLOCK}; ms")
     print(f"{'runtime':<14}{'NumPy p50':>10}{'p99':>8}{'graph p50':>11}{'p99':>8}{'ratio':>8}  difference")
-    with ExitStack() as opened:
-        workers: dict[tuple[str, str], Pipe] = {}
-        said: dict[tuple[str, str], Any] = {}
-        taken: dict[tuple[str, str], list[int]] = {}
-        for key in ((runtime, way) for runtime in runtimes for way in WAYS):
-            path = str(merged if key[1] == "graph" else raw)
-            order = {"runtime": key[0], "way": key[1], "path": path, "core": core}
-            pipe = Pipe(
-                " ".join(key),
-                [sys.executable, __file__, "--worker", json.dumps(order)],
-                "leave its runtime out with --runtimes",
-            )
-            opened.callback(pipe.close)
-            workers[key], said[key], taken[key] = pipe, np.array(pipe.open()["found"]), []
-        for turn in range(-1, -(-runs // BLOCK)):  # the first warms up
-            for key, pipe in workers.items():
-                ns = pipe.block(BLOCK)["ns"]
-                taken[key] += ns if turn >= 0 else []
+    workers = {
+        (runtime, way): Contestant(
+            f"{runtime} {way}",
+            [sys.executable, __file__, "--worker", json.dumps(order)],
+            "leave its runtime out with --runtimes",
+        )
+        for runtime in runtimes
+        for way in WAYS
+        for order in [{"runtime": runtime, "way": way, "path": str(files[way]), "core": core}]
+    }
+    left_out: dict[str, str] = {}
+    with opened(list(workers.values()), left_out, StderrProgress().say) as ready:
+        take_turns(ready, warmups=BLOCK, runs=runs, say=lambda _: None)
+    for name, why in left_out.items():
+        print(f"left out: {name}: {why}")
     for runtime in runtimes:
-        before, after = (Spread.of(taken[runtime, way]) for way in WAYS)
-        apart = np.abs(said[runtime, "NumPy"] - said[runtime, "graph"]).max()
+        both = [workers[runtime, way] for way in WAYS]
+        if not all(worker.ns for worker in both):
+            continue
+        before, after = (Spread.of(worker.ns) for worker in both)
+        apart = np.abs(np.subtract(*(worker.facts["found"] for worker in both))).max()
         print(
             f"{runtime:<14}{before.p50:>10.2f}{before.p99:>8.2f}{after.p50:>11.2f}{after.p99:>8.2f}"
             f"{after.p50 / before.p50:>8.3f}  {apart:.1e} of the picture"
@@ -105,7 +107,7 @@ if __name__ == "__main__":
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.worker:
-        work(json.loads(asked.worker))
+        serve_here(lambda: start(json.loads(asked.worker)))
     else:
         with tempfile.TemporaryDirectory() as scratch:
             compare(asked.model, asked.runtimes, asked.runs, asked.core, Path(scratch))

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lalelu.analysis.columns import Columns, Nanoseconds
+from lalelu.analysis.columns import SD_OF_MAD, Columns, Nanoseconds
 
 _PAUSE_NS: Final = 5_000_000_000  # longer without a frame: the camera was lost or the film ended
 _WINDOW_NS: Final = 60_000_000_000  # one line: cameras' clocks wander by less than 1 ppm in a minute
@@ -21,7 +21,6 @@ _LEAST_WINDOW: Final = 8  # rows: fewer carry no line of their own
 _LEAST_PERIOD_NS: Final = 500_000  # 2000 frames a second
 _TRIMS: Final = 2
 _TRIM_SD: Final = 3.0  # frames further from the line than this do not draw it
-_SD_OF_MAD: Final = 1.4826  # of a normal distribution
 _SAMPLED: Final = 1 << 16  # frames of a run that tell the median period and transfer
 _DRAWN: Final = 512  # frames of a window that tell where its line roughly lies
 _ERROR_LIMIT_NS: Final = (1 << 31) - 1  # errors are kept in 32 bits
@@ -34,7 +33,6 @@ class Segment:
     first: int  # index of its first row
     last: int  # index behind its last row
     period_ns: float
-    phase_ns: int  # the fitted capture of its first row
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def fit_cadence(columns: Columns, nominal_fps: float = math.nan) -> Cadence:
     step, pause = np.diff(columns.seq), np.diff(columns.captured_ns)
     period_ns = _median_period(step, pause)
     if math.isnan(period_ns):
-        whole = (Segment(0, count, math.nan, int(columns.captured_ns[0])),) if count else ()
+        whole = (Segment(0, count, math.nan),) if count else ()
         return _cadence(whole, math.nan, nominal_fps, columns, error, gaps)
     breaks = (step < 1) | (pause <= 0) | (pause > _PAUSE_NS)
     # numbers that do not go with the time were begun anew, or are damaged
@@ -147,15 +145,14 @@ def _fit_segment(
         away = np.rint(y - (start + slope * x))
         error[begin:end] = np.clip(away, -_ERROR_LIMIT_NS, _ERROR_LIMIT_NS)
         lines.append((begin, x[-1], slope, start))
-    begin, _, slope, start = lines[0]
-    phase_ns = int(columns.captured_ns[begin]) + round(start)
+    slope = lines[0][2]
     if len(lines) > 1:
         # the lines at the middle of the first and of the last window
         (b0, x0, m0, c0), (b1, x1, m1, c1) = lines[0], lines[-1]
         time = int(columns.captured_ns[b1]) - int(columns.captured_ns[b0])
         number = int(columns.seq[b1]) - int(columns.seq[b0])
         slope = (time + c1 + m1 * x1 / 2 - c0 - m0 * x0 / 2) / (number + x1 / 2 - x0 / 2)
-    return Segment(first, last, slope, phase_ns)
+    return Segment(first, last, slope)
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64], period_ns: float) -> tuple[float, float]:
@@ -170,7 +167,7 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64], period_ns: float) -> t
     start = float(np.median(theirs - slope * some))
     for _ in range(_TRIMS):
         away = np.abs(y - start - slope * x)
-        near = away <= _TRIM_SD * _SD_OF_MAD * float(np.median(away[::each])) + 1.0
+        near = away <= _TRIM_SD * SD_OF_MAD * float(np.median(away[::each])) + 1.0
         xs, ys = x[near], y[near]
         middle = float(xs.mean())
         spread = float((xs - middle) @ (xs - middle))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.analysis.cadence import Cadence
-from lalelu.analysis.columns import Columns, Nanoseconds, Rows, gather
+from lalelu.analysis.columns import SD_OF_MAD, Columns, Nanoseconds, Rows, gather
 from lalelu.analysis.excess import CAUSES, PLACE, inherit, look, split, usual_of
 from lalelu.analysis.lateness import lateness_of, split_notes
 from lalelu.analysis.notes import frames_of
@@ -20,7 +20,6 @@ from lalelu.analysis.seconds import competitors_at
 WORST: Final = 100  # outliers that are kept one by one
 _LEAST_NS: Final = 1_000_000.0  # Wessel & Wright 2002: an instrument may vary by 1 ms
 _SPREADS: Final = 6.0  # ... and a run that varies more has its outliers beyond so many SDs
-_SD_OF_MAD: Final = 1.4826  # of a normal distribution
 _MOST: Final = 200_000  # outliers that are explained, the worst first
 _SAMPLED: Final = 20_000  # rows of a run that tell what is usual
 _LEAST_SAMPLED: Final = 200  # ... of each phase
@@ -159,7 +158,7 @@ def _outliers(
     for phase in phases:
         part = latency_ns[phase.first_row : phase.last_row]
         middle = float(np.median(part))
-        threshold = max(_LEAST_NS, _SPREADS * _SD_OF_MAD * float(np.median(np.abs(part - middle))))
+        threshold = max(_LEAST_NS, _SPREADS * SD_OF_MAD * float(np.median(np.abs(part - middle))))
         late.append(np.flatnonzero(part > middle + threshold) + phase.first_row)
         least = min(least, threshold)
         medians.append(middle)

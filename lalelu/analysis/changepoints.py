@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_SD_OF_MAD: Final = 1.4826  # of a normal distribution
+from lalelu.analysis.columns import SD_OF_MAD
+
 _MOST_STEPS: Final = 6000  # longer series are cut on a coarser grid first: the time grows with the square
 _SAFETY: Final = 4.0  # times the BIC's penalty, because the seconds of a run are not independent
 
@@ -60,7 +61,7 @@ def level_changes(signal: NDArray[np.float64], floor: NDArray[np.float64], least
     count = len(signal)
     if count < 2 * least:
         return [count]
-    noise = _SD_OF_MAD * np.median(np.abs(np.diff(signal, axis=0)), axis=0) / math.sqrt(2.0)
+    noise = SD_OF_MAD * np.median(np.abs(np.diff(signal, axis=0)), axis=0) / math.sqrt(2.0)
     scaled = _medians(signal) / np.maximum(noise, floor)
     grid = math.ceil(count / _MOST_STEPS)
     whole = count // grid * grid

@@ -15,6 +15,7 @@ from lalelu.ledger.schema import FRAME_DTYPE, STAMPS, UNTOLD
 
 PIECE: Final = 1 << 15  # rows: 3.7 MB, which a processor's cache holds while their columns are taken
 SECOND_NS: Final = 1_000_000_000
+SD_OF_MAD: Final = 1.4826  # of a normal distribution
 # what the thread told of each row, from `woken_late_ns` on
 USAGE: Final = tuple((FRAME_DTYPE.names or ())[(FRAME_DTYPE.names or ()).index("woken_late_ns") :])
 STAGE_STAMPS: Final = dict(

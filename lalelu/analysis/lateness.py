@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lalelu.analysis.columns import SD_OF_MAD
 from lalelu.analysis.excess import PLACE, above, median
 
 _LEAST_NS: Final = 1_000_000.0  # the voice itself calls a note late from here on (NOTE_DTYPE.late)
 _SPREADS: Final = 6.0  # ... or beyond so many SDs of its kind
-_SD_OF_MAD: Final = 1.4826  # of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def lateness_of(hits: NDArray[np.void], notes: NDArray[np.void]) -> Lateness:
         tells = kind & waits if planned else kind
         if tells.any():
             usual[kind] = median(late[tells])
-            spread = _SD_OF_MAD * median(np.abs(late[tells] - usual[kind][0]))
+            spread = SD_OF_MAD * median(np.abs(late[tells] - usual[kind][0]))
             threshold[kind] = max(_LEAST_NS, _SPREADS * spread)
     woken = notes["woken_ns"] != 0
     wake = np.where(woken, notes["woken_ns"] - np.maximum(due, handed), 0).astype(np.float64)

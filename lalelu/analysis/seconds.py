@@ -85,7 +85,6 @@ class Seconds:
     frame_mean: NDArray[np.float64]
     inference_p50: NDArray[np.float64]
     inference_p95: NDArray[np.float64]
-    inference_mean: NDArray[np.float64]
     series: dict[str, NDArray[np.float64]]  # (S,) each, by the names in SERIES
     competitor: tuple[str, ...]  # (S,), who else used the core most; empty = nobody, or not told
 
@@ -113,7 +112,7 @@ def seconds_of(
         start_ns, columns.second, frames,
         np.add.reduceat(cadence.gaps, first, dtype=np.int64) if len(first) else frames,
         p50, p95, most, _mean_ms(latency_ns, first, frames),
-        inference_p50, inference_p95, _mean_ms(inference, first, frames),
+        inference_p50, inference_p95,
         {name: told[name] for name in SERIES}, _competitors(samples, start_ns, columns.second),
     )  # fmt: skip
 

@@ -69,8 +69,6 @@ class PersonDetector:
 class PersonLandmarks:
     """Finds the keypoints of who fills a turned square; its picture shows that square upright."""
 
-    skeleton: tuple[str, ...] = BLAZEPOSE33
-
     def __init__(self, side: int) -> None:
         self._side = float(side)
 

@@ -4,7 +4,6 @@
 cores it may use, and the process it belongs to, with which it ends.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from lalelu.bulletin import Bulletin
 from lalelu.channel import RingReader, RingWriter
 from lalelu.errors import LaleluError
+from lalelu.parent import end_with
 from lalelu.pose.build import build_single
 from lalelu.pose.estimator import SinglePoseEstimator
 from lalelu.pose.estimator_flow import found
@@ -30,7 +30,6 @@ from lalelu.types import Frame
 # Before other ordinary processes, but only behind a real-time engine. Not SCHED_FIFO: the network never sleeps, and the
 # kernel would throttle everything real-time on its core, the engine, too.
 NICE: Final = -10
-_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 class Worker:
@@ -107,8 +106,7 @@ def serve(folder: Path, wait: Callable[[], object], engine: int) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run the network until the engine has gone."""
     folder, bell, cores, engine = arguments
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != int(engine):
+    if not end_with(int(engine), signal.SIGKILL):
         return 0
     for number in (signal.SIGINT, signal.SIGTERM):  # the end is the engine's to say
         signal.signal(number, signal.SIG_IGN)

@@ -20,10 +20,14 @@ class TakeCamera:
     class Options(AdapterOptions):
         """`target` is the take's path."""
 
+        repeat: bool = False  # begin again after the last frame, without end
+
     def __init__(self, options: Options) -> None:
         self._path = Path(options.target)
+        self._repeat = options.repeat
         self._take: Take | None = None
         self._next = 0
+        self._passed = 0  # frames of the rounds before this one
         self._start_ns = 0
         self._image = np.zeros((1, 1), dtype=np.uint8)
 
@@ -31,6 +35,7 @@ class TakeCamera:
         """Read the whole take. Raises UsageError when it is absent, damaged or empty."""
         take = read_take(self._path)
         self._take = take
+        self._next = self._passed = 0
         return CameraFacts(
             source=f"take {self._path.name}: {take.header.source}",
             width=take.header.width,
@@ -49,16 +54,20 @@ class TakeCamera:
     def estimator(self) -> "RecordedPoses":
         """Return the estimator that goes with this camera; valid after `open()`."""
         assert self._take is not None, "open() comes first"
-        return RecordedPoses(self._take)
+        return RecordedPoses(self._take, repeat=self._repeat)
 
     def read(self) -> Frame:
         """Wait for the newest recorded frame that is due. Raises EndOfStreamError after the last."""
         assert self._take is not None, "open() comes first"
         frames = self._take.frames
-        if self._next >= len(frames):
-            raise EndOfStreamError(f"take {self._path.name} has ended")
         first_ns = frames[0].captured_ns
-        if self._next == 0:
+        if self._next >= len(frames):
+            if not self._repeat:
+                raise EndOfStreamError(f"take {self._path.name} has ended")
+            self._next = 0
+            self._passed += _recorded(self._take)
+            self._start_ns += frames[-1].captured_ns - first_ns + round(1e9 / self._take.header.fps)
+        elif self._next == 0:
             self._start_ns = now_ns()
         skipped = 0
         index = self._next
@@ -69,7 +78,7 @@ class TakeCamera:
         self._next = index + 1
         due_ns = self._start_ns + frames[index].captured_ns - first_ns
         sleep_until(due_ns)
-        return Frame(frames[index].seq, due_ns, due_ns, skipped, self._image)
+        return Frame(self._passed + frames[index].seq, due_ns, due_ns, skipped, self._image)
 
     def close(self) -> None:
         """Forget the take."""
@@ -77,11 +86,13 @@ class TakeCamera:
 
 
 class RecordedPoses:
-    """A pose estimator that answers with what a take holds for the frame's `seq`."""
+    """A pose estimator that answers with what a take holds for the frame's `seq`; with `repeat` in every round."""
 
-    def __init__(self, take: Take) -> None:
+    def __init__(self, take: Take, *, repeat: bool = False) -> None:
         self.skeleton = SKELETONS[take.header.skeleton]
         self._by_seq = {frame.seq: frame.poses for frame in take.frames}
+        self._first = take.frames[0].seq if repeat else 0
+        self._round = _recorded(take) if repeat else None
         self._frame: Frame | None = None
 
     def prepare(self, frame: Frame) -> None:
@@ -94,8 +105,14 @@ class RecordedPoses:
     def poses(self) -> Sequence[Pose]:
         """Return the recorded poses, stamped with the frame's time."""
         assert self._frame is not None, "prepare() comes first"
-        captured_ns = self._frame.captured_ns
+        seq, captured_ns = self._frame.seq, self._frame.captured_ns
+        recorded = seq if self._round is None else self._first + (seq - self._first) % self._round
         return [
-            Pose(pose.seq, captured_ns, pose.player, pose.xy, pose.score, pose.via)
-            for pose in self._by_seq.get(self._frame.seq, ())
+            Pose(seq, captured_ns, pose.player, pose.xy, pose.score, pose.via)
+            for pose in self._by_seq.get(recorded, ())
         ]
+
+
+def _recorded(take: Take) -> int:
+    """Return how many frames the camera had while a take was recorded, those that were dropped among them."""
+    return take.frames[-1].seq - take.frames[0].seq + 1

@@ -55,6 +55,23 @@ def test_a_take_is_played_at_its_own_pace_with_its_own_poses(take):
     assert seen[-1][0] == FRAMES - 1
 
 
+def test_a_take_that_repeats_goes_on_with_its_frames_poses_and_pace(take):
+    camera = from_uri("camera", ADAPTERS, f"take:{take}?repeat=true")
+    camera.open()
+    estimator = camera.estimator()
+    seen = {}
+    while max(seen, default=0) < 2 * FRAMES:
+        frame = camera.read()
+        estimator.prepare(frame)
+        estimator.infer()
+        seen[frame.seq] = frame.captured_ns, [(pose.seq, float(pose.xy[3, 1])) for pose in estimator.poses()]
+    camera.close()
+    for seq, (captured_ns, poses) in seen.items():
+        assert captured_ns - seen[0][0] == seq * PERIOD_NS
+        recorded = seq % FRAMES
+        assert poses == ([(seq, pytest.approx(recorded / 100, abs=1e-4))] if recorded % 2 == 0 else [])
+
+
 def test_a_slow_reader_skips_to_the_newest_frame(take):
     camera = from_uri("camera", ADAPTERS, f"take:{take}")
     camera.open()

@@ -4,7 +4,9 @@ Two layers, each kept in the cache under a hash of what made it: the distributio
 disk with the package in it. No loop device is used: `mke2fs -d` writes the disk from the tree.
 """
 
+import fcntl
 import hashlib
+import inspect
 import os
 import shutil
 import subprocess
@@ -16,21 +18,26 @@ from pathlib import Path
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lalelu" / "system"
 DISK_MB = 4096
 SUITE = "bookworm"
-BASE = "systemd,systemd-sysv,udev,dbus,kmod,procps,util-linux,python3,alsa-utils,v4l-utils,initramfs-tools,zstd"
+BASE = (
+    "systemd,systemd-sysv,udev,dbus,kmod,procps,util-linux,python3,alsa-utils,v4l-utils,initramfs-tools,zstd"
+)
 # vivid, snd-virmidi, dummy_hcd and usb_f_midi come with the kernel; v4l2loopback is built against it
 KERNEL = ("linux-image-rt-amd64", "linux-headers-rt-amd64", "v4l2loopback-dkms")
 # debian package that brings each command
 TOOLS = {"debootstrap": "debootstrap", "qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs"}
 
+# for the initramfs, which is made when the kernel is installed
+BASE_FILES = {
+    "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
+    "etc/initramfs-tools/conf.d/bench": "MODULES=list\nCOMPRESS=gzip\n",
+}
 FILES = {
     "etc/hostname": "bench\n",
     "etc/fstab": "/dev/vda / ext4 defaults 0 1\n",
-    "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
-    "etc/initramfs-tools/conf.d/bench": "MODULES=list\nCOMPRESS=gzip\n",
     # the job comes as a tar on the second disk, so that the disk with the system need not change with a check
     "etc/systemd/system/bench.service": """[Unit]
 Description=The system bench's checks
-After=multi-user.target
+After=dbus.service
 [Service]
 Type=exec
 RuntimeDirectory=bench
@@ -40,6 +47,8 @@ StandardOutput=journal+console
 [Install]
 WantedBy=multi-user.target
 """,
+    # software emulation is some 15 times slower than a machine, and the network 100 times
+    "etc/systemd/system/lalelu.service.d/bench.conf": "[Service]\nTimeoutStartSec=1800\nTimeoutStopSec=600\n",
     # root's shell on the serial line, for a look inside
     "etc/systemd/system/serial-getty@ttyS0.service.d/bench.conf": """[Service]
 ExecStart=
@@ -67,7 +76,13 @@ def build(package: Path) -> Image:
     """Return the system with the .deb `package` installed, from the cache where nothing has changed."""
     _check_tools()
     CACHE.mkdir(parents=True, exist_ok=True)
-    key = _key(_base_key(), package.read_bytes())
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(package)
+
+
+def _build(package: Path) -> Image:
+    key = _key(_base_key(), repr(FILES), inspect.getsource(_install), package.read_bytes())
     folder = CACHE / f"system-{key}"
     image = Image(folder / "root.img", folder / "vmlinuz", folder / "initrd.img")
     if not folder.exists():
@@ -94,14 +109,17 @@ def _base() -> Path:
         with _unfinished(tree) as new:
             print(f"building {tree.name}: debootstrap and the -rt kernel (some minutes, once)", flush=True)
             _run("debootstrap", "--variant=minbase", f"--include={BASE}", SUITE, str(new))
-            for name, text in FILES.items():
-                path = new / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
+            _write(new, BASE_FILES)
             _apt(new, *KERNEL)
             _chroot(new, "passwd", "-d", "root")
-            _chroot(new, "systemctl", "enable", "bench.service")
-            _chroot(new, "systemctl", "mask", "apt-daily.timer", "apt-daily-upgrade.timer", "systemd-timesyncd.service")
+            _chroot(
+                new,
+                "systemctl",
+                "mask",
+                "apt-daily.timer",
+                "apt-daily-upgrade.timer",
+                "systemd-timesyncd.service",
+            )
             # the compiler has done its work, and modules that no guest here has the hardware for are most of the disk
             shutil.rmtree(new / "var/cache/apt/archives")
             _forget_drivers(new)
@@ -111,18 +129,30 @@ def _base() -> Path:
 def _forget_drivers(tree: Path) -> None:
     (modules,) = (tree / "lib/modules").iterdir()
     drivers = modules / "kernel/drivers"
-    for name in ("gpu/drm", "net", "infiniband", "scsi", "staging", "iio", "hwmon", "media/pci", "media/dvb-frontends"):
+    for name in (
+        "gpu/drm",
+        "net",
+        "infiniband",
+        "scsi",
+        "staging",
+        "iio",
+        "hwmon",
+        "media/pci",
+        "media/dvb-frontends",
+    ):
         shutil.rmtree(drivers / name, ignore_errors=True)
     _chroot(tree, "depmod", modules.name)
 
 
 def _install(tree: Path, package: Path, folder: Path) -> None:
     """Put the package into a copy of the tree and write the disk."""
-    print(f"building {folder.name}: {package.name} installed in Debian {SUITE}", flush=True)
+    print(f"building the disk: {package.name} installed in Debian {SUITE}", flush=True)
     root = folder / "tree"
     _run("cp", "-a", str(tree), str(root))
     shutil.copy(package, root / "tmp/lalelu.deb")
-    _apt(root, "/tmp/lalelu.deb")  # noqa: S108 - the image's own
+    _write(root, FILES)
+    _chroot(root, "systemctl", "enable", "bench.service")
+    _apt(root, "/tmp/lalelu.deb")
     (root / "tmp/lalelu.deb").unlink()
     (kernel,) = (root / "boot").glob("vmlinuz-*")
     (initrd,) = (root / "boot").glob("initrd.img-*")
@@ -130,6 +160,13 @@ def _install(tree: Path, package: Path, folder: Path) -> None:
     shutil.copy(initrd, folder / "initrd.img")
     _run("mke2fs", "-q", "-t", "ext4", "-d", str(root), str(folder / "root.img"), f"{DISK_MB}M")
     shutil.rmtree(root)
+
+
+def _write(tree: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def _apt(tree: Path, *packages: str) -> None:
@@ -148,10 +185,14 @@ def _run(*command: str) -> None:
     log = CACHE / "build.log"
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C", "PATH": _path()}
     with log.open("ab") as out:
-        status = subprocess.run(command, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL, check=False)
+        status = subprocess.run(
+            command, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL, check=False
+        )
     if status.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise SystemExit(f"{tail}\n{' '.join(command)} ended with {status.returncode}; all it said is in {log}")
+        raise SystemExit(
+            f"{tail}\n{' '.join(command)} ended with {status.returncode}; all it said is in {log}"
+        )
 
 
 @contextmanager
@@ -172,7 +213,8 @@ def _forget(name: str, kind: str) -> None:
 
 
 def _base_key() -> str:
-    return _key(SUITE, BASE, repr(KERNEL), repr(FILES), Path(__file__).read_bytes())
+    recipe = [inspect.getsource(step) for step in (_base, _forget_drivers)]
+    return _key(SUITE, BASE, repr(KERNEL), repr(BASE_FILES), *recipe)
 
 
 def _key(*parts: str | bytes) -> str:

@@ -1,0 +1,165 @@
+"""Checks of capture from real Video4Linux devices: vivid, and a film by v4l2loopback. Run in the guest as root."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bench_guest import JOB, PYTHON, Ear, configure, plays, process, processes, service, sh, until
+
+FRAMES = 60
+DRIVER = Path("/sys/bus/platform/drivers/vivid")
+VIVID = "v4l2:/dev/video0?size=320x180&format=YUYV&fps=15"
+
+
+def _vivid() -> None:
+    """Have the test camera at /dev/video0."""
+    sh("modprobe", "vivid")
+    sh("udevadm", "settle")
+
+
+def _frames(uri: str) -> dict[str, Any]:
+    return json.loads(sh(PYTHON, str(JOB / "capture.py"), uri, str(FRAMES)).splitlines()[-1])
+
+
+def _check(told: dict[str, Any]) -> None:
+    """Demand what a camera promises: frames in order, stamped before they came, none counted twice, moving pictures."""
+    assert "rows" in told, told
+    rows = told["rows"]
+    for before, after in pairwise(rows):
+        assert after["seq"] - before["seq"] == after["skipped"] + 1, (before, after)
+        assert after["captured_ns"] > before["captured_ns"], (before, after)
+    for row in rows:
+        assert row["captured_ns"] <= row["arrived_ns"] <= row["read_ns"], row
+        assert row["read_ns"] - row["captured_ns"] < 5_000_000_000, row
+    assert len({row["sum"] for row in rows}) > len(rows) / 2, "the picture stands still"
+
+
+def capture() -> str:
+    """Formats, sizes and rates of vivid come as asked for, with stamps and sequence numbers that hold."""
+    _vivid()
+    shown = []
+    for pixel_format, size, fps in (
+        ("YUYV", "320x180", 60),
+        ("NV12", "320x180", 60),
+        ("GREY", "640x360", 40),
+    ):
+        told = _frames(f"v4l2:/dev/video0?format={pixel_format}&size={size}&fps={fps}")
+        _check(told)
+        width, height = map(int, size.split("x"))
+        shape = [height, width] if pixel_format == "GREY" else [height, width, 3]
+        assert told["rows"][0]["shape"] == shape, told["rows"][0]
+        assert told["rows"][0]["spread"] > 10, told["rows"][0]
+        skipped = sum(row["skipped"] for row in told["rows"])
+        shown.append(f"{pixel_format} {size} at {told['fps']:.1f} fps, {skipped} skipped")
+    return "; ".join(shown)
+
+
+def refuses() -> str:
+    """What vivid does not do is refused, with what it offers."""
+    _vivid()
+    whys = []
+    for options, offer in (
+        ("size=333x222&format=YUYV", "320x180"),
+        ("format=MJPG&size=320x180", "YUYV"),
+        ("size=320x180&format=YUYV&fps=97", "60"),
+    ):
+        told = _frames(
+            f"v4l2:/dev/video0?fps=60&{options}" if "fps" not in options else f"v4l2:/dev/video0?{options}"
+        )
+        assert told.get("refused") == "UsageError", told
+        assert offer in told["why"], told
+        whys.append(told["why"])
+    return whys[0][:120]
+
+
+def dropped_frames() -> str:
+    """Pictures that the driver drops are counted as skipped."""
+    _vivid()
+    sh("v4l2-ctl", "-d", "/dev/video0", "-c", "percentage_of_dropped_buffers=30")
+    told = _frames("v4l2:/dev/video0?format=YUYV&size=320x180&fps=60")
+    sh("v4l2-ctl", "-d", "/dev/video0", "-c", "percentage_of_dropped_buffers=0")
+    _check(told)
+    skipped = sum(row["skipped"] for row in told["rows"])
+    assert skipped > FRAMES * 0.2, skipped
+    return f"{skipped} skipped beside {FRAMES} delivered"
+
+
+def camera_lost() -> str:
+    """A camera that comes late, is unplugged, broken or dead is waited for and found again; the engine lives on."""
+    sh("modprobe", "-r", "vivid")
+    configure(VIVID)
+    until("waiting", lambda: service()["StatusText"].startswith("waiting"))
+    engine = process("engine")
+    _vivid()
+    shown = [f"came late: {_playing_again():.1f} s"]
+    for name, trouble, cure in (
+        ("unplugged", lambda: _driver("unbind"), lambda: _driver("bind")),
+        ("dead", lambda: _set("disconnect=1"), lambda: (_driver("unbind"), _driver("bind"))),
+        ("broken stream", lambda: _set("inject_fatal_streaming_error=1"), lambda: None),
+    ):
+        shown.append(f"{name}: {_again(trouble, cure)}")
+        assert processes("engine") == [engine], f"{name}: the engine did not live on"
+    return "; ".join(shown)
+
+
+def _again(trouble: Callable[[], object], cure: Callable[[], object]) -> str:
+    lines = _told("found again")
+    at = time.monotonic()
+    trouble()
+    until("the loss told", lambda: not plays() or _told("found again") > lines)
+    noticed_s = time.monotonic() - at
+    cure()
+    until("found again", lambda: _told("found again") > lines)
+    return f"told after {noticed_s:.1f} s, plays {_playing_again():.1f} s after its return"
+
+
+def _playing_again() -> float:
+    at = time.monotonic()
+    until("playing", plays)
+    return time.monotonic() - at
+
+
+def _told(words: str) -> int:
+    return sh("journalctl", "-b", "-u", "lalelu*", "--no-pager", "-o", "cat").count(words)
+
+
+def _driver(action: str) -> None:
+    (DRIVER / action).write_text("vivid.0")
+
+
+def _set(control: str) -> None:
+    sh("v4l2-ctl", "-d", "/dev/video0", "-c", control)
+
+
+def film() -> str:
+    """The simulated drummer's film through a device node: the network sees it, and its strokes are heard."""
+    sh("modprobe", "v4l2loopback")
+    sh("udevadm", "settle")
+    projector = subprocess.Popen(
+        [PYTHON, str(JOB / "project.py"), str(JOB / "film.yuyv"), "/dev/video9", "320", "240", "10"]
+    )
+    try:
+        configure("v4l2:/dev/video9?size=320x240&format=YUYV&fps=10")
+        return _seen_and_heard()
+    finally:
+        projector.kill()
+        sh("systemctl", "stop", "lalelu.service")
+
+
+def sim_slowed() -> str:
+    """The simulated camera, slowed to what an emulated network keeps up with, is heard."""
+    configure("sim:?groove=rock&speed=0.4&fps=24&size=320x240")
+    return _seen_and_heard()
+
+
+def _seen_and_heard() -> str:
+    until("playing", plays)
+    at = time.monotonic()
+    with Ear() as ear:
+        ear.hears(3)
+    recent = json.loads(sh("lalelu", "status", "--json"))["instruments"][0]["last_10_s"]
+    return f"{len(ear.on)} notes in {time.monotonic() - at:.0f} s; {recent}"

@@ -1,0 +1,147 @@
+"""What the checks in the guest share: the service, its configuration and processes, and an ear at ALSA's sequencer."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+JOB = Path(__file__).parent
+CONFIG = Path("/etc/lalelu/lalelu.yaml")
+PYTHON = "/opt/lalelu/bin/python"
+TAKE = Path("/var/lib/bench/rock_60_jitter.take.gz")
+PATIENCE_S = 900  # software emulation on a busy host: a start may take minutes
+MODULES = {"engine": "lalelu.instrument", "voice": "lalelu.voice.process", "desk": "lalelu.desk.process"}
+
+
+def sh(*command: str) -> str:
+    """Run a command and return what it says."""
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise AssertionError(f"{' '.join(command)} ended with {ran.returncode}: {ran.stdout}{ran.stderr}")
+    return ran.stdout.strip()
+
+
+def until(
+    what: str, condition: Callable[[], Any], seconds: float = PATIENCE_S, *, every_s: float = 0.5
+) -> Any:
+    """Return the condition's first true value; AssertionError when there is none in time."""
+    stop = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > stop:
+            raise AssertionError(f"in {seconds:g} s not: {what}; the service: {service()}")
+        time.sleep(every_s)
+
+
+def service(unit: str = "lalelu.service") -> dict[str, str]:
+    """Return what systemd knows of the service."""
+    names = "ActiveState,SubState,Result,StatusText,MainPID,NRestarts,UnitFileState"
+    names += ",InactiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic"
+    return dict(line.split("=", 1) for line in sh("systemctl", "show", unit, "-p", names).splitlines())
+
+
+def plays() -> bool:
+    """Whether the service is active and says that it plays."""
+    now = service()
+    return now["ActiveState"] == "active" and now["StatusText"].startswith("playing")
+
+
+def configure(camera: str, outputs: str = "virtual:lalelu", more: str = "") -> None:
+    """Write the service's configuration and start it anew; it need not be ready yet."""
+    CONFIG.write_text(
+        f'camera: {{uri: "{camera}", wait: true}}\nmidi: {{outputs: ["{outputs}"]}}\n'
+        f'ledger: {{dir: "/var/lib/lalelu/ledger"}}\n{more}'
+    )
+    sh("systemctl", "stop", "lalelu.service")
+    sh("systemctl", "reset-failed", "lalelu.service")
+    sh("systemctl", "start", "--no-block", "lalelu.service")
+
+
+def take() -> str:
+    """Return the address of the camera that plays the recorded drummer without end."""
+    if not TAKE.exists():
+        TAKE.write_bytes((JOB / TAKE.name).read_bytes())
+        TAKE.parent.chmod(0o755)
+    return f"take:{TAKE}?repeat=true"
+
+
+def process(role: str) -> int:
+    """Return the id of one of the instrument's processes, waiting for it."""
+    return until(f"a {role}", lambda: next(iter(processes(role)), 0))
+
+
+def processes(role: str) -> list[int]:
+    """Return the ids of all processes of a role."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if MODULES[role].encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    """Send a signal."""
+    os.kill(pid, number)
+
+
+def clients() -> dict[str, int]:
+    """Return the sequencer's clients by name."""
+    text = Path("/proc/asound/seq/clients").read_text()
+    return {name: int(number) for number, name in re.findall(r'^Client +(\d+) : "(.*?)"', text, re.MULTILINE)}
+
+
+class Ear:
+    """Another program at the sequencer, aseqdump, subscribed to a client's first port. A context manager."""
+
+    def __init__(self, client: str = "lalelu") -> None:
+        self.client = client
+        self.lock = threading.Lock()
+        self.on: list[tuple[float, int]] = []  # monotonic seconds, note
+        self.sounding: dict[int, int] = {}  # note -> how often begun and not ended
+
+    def __enter__(self) -> Self:
+        number = until(f"a sequencer client {self.client}", lambda: clients().get(self.client))
+        command = ["stdbuf", "-oL", "aseqdump", "-p", f"{number}:0"]
+        self.program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.program.kill()
+        self.program.wait()
+
+    def _listen(self) -> None:
+        assert self.program.stdout is not None
+        for line in self.program.stdout:
+            found = re.search(r"(Note on|Note off) .*note (\d+)(?:, velocity (\d+))?", line)
+            if found is None:
+                continue
+            note = int(found[2])
+            with self.lock:
+                if found[1] == "Note on" and found[3] != "0":
+                    self.on.append((time.monotonic(), note))
+                    self.sounding[note] = self.sounding.get(note, 0) + 1
+                else:
+                    self.sounding.pop(note, None)
+
+    def hears(self, count: int = 4, seconds: float = PATIENCE_S) -> float:
+        """Wait for so many further notes; returns when the first of them came."""
+        begun = len(self.on)
+        until(f"{count} notes at {self.client}", lambda: len(self.on) >= begun + count, seconds, every_s=0.05)
+        return self.on[begun][0]
+
+    def silent(self) -> None:
+        """Wait until nothing sounds, which no note may refuse for long."""
+        until("silence", lambda: not self.sounding, 60, every_s=0.05)

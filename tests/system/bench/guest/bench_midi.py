@@ -1,0 +1,66 @@
+"""Checks of MIDI on a real device: a USB interface that is unplugged and plugged in. Run in the guest as root."""
+
+import time
+from pathlib import Path
+
+from bench_guest import Ear, clients, configure, plays, process, processes, sh, take, until
+
+GADGET = Path("/sys/kernel/config/usb_gadget/bench")
+PRODUCT = "Bench Drum"
+FAR_END = "f_midi"  # the gadget's own card: what the interface was sent comes out here
+
+
+def plug(*, in_: bool) -> None:
+    """Plug the USB MIDI interface in or out."""
+    (GADGET / "UDC").write_text("dummy_udc.0\n" if in_ else "\n")
+
+
+def make_gadget() -> None:
+    """Make a USB MIDI interface of software: dummy_hcd is the bus, this machine is at both of its ends."""
+    for module in ("dummy_hcd", "libcomposite", "usb_f_midi", "snd-usb-audio", "snd-seq-midi"):
+        sh("modprobe", module)
+    until("configfs", GADGET.parent.is_dir)
+    GADGET.mkdir()
+    (GADGET / "idVendor").write_text("0x1d6b")
+    (GADGET / "idProduct").write_text("0x0104")
+    words, config, function = GADGET / "strings/0x409", GADGET / "configs/c.1", GADGET / "functions/midi.0"
+    for folder in (words, config, function):
+        folder.mkdir()
+    (words / "product").write_text(PRODUCT)
+    (config / "midi.0").symlink_to(function)
+
+
+def usb_midi() -> str:
+    """An interface that is unplugged is told and missed, not fatal; plugged in again, it sounds again."""
+    make_gadget()
+    plug(in_=True)
+    until(f"a sequencer client {PRODUCT}", lambda: PRODUCT in clients())
+    configure(take(), f"port:{PRODUCT}")
+    until("playing", plays)
+    with Ear(FAR_END) as ear:
+        ear.hears()
+    engine = process("engine")
+    plug(in_=False)
+    until("the interface gone", lambda: PRODUCT not in clients())
+    at = time.monotonic()
+    told = until("the loss told", lambda: _said_since(at, "lost", "gone"))
+    time.sleep(3)
+    assert processes("engine") == [engine], "the engine did not play on"
+    plug(in_=True)
+    until(f"a sequencer client {PRODUCT}", lambda: PRODUCT in clients())
+    at = time.monotonic()
+    with Ear(FAR_END) as ear:
+        first = ear.hears()
+    assert processes("engine") == [engine], "the engine did not play on"
+    return f"{told}; heard again {first - at:.1f} s after it was plugged in"
+
+
+def _said_since(at_s: float, *words: str) -> str:
+    """Return the first line of the service's journal since then that holds one of these words."""
+    lines = sh(
+        "journalctl", "-b", "-u", "lalelu*", "-o", "short-monotonic", "--no-pager", "-n", "20"
+    ).splitlines()
+    for line in lines:
+        if float(line.split("]")[0].strip("[ ")) >= at_s and any(word in line for word in words):
+            return line.split(": ", 1)[-1]
+    return ""

@@ -1,0 +1,187 @@
+"""Checks of the service: installed, real time, restarts, the watchdog and the boot. Run in the guest as root."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from bench_guest import Ear, configure, kill, plays, process, processes, service, sh, take, until
+
+
+def installed() -> str:
+    """The package is there, on the -rt kernel, under systemd, with an isolated core."""
+    status = sh("dpkg-query", "-W", "-f", "${Status} ${Version}", "lalelu")
+    assert status.startswith("install ok installed"), status
+    assert "PREEMPT_RT" in os.uname().version, os.uname().version
+    assert Path("/proc/1/comm").read_text().strip() == "systemd"
+    isolated = Path("/sys/devices/system/cpu/isolated").read_text().strip()
+    assert isolated == "1", isolated
+    assert service()["UnitFileState"] == "enabled", service()
+    return f"lalelu {status.split()[-1]}, Linux {os.uname().release}, isolated core {isolated}"
+
+
+def waits_at_boot() -> str:
+    """Started at boot without a camera, the service waits for one."""
+    state = until("waiting for a camera", lambda: service()["StatusText"].startswith("waiting") and service())
+    assert state["ActiveState"] == "activating", state
+    return state["StatusText"][:60]
+
+
+def plays_take() -> str:
+    """A recorded drummer is heard by an ALSA client; how long after systemctl start."""
+    began = time.monotonic()
+    configure(take())
+    with Ear() as ear:
+        until("playing", plays)
+        state = service()
+        first = ear.hears()
+    start_s = int(state["InactiveExitTimestampMonotonic"]) * 1e-6
+    ready_s = int(state["ActiveEnterTimestampMonotonic"]) * 1e-6
+    return (
+        f"systemctl start to READY {ready_s - start_s:.1f} s, to the first possible note "
+        f"{_first_frame() - start_s:.1f} s, to the first note heard {first - began:.1f} s"
+    )
+
+
+def _first_frame() -> float:
+    """Return when the newest run handed over its first frame, seconds since boot."""
+    ledger = max(Path("/var/lib/lalelu/ledger").iterdir(), key=lambda path: path.stat().st_mtime)
+    until("rows", lambda: (ledger / "frames").exists() and (ledger / "frames").stat().st_size > 200)
+    script = (
+        "import sys; from pathlib import Path; from lalelu.ledger.reader import read_ledger; "
+        "print(int(read_ledger(Path(sys.argv[1])).frames['sent_ns'][0]))"
+    )
+    return int(sh("/opt/lalelu/bin/python", "-c", script, str(ledger))) * 1e-9
+
+
+def real_time() -> str:
+    """SCHED_FIFO, the core, locked memory and the latency file are in force, as the kernel tells."""
+    shown = []
+    for role, priority in (("engine", 70), ("voice", 75)):
+        pid = process(role)
+        threads = {int(entry.name): None for entry in Path(f"/proc/{pid}/task").iterdir()}
+        fifo = [
+            tid for tid in threads if os.sched_getscheduler(tid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
+        ]
+        assert fifo == [pid], f"{role}: FIFO threads {fifo} of {sorted(threads)}"
+        assert os.sched_getparam(pid).sched_priority == priority, (role, os.sched_getparam(pid))
+        locked = next(
+            line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmLck")
+        )
+        kib = int(locked.split()[1])
+        assert kib > 1000, (role, locked)
+        shown.append(
+            f"{role} FIFO {priority} cores {sorted(os.sched_getaffinity(pid))} locked {kib // 1024} MB"
+        )
+    engine = process("engine")
+    assert os.sched_getaffinity(engine) == {1}, os.sched_getaffinity(engine)
+    for entry in Path(f"/proc/{engine}/task").iterdir():
+        if int(entry.name) != engine:
+            assert 1 not in os.sched_getaffinity(int(entry.name)), (
+                f"helper thread {entry.name} on the isolated core"
+            )
+    held = {str(entry.readlink()) for entry in Path(f"/proc/{engine}/fd").iterdir()}
+    assert "/dev/cpu_dma_latency" in held, held
+    status = json.loads(sh("lalelu", "status", "--json"))
+    refused = [request for request in status["instruments"][0]["requests"] if not request["granted"]]
+    assert refused == [], refused
+    return "; ".join(shown)
+
+
+def killed_voice() -> str:
+    """A killed voice is started again, and nothing hangs."""
+    return _killed("voice")
+
+
+def killed_desk() -> str:
+    """A killed desk is not heard."""
+    with Ear() as ear:
+        ear.hears()
+        old = process("desk")
+        kill(old)
+        until("a new desk", lambda: [pid for pid in processes("desk") if pid != old])
+        ear.hears()
+        longest = max(after[0] - before[0] for before, after in zip(ear.on, ear.on[1:], strict=False))
+    return f"longest pause between notes {longest:.1f} s"
+
+
+def _killed(role: str) -> str:
+    with Ear() as ear:
+        ear.hears()
+        before, at = process(role), time.monotonic()
+        kill(before)
+        ear.silent()
+    until(f"a new {role}", lambda: processes(role) and process(role) != before)
+    with Ear() as ear:
+        first = ear.hears()
+    until("playing", plays)
+    return f"heard again after {first - at:.1f} s"
+
+
+def killed_engine() -> str:
+    """A killed engine ends its notes; systemd starts the service again."""
+    restarts = int(service()["NRestarts"])
+    said = _killed("engine")
+    assert int(service()["NRestarts"]) > restarts, service()
+    return said
+
+
+def killed_leader() -> str:
+    """A killed leader takes the others along; systemd starts the service again."""
+    old = {role: process(role) for role in ("engine", "voice")}
+    at = time.monotonic()
+    kill(int(service()["MainPID"]))
+    for role, pid in old.items():
+        until(f"the {role} gone", lambda role=role, pid=pid: pid not in processes(role))
+    with Ear() as ear:
+        first = ear.hears()
+    return f"heard again after {first - at:.1f} s"
+
+
+def watchdog() -> str:
+    """A hung loop is noticed by systemd, which stops the service in order and starts it again."""
+    with Ear() as ear:
+        ear.hears()
+        engine, at = process("engine"), time.monotonic()
+        kill(engine, signal.SIGSTOP)
+        ear.silent()
+        silent = time.monotonic() - at
+        until("the watchdog's bite", lambda: service()["Result"] == "watchdog" or not plays(), 60)
+        bitten = time.monotonic() - at
+    until("the hung engine gone", lambda: engine not in processes("engine"))
+    with Ear() as ear:
+        first = ear.hears()
+    until("playing", plays)
+    return f"silent after {silent:.1f} s, stopped after {bitten:.1f} s, heard again after {first - at:.1f} s"
+
+
+def plays_after_boot() -> str:
+    """After a reboot it plays by itself; how long after the kernel's start it was ready."""
+    until("playing", plays)
+    state = service()
+    with Ear() as ear:
+        ear.hears()
+    ready_s = int(state["ActiveEnterTimestampMonotonic"]) * 1e-6
+    start_s = int(state["InactiveExitTimestampMonotonic"]) * 1e-6
+    return (
+        f"boot to READY {ready_s:.1f} s (systemd started it at {start_s:.1f} s), to the first possible note "
+        f"{_first_frame():.1f} s"
+    )
+
+
+def take_in_time() -> str:
+    """In virtual time, where nothing outside makes a frame late: frame to note of a recorded drummer."""
+    configure(take())
+    until("playing", plays)
+    with Ear() as ear:
+        ear.hears(20)
+    return ledger()
+
+
+def ledger() -> str:
+    """The ledgers are whole: the analyser reads them, no row is lost."""
+    sh("systemctl", "stop", "lalelu.service")
+    newest = max(Path("/var/lib/lalelu/ledger").iterdir(), key=lambda path: path.stat().st_mtime)
+    told = json.loads(sh("lalelu", "latency", "--json", str(newest)))
+    return str(told)[:200]

@@ -28,7 +28,7 @@ PLANS = {
     "parallel": (
         machine.PARALLEL,
         """installed waits_at_boot plays_take real_time killed_voice killed_desk killed_engine killed_leader watchdog
-        usb_midi capture refuses dropped_frames reboot plays_after_boot ledger""",
+        capture refuses dropped_frames reboot plays_after_boot ledger usb_midi""",
     ),
     "virtual": (machine.VIRTUAL, "take_in_time camera_lost film sim_slowed"),
 }

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 JOB = Path(__file__).parent
 CONFIG = Path("/etc/lalelu/lalelu.yaml")
+QUICK = Path("/run/systemd/system/lalelu.service.d/quick.conf")  # until the next boot
 PYTHON = "/opt/lalelu/bin/python"
 TAKE = Path("/var/lib/bench/rock_60_jitter.take.gz")
 PATIENCE_S = 900  # software emulation on a busy host: a start may take minutes
@@ -53,12 +54,18 @@ def plays() -> bool:
     return now["ActiveState"] == "active" and now["StatusText"].startswith("playing")
 
 
-def configure(camera: str, outputs: str = "virtual:lalelu", more: str = "") -> None:
-    """Write the service's configuration and start it anew; it need not be ready yet."""
+def configure(camera: str, output: str = "virtual:lalelu", *, shipped: bool = False) -> None:
+    """Write the service's configuration and start it anew; it need not be ready yet.
+
+    Unless the unit is wanted as it is `shipped`, the check before the start is left out: it takes a minute here.
+    """
     CONFIG.write_text(
-        f'camera: {{uri: "{camera}", wait: true}}\nmidi: {{outputs: ["{outputs}"]}}\n'
-        f'ledger: {{dir: "/var/lib/lalelu/ledger"}}\n{more}'
+        f'camera: {{uri: "{camera}", wait: true}}\nmidi: {{outputs: ["{output}"]}}\n'
+        'ledger: {dir: "/var/lib/lalelu/ledger"}\n'
     )
+    QUICK.parent.mkdir(parents=True, exist_ok=True)
+    QUICK.write_text("" if shipped else "[Service]\nExecStartPre=\n")
+    sh("systemctl", "daemon-reload")
     sh("systemctl", "stop", "lalelu.service")
     sh("systemctl", "reset-failed", "lalelu.service")
     sh("systemctl", "start", "--no-block", "lalelu.service")

@@ -16,7 +16,7 @@ def installed() -> str:
     assert "PREEMPT_RT" in os.uname().version, os.uname().version
     assert Path("/proc/1/comm").read_text().strip() == "systemd"
     isolated = Path("/sys/devices/system/cpu/isolated").read_text().strip()
-    assert isolated == "1", isolated
+    assert isolated == "2", isolated
     assert service()["UnitFileState"] == "enabled", service()
     return f"lalelu {status.split()[-1]}, Linux {os.uname().release}, isolated core {isolated}"
 
@@ -31,7 +31,7 @@ def waits_at_boot() -> str:
 def plays_take() -> str:
     """A recorded drummer is heard by an ALSA client; how long after systemctl start."""
     began = time.monotonic()
-    configure(take())
+    configure(take(), shipped=True)
     with Ear() as ear:
         until("playing", plays)
         state = service()
@@ -75,10 +75,10 @@ def real_time() -> str:
             f"{role} FIFO {priority} cores {sorted(os.sched_getaffinity(pid))} locked {kib // 1024} MB"
         )
     engine = process("engine")
-    assert os.sched_getaffinity(engine) == {1}, os.sched_getaffinity(engine)
+    assert os.sched_getaffinity(engine) == {2}, os.sched_getaffinity(engine)
     for entry in Path(f"/proc/{engine}/task").iterdir():
         if int(entry.name) != engine:
-            assert 1 not in os.sched_getaffinity(int(entry.name)), (
+            assert 2 not in os.sched_getaffinity(int(entry.name)), (
                 f"helper thread {entry.name} on the isolated core"
             )
     held = {str(entry.readlink()) for entry in Path(f"/proc/{engine}/fd").iterdir()}

@@ -61,6 +61,8 @@ def test_the_service_is_ready_once_it_plays_and_says_when_it_ends(place, manager
 def test_the_watchdog_is_fed_by_the_loop_and_by_nothing_else(place, manager):
     played = Played(place)
     played.wait_for_notes()
+    lines = manager.lines()
+    assert "WATCHDOG=1" not in lines[: lines.index("READY=1")]  # it would arm it in the midst of the start
     fed = manager.lines().count("WATCHDOG=1")
     played.wait(lambda: manager.lines().count("WATCHDOG=1") > fed + 2)
     played.kill("engine", signal.SIGSTOP)

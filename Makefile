@@ -22,7 +22,7 @@ TEST_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(TEST_EXTRAS))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test test-system lint types benchmarks clean install-service uninstall-service install-user-service uninstall-user-service
+.PHONY: help demo test lint types benchmarks clean install-service uninstall-service install-user-service uninstall-user-service
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 32
@@ -36,6 +36,7 @@ test: $(TEST_STAMP) ## lint, types and tests (EXTRAS="tensorflow ..." for more a
 	$(BIN)/mypy
 	$(BIN)/pytest
 
+.PHONY: test-system
 test-system: deb $(TEST_STAMP) ## the package in a real Debian, in an emulator (root; docs/system-bench.md)
 	$(BIN)/python tests/system/bench/run.py "$$(ls -t dist/lalelu_*.deb | head -n 1)"
 

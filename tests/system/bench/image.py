@@ -31,6 +31,8 @@ BASE_FILES = {
     "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
     "etc/initramfs-tools/conf.d/bench": "MODULES=list\nCOMPRESS=gzip\n",
 }
+# software emulation is some 15 times slower than a machine, and the network 100 times
+PATIENT = "[Service]\nTimeoutStartSec=1800\nTimeoutStopSec=600\n"
 FILES = {
     "etc/hostname": "bench\n",
     "etc/fstab": "/dev/vda / ext4 defaults 0 1\n",
@@ -47,8 +49,8 @@ StandardOutput=journal+console
 [Install]
 WantedBy=multi-user.target
 """,
-    # software emulation is some 15 times slower than a machine, and the network 100 times
-    "etc/systemd/system/lalelu.service.d/bench.conf": "[Service]\nTimeoutStartSec=1800\nTimeoutStopSec=600\n",
+    "etc/systemd/system/lalelu.service.d/bench.conf": PATIENT,
+    "etc/systemd/system/lalelu-desk.service.d/bench.conf": PATIENT,
     # root's shell on the serial line, for a look inside
     "etc/systemd/system/serial-getty@ttyS0.service.d/bench.conf": """[Service]
 ExecStart=

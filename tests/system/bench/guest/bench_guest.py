@@ -16,7 +16,11 @@ QUICK = Path("/run/systemd/system/lalelu.service.d/quick.conf")  # until the nex
 PYTHON = "/opt/lalelu/bin/python"
 TAKE = Path("/var/lib/bench/rock_60_jitter.take.gz")
 PATIENCE_S = 900  # software emulation on a busy host: a start may take minutes
-MODULES = {"engine": "lalelu.instrument", "voice": "lalelu.voice.process", "desk": "lalelu.desk.process"}
+MODULES = {
+    "engine": {b"lalelu.instrument"},
+    "voice": {b"lalelu.voice.process"},
+    "desk": {b"lalelu.desk.process", b"lalelu.desk.attach"},  # the leader's child, or a unit of its own
+}
 
 
 def sh(*command: str) -> str:
@@ -93,7 +97,7 @@ def processes(role: str) -> list[int]:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if MODULES[role].encode() in words:
+            if MODULES[role].intersection(words):
                 found.append(int(entry.name))
     return found
 

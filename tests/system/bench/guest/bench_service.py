@@ -46,13 +46,18 @@ def plays_take() -> str:
 
 def _first_frame() -> float:
     """Return when the newest run handed over its first frame, seconds since boot."""
-    ledger = max(Path("/var/lib/lalelu/ledger").iterdir(), key=lambda path: path.stat().st_mtime)
-    until("rows", lambda: (ledger / "frames").exists() and (ledger / "frames").stat().st_size > 200)
+    rows = newest_ledger() / "frames"
+    until("rows", lambda: rows.exists() and rows.stat().st_size > 200)
     script = (
         "import sys; from pathlib import Path; from lalelu.ledger.reader import read_ledger; "
         "print(int(read_ledger(Path(sys.argv[1])).frames['sent_ns'][0]))"
     )
-    return int(sh("/opt/lalelu/bin/python", "-c", script, str(ledger))) * 1e-9
+    return int(sh("/opt/lalelu/bin/python", "-c", script, str(rows.parent))) * 1e-9
+
+
+def newest_ledger() -> Path:
+    """Return the folder of the run that began last."""
+    return max(Path("/var/lib/lalelu/ledger").iterdir(), key=lambda path: path.name)
 
 
 def real_time() -> str:
@@ -180,8 +185,13 @@ def take_in_time() -> str:
 
 
 def ledger() -> str:
-    """The ledgers are whole: the analyser reads them, no row is lost."""
+    """The ledger of the last run is whole: the analyser reads it, and no row is lost."""
     sh("systemctl", "stop", "lalelu.service")
-    newest = max(Path("/var/lib/lalelu/ledger").iterdir(), key=lambda path: path.stat().st_mtime)
-    told = json.loads(sh("lalelu", "latency", "--json", str(newest)))
-    return str(told)[:200]
+    folder = newest_ledger()
+    told = json.loads(sh("lalelu", "latency", "--json", str(folder)))["ledgers"][0]
+    assert told["problems"] == [], told["problems"]
+    assert told["unmatched_notes"] == 0, told["unmatched_notes"]
+    ms = told["durations_ms"]
+    return f"{told['frames']} frames, {told['notes']} notes; ms p50/p99: " + ", ".join(
+        f"{name} {ms[name]['p50']:.2f}/{ms[name]['p99']:.2f}" for name in ("frame", "note", "handover", "hit")
+    )

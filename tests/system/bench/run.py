@@ -30,7 +30,7 @@ PLANS = {
         """installed waits_at_boot plays_take real_time killed_voice killed_desk killed_engine killed_leader watchdog
         capture refuses dropped_frames reboot plays_after_boot ledger usb_midi""",
     ),
-    "virtual": (machine.VIRTUAL, "take_in_time camera_lost film sim_slowed"),
+    "virtual": (machine.VIRTUAL, "plays_take reboot plays_after_boot ledger camera_lost film sim_slowed"),
 }
 
 

@@ -39,7 +39,7 @@ def run(name: str, limit_s: int) -> None:
     try:
         said, ok, log = CHECKS[name](), True, ""
     except BaseException as exc:  # noqa: BLE001 - whatever it is, it is told, and the next check runs
-        said, ok = f"{type(exc).__name__}: {exc}", False
+        said, ok = f"{type(exc).__name__}: {exc}".partition("\n")[0], False
         log = traceback.format_exc() + _journal()
     signal.alarm(0)
     tell(check=name, ok=ok, seconds=round(time.monotonic() - began, 1), said=said or "", log=log)

@@ -157,7 +157,7 @@ def watchdog() -> str:
     with Ear() as ear:
         first = ear.hears()
     until("playing", plays)
-    return f"silent after {silent:.1f} s, stopped after {bitten:.1f} s, heard again after {first - at:.1f} s"
+    return f"silent {silent:.1f} s after the hang, stopped after {bitten:.1f} s, heard again after {first - at:.1f} s"
 
 
 def plays_after_boot() -> str:

@@ -69,20 +69,20 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("package", type=Path, help="lalelu's Debian package, as make deb leaves it in dist/")
-    parser.add_argument("--kind", choices=PLANS, action="append", help="only this machine; may be repeated")
+    parser.add_argument("--kind", choices=PLANS, help="only this machine")
     parser.add_argument("--only", metavar="CHECK", action="append", help="these checks instead of all")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # qemu is ended, too
-    OUT.mkdir(parents=True, exist_ok=True)
-    transcript = Transcript(OUT / "transcript.txt")
+    for folder in PLANS:
+        (OUT / folder).mkdir(parents=True, exist_ok=True)
+    transcript = Transcript(OUT / (asked.kind or "") / "transcript.txt")
     system = image.build(asked.package)
     transcript.say(f"{system.disk.parent.name}, built in {time.monotonic() - transcript.begun_s:.0f} s")
-    for name in asked.kind or PLANS:
+    for name in [asked.kind] if asked.kind else PLANS:
         kind, checks = PLANS[name]
         plan = asked.only or checks.split()
         transcript.say(f"-- {kind.name}: {' '.join(kind.arguments)} {kind.kernel}")
         folder = OUT / name
-        folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=OUT) as scratch:
             film.film(Path(scratch) / FILM)
             files = [TAKE, Path(scratch) / FILM]

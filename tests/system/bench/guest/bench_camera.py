@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bench_guest import JOB, PYTHON, Ear, configure, plays, process, processes, service, sh, until
+from bench_guest import JOB, PYTHON, Ear, configure, event, plays, process, processes, service, sh, until
 
 FRAMES = 60
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
@@ -103,24 +103,20 @@ def camera_lost() -> str:
 
 
 def _again(trouble: Callable[[], object], cure: Callable[[], object]) -> str:
-    lines = _told("found again")
-    at = time.monotonic()
+    at_s = time.monotonic()
     trouble()
-    until("the loss told", lambda: not plays() or _told("found again") > lines)
-    noticed_s = time.monotonic() - at
+    lost_s = until("the loss told", lambda: event("lost", at_s))
+    cured_s = time.monotonic()
     cure()
-    until("found again", lambda: _told("found again") > lines)
-    return f"told after {noticed_s:.1f} s, plays {_playing_again():.1f} s after its return"
+    found_s = until("found again", lambda: event("found", lost_s))
+    until("playing", plays)
+    return f"lost after {lost_s - at_s:.2f} s, found {max(0.0, found_s - cured_s):.2f} s after its return"
 
 
 def _playing_again() -> float:
     at = time.monotonic()
     until("playing", plays)
     return time.monotonic() - at
-
-
-def _told(words: str) -> int:
-    return sh("journalctl", "-b", "-u", "lalelu*", "--no-pager", "-o", "cat").count(words)
 
 
 def _driver(action: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ QUICK = Path("/run/systemd/system/lalelu.service.d/quick.conf")  # until the nex
 PYTHON = "/opt/lalelu/bin/python"
 TAKE = Path("/var/lib/bench/rock_60_jitter.take.gz")
 PATIENCE_S = 900  # software emulation on a busy host: a start may take minutes
+EVENT = struct.Struct("<q24s96s")  # at_ns, kind, text: as lalelu.ledger.schema has it
 MODULES = {
     "engine": {b"lalelu.instrument"},
     "voice": {b"lalelu.voice.process"},
@@ -81,6 +83,20 @@ def take() -> str:
         TAKE.write_bytes((JOB / TAKE.name).read_bytes())
         TAKE.parent.chmod(0o755)
     return f"take:{TAKE}?repeat=true"
+
+
+def newest_ledger() -> Path:
+    """Return the folder of the run that began last."""
+    return max(Path("/var/lib/lalelu/ledger").iterdir(), key=lambda path: path.name)
+
+
+def event(kind: str, since_s: float) -> float | None:
+    """Return when the newest run first told an event of this kind since then, monotonic seconds."""
+    rows = (newest_ledger() / "events").read_bytes()
+    for at_ns, name, _text in EVENT.iter_unpack(rows[: len(rows) // EVENT.size * EVENT.size]):
+        if name.rstrip(b"\0").decode() == kind and at_ns * 1e-9 >= since_s:
+            return at_ns * 1e-9
+    return None
 
 
 def process(role: str) -> int:

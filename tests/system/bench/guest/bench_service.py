@@ -6,7 +6,19 @@ import signal
 import time
 from pathlib import Path
 
-from bench_guest import Ear, configure, kill, plays, process, processes, service, sh, take, until
+from bench_guest import (
+    Ear,
+    configure,
+    kill,
+    newest_ledger,
+    plays,
+    process,
+    processes,
+    service,
+    sh,
+    take,
+    until,
+)
 
 
 def installed() -> str:
@@ -52,11 +64,6 @@ def _first_frame() -> float:
         "print(int(read_ledger(Path(sys.argv[1])).frames['sent_ns'][0]))"
     )
     return int(sh("/opt/lalelu/bin/python", "-c", script, str(rows.parent))) * 1e-9
-
-
-def newest_ledger() -> Path:
-    """Return the folder of the run that began last."""
-    return max(Path("/var/lib/lalelu/ledger").iterdir(), key=lambda path: path.name)
 
 
 def real_time() -> str:

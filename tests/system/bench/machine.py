@@ -14,7 +14,10 @@ from image import Image
 
 GUEST = Path(__file__).parent / "guest"
 # la57 breaks the start of this kernel under emulation; mitigations cost much and protect nothing here
-COMMON = "root=/dev/vda rw console=ttyS0 quiet mitigations=off panic=10 systemd.mask=e2scrub_reap.service"
+COMMON = (
+    "root=/dev/vda rw console=ttyS0 quiet mitigations=off panic=10 systemd.mask=e2scrub_reap.service "
+    "systemd.mask=apt-daily.timer systemd.mask=apt-daily-upgrade.timer"
+)
 
 
 @dataclass(frozen=True)

@@ -51,4 +51,5 @@ def usb_midi() -> str:
     with Ear(FAR_END) as ear:
         first_s = ear.hears()
     assert processes("engine") == [engine], "the engine did not play on"
-    return f"lost after {lost_s - out_s:.1f} s, found {found_s - in_s:.1f} s after its return, heard {first_s - in_s:.1f} s"
+    found, heard = found_s - in_s, first_s - in_s
+    return f"lost after {lost_s - out_s:.1f} s, found {found:.1f} s after its return, heard {heard:.1f} s after it"

@@ -61,25 +61,26 @@ def run(image: Image, disk: Path, folder: Path, kind: Kind, *, limit_s: float) -
     """
     report, console = folder / "report.jsonl", folder / "console.log"
     report.write_text("")
-    socket = f"socket,id=console,path={folder / 'console'},server=on,wait=off,logfile={console}"
+    socket = f"socket,id=console,path=console,server=on,wait=off,logfile={console.name}"
     command = [
         *("qemu-system-x86_64", "-machine", "q35", "-cpu", "max,la57=off", "-m", "3072", *kind.arguments),
         *("-display", "none", "-nodefaults", "-chardev", socket, "-serial", "chardev:console"),
         *("-drive", f"file={image.disk},if=virtio,format=raw,snapshot=on"),
         *("-drive", f"file={disk},if=virtio,format=raw,readonly=on"),
-        *("-device", "virtio-serial", "-chardev", f"file,id=report,path={report}"),
+        *("-device", "virtio-serial", "-chardev", f"file,id=report,path={report.name}"),
         *("-device", "virtserialport,chardev=report,name=report"),
         *("-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", f"{COMMON} {kind.kernel}"),
     ]
     stop = time.monotonic() + limit_s
     with (folder / "qemu.log").open("w") as log:
-        qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        qemu = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             with report.open() as lines:
+                line = ""
                 while True:
-                    line = lines.readline()
+                    line += lines.readline()  # a long one comes in pieces
                     if line.endswith("\n"):
-                        told = json.loads(line)
+                        told, line = json.loads(line), ""
                         yield told
                         if "end" in told:
                             return

@@ -77,15 +77,19 @@ def main() -> int:
         (OUT / folder).mkdir(parents=True, exist_ok=True)
     transcript = Transcript(OUT / (asked.kind or "") / "transcript.txt")
     system = image.build(asked.package)
-    transcript.say(f"{system.disk.parent.name}, built in {time.monotonic() - transcript.begun_s:.0f} s")
+    transcript.say(
+        f"{asked.package.name} in {system.disk.parent.name}, built in {time.monotonic() - transcript.begun_s:.0f} s"
+    )
     for name in [asked.kind] if asked.kind else PLANS:
         kind, checks = PLANS[name]
         plan = asked.only or checks.split()
         transcript.say(f"-- {kind.name}: {' '.join(kind.arguments)} {kind.kernel}")
         folder = OUT / name
         with tempfile.TemporaryDirectory(dir=OUT) as scratch:
-            film.film(Path(scratch) / FILM)
-            files = [TAKE, Path(scratch) / FILM]
+            files = [TAKE]
+            if "film" in plan:
+                files.append(Path(scratch) / FILM)
+                film.film(files[-1])
             disk = machine.job(Path(scratch), plan, files, limit_s=CHECK_S)
             for told in machine.run(system, disk, folder, kind, limit_s=RUN_S):
                 transcript.take(told)

@@ -34,7 +34,7 @@ test: $(TEST_STAMP) ## lint, types and tests (EXTRAS="tensorflow ..." for more a
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(TEST_STAMP) ## ruff: rules and format
 	$(BIN)/ruff check

@@ -52,7 +52,7 @@ def test_a_paced_film_is_delivered_in_order_and_ends(film):
             assert level(frame.image) == frame.seq
             frames.append((frame.seq, frame.skipped, frame.captured_ns))
     camera.close()
-    assert sum(1 + skipped for _, skipped, _ in frames) == FRAMES
+    assert [seq + 1 for seq, _, _ in frames] == np.cumsum([1 + skipped for _, skipped, _ in frames]).tolist()
     start = frames[0][2] - 20_000_000 * frames[0][0]
     assert [captured - start for _, _, captured in frames] == [20_000_000 * seq for seq, _, _ in frames]
 
@@ -67,6 +67,16 @@ def test_a_slow_reader_gets_the_newest_frame_and_the_count_of_those_it_missed(fi
     assert late.skipped >= 4
     assert late.seq == late.skipped + 1
     assert level(late.image) == late.seq
+
+
+def test_a_film_whose_end_was_missed_has_ended(film):
+    camera = from_uri("camera", ADAPTERS, f"video:{film}")
+    camera.open()
+    camera.read()
+    camera._start_ns -= 1_000_000_000  # as if nobody had read for a second
+    with pytest.raises(EndOfStreamError):
+        camera.read()
+    camera.close()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a film at all" * 100])

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from soaking.counting import count, films
 from soaking.faults import FAULTS, SNARES, Fault, UnavailableError, in_turn, well
-from soaking.log import SPOILT, Done, Log, spoilt
+from soaking.log import GRAPH, SPOILT, SYNTH, Done, Log, spoilt
 from soaking.report import as_json, text
-from soaking.rig import DELAY_MS, GRAPH, SYNTH, Rig
+from soaking.rig import DELAY_MS, SHARED_MEMORY, Rig
 
 from lalelu.camera import port as camera_port
 from lalelu.camera.simulated.camera import SimulatedCamera
@@ -35,7 +35,6 @@ from lalelu.registry import from_uri
 
 START_NS = 120_000_000_000  # for an instrument to start, on a busy machine
 PATIENCE_S = 20.0  # with an instrument that is not well, or silent: the drummer rests for up to 12 s
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 QUIET_S = 2.0  # after the last fault's recovery
 
 
@@ -197,7 +196,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--break", dest="spoil", choices=SPOILT, help="count with one thing made wrong")
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="lalelu-soak-", dir=MEMORY))
+    folder = Path(tempfile.mkdtemp(prefix="lalelu-soak-", dir=SHARED_MEMORY))
     try:
         with Rig(folder, seed=args.seed, flow=args.flow, seconds=args.seconds) as rig:
             try:

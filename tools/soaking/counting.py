@@ -18,6 +18,7 @@ HANGING_NS: Final = 12_000_000_000  # no note is asked to sound for longer than 
 WINDOW_S: Final = 0.1  # a note further from its moment is another one; strokes on one pad are 0.25 s apart
 STUTTER_NS: Final = 30_000_000  # a film that is later than that has not shown the strokes as they were played
 BEFORE_NS: Final = 300_000_000  # strokes so shortly before a fault may have their notes after its beginning
+REST_NS: Final = 1_000_000_000  # without a stroke is a rest, and no silence
 PERCENT: Final = (
     5.0  # of strokes may be missed, and of notes extra, outside of all windows: the network's own
 )
@@ -35,7 +36,7 @@ class Recovery:
     done: Done
     well_s: float | None  # until processes, frames and notes were all right again; None = they were not
     note_s: float | None  # until the first right note
-    silence_s: float  # the longest time from a missed stroke to the next one that sounded
+    silence_s: float  # the longest time from a missed stroke to the next one that sounded, or to a rest
     told: bool | None  # whether its condition was raised, and cleared again; None = it has none
 
     @property
@@ -197,16 +198,17 @@ class Heard:
         return range(bisect_right(self.at_ns, begin_ns), bisect_left(self.at_ns, end_ns))
 
     def silence_s(self, strokes: Sequence[int]) -> float:
-        """Return the longest time from a missed stroke of these to the next one that sounded, or to the last one."""
+        """Return the longest time from a missed stroke of these to the next one that sounded, or to a rest."""
         longest_ns = 0
-        since_ns = None
+        since_ns = last_ns = None  # of the strokes that are missed now, the first and the last one
         for i in strokes:
-            if not self.right[i]:
-                since_ns = self.at_ns[i] if since_ns is None else since_ns
-            if since_ns is not None:
-                longest_ns = max(longest_ns, self.at_ns[i] - since_ns)
+            at_ns = self.at_ns[i]
+            if since_ns is not None and last_ns is not None:
+                longest_ns = max(longest_ns, min(at_ns, last_ns + REST_NS) - since_ns)
             if self.right[i]:
-                since_ns = None
+                since_ns = last_ns = None
+            else:
+                since_ns, last_ns = at_ns if since_ns is None else since_ns, at_ns
         return longest_ns * 1e-9
 
 
@@ -214,11 +216,11 @@ def _within(at_ns: int, times: Iterable[tuple[int, int]]) -> bool:
     return any(begin <= at_ns <= end for begin, end in times)
 
 
-def windows(faults: Iterable[Done]) -> list[tuple[int, int]]:
-    """Return the times in which strokes may be missed: a fault that may be heard, and repairs by the run itself."""
+def windows(faults: Iterable[Done], name: str) -> list[tuple[int, int]]:
+    """Return the times in which a listener may miss strokes: by the kind of fault, and repairs by the run itself."""
     found = []
     for done in faults:
-        if done.kind.heard:
+        if name in done.kind.missing_at:
             found.append((done.begin_ns - BEFORE_NS, done.end_ns + round(done.kind.within_s * 1e9)))
         if done.remark:
             found.append((done.begin_ns - BEFORE_NS, done.settled_ns))
@@ -227,7 +229,7 @@ def windows(faults: Iterable[Done]) -> list[tuple[int, int]]:
 
 def count_notes(log: Log, name: str, heard: Heard) -> Notes:
     """Count one listener's notes."""
-    excusing = windows(log.faults)
+    excusing = windows(log.faults, name)
     excused = {i for window in excusing for i in heard.strokes(*window)}
     expected = [i for i in range(len(heard.at_ns)) if i not in excused]
     sounded = sum(heard.right[i] for i in expected)

@@ -17,8 +17,8 @@ from random import Random
 from typing import Final, TypeAlias
 
 import psutil
-from soaking.log import Kind
-from soaking.rig import FPS, SLOTS, SYNTH, Rig, replace_text
+from soaking.log import NOWHERE, SYNTH, Kind
+from soaking.rig import FPS, SLOTS, Rig, replace_text
 
 from lalelu.channel import RingReader
 from lalelu.session import NET
@@ -45,9 +45,17 @@ class Fault:
 
 
 def well(rig: Rig) -> bool:
-    """Whether the instrument plays, and all of its processes live."""
-    states = [rig.board(role).get("state") for role in ("lead", "engine", "voice")]
-    return states == ["playing", "playing", "ready"] and rig.plays()
+    """Whether the instrument plays."""
+    states = [shown(rig, role) for role in ("engine", "voice")]
+    return states == ["playing", "ready"] and rig.plays()
+
+
+def shown(rig: Rig, role: str) -> str | None:
+    """Return the state that a process shows; None where its board still is a dead one's."""
+    board = rig.board(role)
+    with suppress(LookupError):
+        return board.get("state") if board.get("pid") == rig.pid(role) else None
+    return None
 
 
 def killed(role: str) -> Callable[[Rig, float], Check]:
@@ -59,7 +67,7 @@ def killed(role: str) -> Callable[[Rig, float], Check]:
 
         def again() -> bool:
             with suppress(LookupError):
-                return rig.pid(role) != pid and rig.board(role).get("state") != "starting"
+                return rig.pid(role) != pid and shown(rig, role) not in (None, "starting")
             return False
 
         return again
@@ -215,11 +223,11 @@ def memory_hog(rig: Rig, seconds: float) -> Check:
 AHEAD_S: Final = SLOTS / FPS
 
 FAULTS: Final[tuple[Fault, ...]] = (
-    Fault(Kind("desk killed", "SIGKILL", heard=False, condition="desk"), killed("desk"), (0, 0)),
-    Fault(Kind("desk stopped", "SIGSTOP, SIGCONT", heard=False), stopped("desk"), (2, 6)),
+    Fault(Kind("desk killed", "SIGKILL", missing_at=NOWHERE, condition="desk"), killed("desk"), (0, 0)),
+    Fault(Kind("desk stopped", "SIGSTOP, SIGCONT", missing_at=NOWHERE), stopped("desk"), (2, 6)),
     Fault(Kind("voice killed", "SIGKILL", condition="voice"), killed("voice"), (0, 0)),
     Fault(Kind("voice stopped", "SIGSTOP, SIGCONT"), stopped("voice"), (0.1, 1.5)),
-    Fault(Kind("leader stopped", "SIGSTOP, SIGCONT", heard=False), stopped("lead"), (1, 4)),
+    Fault(Kind("leader stopped", "SIGSTOP, SIGCONT", missing_at=NOWHERE), stopped("lead"), (1, 4)),
     Fault(Kind("engine stopped", "SIGSTOP, SIGCONT"), stopped("engine"), (0.5, 0.5)),
     # the network must be compiled again, and the service manager waits before it starts again what has ended
     Fault(
@@ -236,18 +244,18 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(Kind("slow", "half the frame rate", condition="rate"), camera("slow"), (4, 6)),
     Fault(Kind("away", "no player in view", condition="player"), camera("away", AHEAD_S), (8, 12)),
     Fault(
-        Kind("synth unplugged", "a port: target goes and comes back", heard=False, condition="midi"),
+        Kind("synth unplugged", "a port: target goes and comes back", missing_at=(SYNTH,), condition="midi"),
         synth_unplugged,
         (1, 4),
     ),
     Fault(Kind("JACK killed", "and started again", condition="midi"), server_killed, (1, 3)),
-    Fault(Kind("disk full", "and room again", heard=False, condition="disk"), disk_full, (3, 8)),
-    Fault(Kind("kit broken", "and put right", heard=False, condition="config"), kit_broken, (1, 4)),
-    Fault(Kind("kit changed", "another snare is saved", heard=False), kit_changed, (0, 0)),
-    Fault(Kind("hangup", "SIGHUP to the leader", heard=False), hangup, (0, 0)),
+    Fault(Kind("disk full", "and room again", missing_at=NOWHERE, condition="disk"), disk_full, (3, 8)),
+    Fault(Kind("kit broken", "and put right", missing_at=NOWHERE, condition="config"), kit_broken, (1, 4)),
+    Fault(Kind("kit changed", "another snare is saved", missing_at=NOWHERE), kit_changed, (0, 0)),
+    Fault(Kind("hangup", "SIGHUP to the leader", missing_at=NOWHERE), hangup, (0, 0)),
     Fault(Kind("second instance", "started and ended"), second_instance, (2, 5)),
     Fault(Kind("processor hog", "30 ms bursts above the engine"), processor_hog, (1, 3)),
-    Fault(Kind("memory hog", "up to 2 GiB", heard=False), memory_hog, (1, 4)),
+    Fault(Kind("memory hog", "up to 2 GiB", missing_at=NOWHERE), memory_hog, (1, 4)),
 )
 
 

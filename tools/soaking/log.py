@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from lalelu.camera.simulated.groove import TruthHit
 from lalelu.voice.message import is_note_on
 
+GRAPH, SYNTH = "graph", "synth"  # the listeners: one connects itself, to the other lalelu connects
+NOWHERE: tuple[str, ...] = ()
 GONE = b""  # as a message: the port went, and what sounded there with it
 
 
@@ -18,7 +20,7 @@ class Kind:
     name: str
     what: str
     within_s: float = 2.0  # of the cause's end all must be well again
-    heard: bool = True  # strokes from the cause's beginning until then may be missing
+    missing_at: tuple[str, ...] = (GRAPH, SYNTH)  # where strokes from its beginning until then may be missing
     condition: str | None = None  # what the leader's board must tell meanwhile
     may_end: bool = False  # the instrument may end, for the service manager to start it again
 
@@ -74,8 +76,8 @@ def spoilt(log: Log, how: str) -> Log:
     if how == "hang":  # the last note's end is not heard
         last = max(at for at, (_, data) in enumerate(messages) if data and not is_note_on(data))
         return replace(log, heard={**log.heard, name: messages[:last] + messages[last + 1 :]})
-    if how == "notes":  # every fourth message is not heard
-        kept = tuple(message for at, message in enumerate(messages) if at % 4)
+    if how == "notes":  # every third message is not heard
+        kept = tuple(message for at, message in enumerate(messages) if at % 3)
         return replace(log, heard={**log.heard, name: kept})
     if how == "row":
         first = np.delete(log.frames[0], len(log.frames[0]) // 2)

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 import numpy as np
 import yaml
 from disturb import FILM
-from soaking.log import Use
+from soaking.log import GRAPH, SYNTH, Use
 
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
@@ -34,12 +34,13 @@ NOTE_MS: Final = 400  # longer than from one stroke to the next: a fault meets n
 SLOTS: Final = 32  # frames that the film is ahead
 FPS: Final = 100.0
 LOOK_S: Final = 0.05
-USE_NS: Final = 10_000_000_000  # between two looks at memory
+USES: Final = 60  # looks at memory, or more: one at least ...
+USE_S: Final = 10.0  # ... so often
 SHARE_NS: Final = 60_000_000_000  # between two looks at shared memory, which hold the process up
 FRESH_NS: Final = 300_000_000  # a frame's row is not older while it plays
 AGAIN_S: Final = 2.0  # the service's RestartSec
 PATIENCE_S: Final = 120.0  # with a start and an end
-GRAPH, SYNTH = "graph", "synth"  # the listeners: one connects itself, to the other lalelu connects
+SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - its files have our own names
 _TAIL: Final = 4096  # bytes of a listener's file, some hundred messages
 _LISTENER: Final = Path(__file__).with_name("listener.py")
 
@@ -60,6 +61,7 @@ class Rig:
         self.uses: list[Use] = []
         self.why_no_disk = ""
         self._flow = flow
+        self._use_every_ns = round(min(USE_S, seconds / USES) * 1e9)
         self._disk_mb = 64 + round(seconds * 0.03)
         self.environment = {
             **{key: value for key, value in os.environ.items() if key != "RUNTIME_DIRECTORY"},
@@ -115,6 +117,8 @@ class Rig:
         if self._server is not None:
             self._server.terminate()  # one that is killed keeps its place among JACK's eight servers
             self._server.wait()
+        for left in SHARED_MEMORY.glob(f"jack_sem.*_{self.environment['JACK_DEFAULT_SERVER']}_*"):
+            left.unlink()  # of killed servers
 
     # the graph
 
@@ -304,7 +308,7 @@ class Rig:
         self._raised = raised
         if at_ns > self._use_ns:
             shares = at_ns > self._share_ns
-            self._use_ns = at_ns + USE_NS
+            self._use_ns = at_ns + self._use_every_ns
             self._share_ns = at_ns + SHARE_NS if shares else self._share_ns
             self.uses += self._used(at_ns, shares=shares)
 

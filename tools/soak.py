@@ -24,18 +24,23 @@ from soaking.faults import FAULTS, SNARES, Fault, UnavailableError, in_turn, wel
 from soaking.log import GRAPH, SPOILT, SYNTH, Done, Log, spoilt
 from soaking.report import as_json, text
 from soaking.rig import DELAY_MS, SHARED_MEMORY, Rig
+from soaking.rules import broken
 
 from lalelu.camera import port as camera_port
 from lalelu.camera.simulated.camera import SimulatedCamera
 from lalelu.camera.simulated.groove import TruthHit
 from lalelu.clock import now_ns
 from lalelu.errors import LaleluError
-from lalelu.ledger.reader import read_ledger
+from lalelu.ledger.reader import Ledger, read_ledger
 from lalelu.registry import from_uri
 
 START_NS = 120_000_000_000  # for an instrument to start, on a busy machine
 PATIENCE_S = 20.0  # with an instrument that is not well, or silent: the drummer rests for up to 12 s
 QUIET_S = 2.0  # after the last fault's recovery
+
+
+class StandstillError(Exception):
+    """The instrument cannot be brought to play."""
 
 
 def say(line: str) -> None:
@@ -63,11 +68,7 @@ def make(rig: Rig, fault: Fault, seconds: float) -> Done:
     check, remark = None, ""
     try:
         check = fault.make(rig, seconds)
-    except (
-        LookupError,
-        OSError,
-        LaleluError,
-    ) as exc:  # what was to be broken is not there: it had not recovered
+    except (LookupError, OSError, LaleluError) as exc:  # what was to be broken is not there
         remark = f"could not be made: {exc!r}"
     end_ns, back_ns = now_ns(), None
     while not remark:
@@ -109,17 +110,18 @@ def wait_for_notes(rig: Rig) -> None:
     while not (well(rig) and rig.sounded_since(began_ns)):
         rig.wait(0.2)
         if now_ns() > began_ns + START_NS:
-            raise SystemExit(f"the instrument does not play, whatever is done; see {rig.folder / 'said'}")
+            raise StandstillError(f"lalelu does not play, whatever is done; it said last:\n{rig.said()}")
 
 
 def soak(rig: Rig, args: argparse.Namespace) -> Log:
-    """Play and break; return all that is to be counted."""
+    """Play and break; return all that is to be counted. Raises StandstillError where it never plays."""
     wait_for_notes(rig)
     random, faults = Random(args.seed), chosen(args)  # noqa: S311 - the same faults again for the same seed
     begin_ns = now_ns()
     end_ns = begin_ns + round(args.seconds * 1e9)
     done: list[Done] = []
     not_done: dict[str, str] = {}
+    problems: list[str] = []
     next_ns = begin_ns + round(args.every * 1e9)
     for fault in in_turn(random, faults) if faults else ():
         seconds = random.uniform(*fault.seconds)
@@ -134,16 +136,18 @@ def soak(rig: Rig, args: argparse.Namespace) -> Log:
             not_done[fault.kind.name] = str(exc)
             say(f"{fault.kind.name}: {exc}")
             continue
+        except StandstillError as exc:
+            problems.append(f"after {fault.kind.name}: {exc}")
+            break
         last = done[-1]
         say(f"{(last.begin_ns - begin_ns) * 1e-9:7.1f} s  {fault.kind.name}: {last.remark or 'well again'}")
         next_ns = max(next_ns + round(args.every * 1e9), now_ns() + round(QUIET_S * 1e9))
-    rig.wait(max(end_ns - now_ns(), 0) * 1e-9)
+    if not problems:
+        rig.wait((end_ns - now_ns()) * 1e-9)
     end_ns = now_ns()
-    complaint = rig.stop()
-    rig.process = None
-    rig.wait(1.0)
-    heard = {name: rig.heard(name) for name in (GRAPH, SYNTH)}
-    ledgers = [read_ledger(path) for path in rig.ledgers]
+    problems += rig.stop()
+    rig.wait(1.0)  # of the last notes
+    ledgers = list(ledgers_of(rig, problems))
     camera = from_uri("camera", camera_port.ADAPTERS, rig.camera)
     assert isinstance(camera, SimulatedCamera)
     frames = tuple(ledger.frames.copy() for ledger in ledgers)  # the disk goes
@@ -156,15 +160,22 @@ def soak(rig: Rig, args: argparse.Namespace) -> Log:
         pads | dict.fromkeys(SNARES, "snare"),
         faults=tuple(with_conditions(rig, done, end_ns)),
         truth=tuple(sorted(truth(camera, frames, begin_ns, end_ns), key=lambda hit: hit.time_ns)),
-        heard=heard,
+        heard={name: rig.heard(name) for name in (GRAPH, SYNTH)},
         frames=frames,
-        problems=(
-            *((complaint,) if complaint else ()),
-            *(each for ledger in ledgers for each in ledger.problems),
-        ),
+        problems=(*problems, *(each for ledger in ledgers for each in ledger.problems)),
         uses=tuple(rig.uses),
+        ended=tuple(rig.ended),
         not_done=not_done,
     )
+
+
+def ledgers_of(rig: Rig, problems: list[str]) -> Iterator[Ledger]:
+    """Yield the ledgers that can be read; what cannot is added to `problems`."""
+    for path in rig.ledgers:
+        try:
+            yield read_ledger(path)
+        except LaleluError as exc:
+            problems.append(str(exc))
 
 
 def truth(
@@ -201,6 +212,8 @@ def main() -> int:
         with Rig(folder, seed=args.seed, flow=args.flow, seconds=args.seconds) as rig:
             try:
                 log = soak(rig, args)
+            except StandstillError as exc:
+                raise SystemExit(str(exc)) from exc
             finally:
                 if args.out is not None:
                     rig.keep(args.out)
@@ -210,7 +223,7 @@ def main() -> int:
         log = spoilt(log, args.spoil)
     figures = count(log)
     print(json.dumps(as_json(log, figures)) if args.json else text(log, figures))
-    return 1 if figures.broken else 0
+    return 1 if broken(log, figures) else 0
 
 
 if __name__ == "__main__":

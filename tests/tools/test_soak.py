@@ -20,13 +20,14 @@ SNARE = 38
 
 @pytest.fixture
 def soaking(project, monkeypatch):
-    """The tool's package: `counting`, `faults`, `log` and `report`."""
+    """The tool's package: `counting`, `faults`, `log`, `report` and `rules`."""
     monkeypatch.syspath_prepend(project / "tools")
     import soaking
     import soaking.counting
     import soaking.faults
     import soaking.log
     import soaking.report
+    import soaking.rules
 
     return soaking
 
@@ -85,7 +86,7 @@ def deaf(log, name, begin_s, end_s):
 
 def test_a_run_without_any_trouble_breaks_no_rule(soaking, good):
     figures = soaking.counting.count(good)
-    assert figures.broken == ()
+    assert soaking.rules.broken(good, figures) == []
     notes = figures.notes["graph"]
     assert (notes.expected, notes.sounded, notes.extra, notes.hanging) == (118, 118, 0, 0)
     assert notes.longest_s == pytest.approx(0.1)
@@ -107,20 +108,21 @@ def test_a_run_without_any_trouble_breaks_no_rule(soaking, good):
 def test_what_is_made_wrong_in_the_log_is_found(soaking, good, how, sentence):
     assert how in soaking.log.SPOILT
     log = soaking.log.spoilt(good, how)
-    assert any(sentence in broken for broken in soaking.counting.count(log).broken)
+    broken = soaking.rules.broken(log, soaking.counting.count(log))
+    assert any(sentence in each for each in broken)
 
 
 def test_strokes_within_a_faults_window_are_not_expected_to_sound_and_those_after_it_are(soaking, good):
     log = deaf(replace(good, faults=(fault(soaking),)), "graph", 20.0, 21.2)
     figures = soaking.counting.count(log)
-    assert figures.broken == ()
+    assert soaking.rules.broken(log, figures) == []
     assert figures.notes["graph"].excused == 4
     (recovery,) = figures.recoveries
     assert recovery.recovered
     assert recovery.well_s == pytest.approx(1.0)  # the last stroke that was not heard
     assert recovery.note_s == pytest.approx(1.5)
     late = deaf(log, "graph", 20.0, 24.2)
-    broken = soaking.counting.count(late).broken
+    broken = soaking.rules.broken(late, soaking.counting.count(late))
     assert "voice killed at 20 s: well again after 4.00 s; within 2 s it must be" in broken
 
 
@@ -128,13 +130,14 @@ def test_a_fault_that_nobody_may_hear_excuses_no_stroke(soaking, good):
     log = deaf(replace(good, faults=(fault(soaking, "desk killed"),)), "graph", 20.0, 24.2)
     figures = soaking.counting.count(log)
     assert (figures.notes["graph"].missed, figures.notes["graph"].excused) == (9, 0)
-    assert any("9 missed" in broken for broken in figures.broken)
+    assert any("9 missed" in broken for broken in soaking.rules.broken(log, figures))
 
 
 def test_an_unplugged_synthesiser_misses_strokes_and_nobody_else_does(soaking, good):
     unplugged = fault(soaking, "synth unplugged", lasts_s=2.0)
-    figures = soaking.counting.count(deaf(replace(good, faults=(unplugged,)), "synth", 20.0, 22.2))
-    assert figures.broken == ()
+    log = deaf(replace(good, faults=(unplugged,)), "synth", 20.0, 22.2)
+    figures = soaking.counting.count(log)
+    assert soaking.rules.broken(log, figures) == []
     assert (figures.notes["synth"].missed, figures.notes["graph"].excused) == (0, 0)
 
 
@@ -148,9 +151,10 @@ def test_an_unplugged_synthesiser_misses_strokes_and_nobody_else_does(soaking, g
     ],
 )
 def test_a_fault_that_was_not_recovered_from_or_not_told_breaks_a_rule(soaking, good, change, sentence):
-    figures = soaking.counting.count(replace(good, faults=(fault(soaking, **change),)))
-    assert any(sentence in broken for broken in figures.broken)
-    assert sentence in soaking.report.text(good, figures)
+    log = replace(good, faults=(fault(soaking, **change),))
+    figures = soaking.counting.count(log)
+    assert any(sentence in broken for broken in soaking.rules.broken(log, figures))
+    assert sentence in soaking.report.text(log, figures)
 
 
 def test_a_film_that_begins_anew_leaves_no_gap_and_a_row_that_stands_twice_is_found(soaking):
@@ -171,7 +175,7 @@ def test_strokes_that_the_film_itself_showed_too_late_are_counted_nowhere(soakin
     rows["arrived_ns"][3000:3300] += 500_000_000
     log = deaf(replace(good, frames=(rows,)), "graph", 30.0, 33.0)
     figures = soaking.counting.count(log)
-    assert figures.broken == ()
+    assert soaking.rules.broken(log, figures) == []
     assert figures.notes["graph"].unseen == 8
 
 
@@ -183,3 +187,13 @@ def test_a_note_ends_with_its_port_or_hangs(soaking):
     assert sounding([(0, on), (S, b"")]) == ([], [S], 1)
     assert sounding([(0, on), (S, bytes((0xB9, 123, 0)))]) == ([], [S], 0)
     assert sounding([(0, on)]) == ([0], [], 0)
+
+
+def test_an_instrument_may_end_only_where_its_fault_allows_it(soaking, good):
+    ended = ((BEGIN_NS + 21 * S, 1),)
+    allowed = replace(good, ended=ended, faults=(fault(soaking, "engine killed", well_s=2.0),))
+    assert soaking.rules.broken(allowed, soaking.counting.count(allowed)) == []
+    alone = replace(good, ended=ended)
+    assert soaking.rules.broken(alone, soaking.counting.count(alone)) == [
+        "lalelu ended by itself at 21 s, with status 1"
+    ]

@@ -1,4 +1,4 @@
-"""Count what a chaos run has left: notes, rows, recoveries, memory, and which rules it has broken. Pure."""
+"""Count what a chaos run has left: notes, rows, recoveries, memory. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -19,11 +19,7 @@ WINDOW_S: Final = 0.1  # a note further from its moment is another one; strokes 
 STUTTER_NS: Final = 30_000_000  # a film that is later than that has not shown the strokes as they were played
 BEFORE_NS: Final = 300_000_000  # strokes so shortly before a fault may have their notes after its beginning
 REST_NS: Final = 1_000_000_000  # without a stroke is a rest, and no silence
-PERCENT: Final = (
-    5.0  # of strokes may be missed, and of notes extra, outside of all windows: the network's own
-)
-OWN_MISSES: Final = 1  # of these, in the strokes that follow a fault
-GROWTH_KIB: Final = 1024
+OWN_MISSES: Final = 1  # of the network, in the strokes that follow a fault
 SETTLED_NS: Final = 120_000_000_000  # so long a process may still take more; a fifth of shorter runs
 FEWEST: Final = 9  # samples of a process before its growth means something
 _ALL_OFF: Final = (120, 123)  # controllers: all sound off, all notes off
@@ -91,13 +87,12 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All that was counted, and the rules that are broken, as sentences."""
+    """All that was counted."""
 
     notes: dict[str, Notes]
     rows: Rows
     recoveries: tuple[Recovery, ...]
     growths: tuple[Growth, ...]
-    broken: tuple[str, ...]
 
 
 def films(frames: Iterable[NDArray[np.void]], period_ns: float) -> list[tuple[int, int]]:
@@ -344,47 +339,4 @@ def count(log: Log) -> Figures:
         for done, until_ns in zip(log.faults, borders, strict=True)
     )
     notes = {name: count_notes(log, name, heard) for name, heard in ears.items()}
-    rows = count_rows(log.frames)
-    grown = tuple(growths(log))
-    return Figures(notes, rows, recoveries, grown, tuple(_broken(log, notes, rows, recoveries, grown)))
-
-
-def _broken(
-    log: Log,
-    notes: dict[str, Notes],
-    rows: Rows,
-    recoveries: Iterable[Recovery],
-    grown: Iterable[Growth],
-) -> Iterable[str]:
-    for name, each in notes.items():
-        if each.hanging:
-            yield f"{name}: {each.hanging} notes hang; none may"
-        if not each.expected:
-            yield f"{name}: no stroke was expected to sound; play for longer"
-        for what, number in (("missed", each.missed), ("extra", each.extra)):
-            if number > PERCENT / 100 * each.expected:
-                yield f"{name}: {number} {what} for {each.expected} strokes; at most {PERCENT:g} % may be"
-    if rows.missing or rows.doubled:
-        yield f"frames: {rows.missing} rows are missing, {rows.doubled} doubled; none may be"
-    yield from log.problems
-    for one in recoveries:
-        yield from _unrecovered(one, (one.done.begin_ns - log.begin_ns) * 1e-9)
-    for growth in grown:
-        more = max(growth.own, growth.own_fit)
-        if more > GROWTH_KIB:
-            yield (
-                f"{growth.role} {growth.pid}: {more / 1024:.1f} MB more of its own in {growth.minutes:.0f} min; at "
-                f"most {GROWTH_KIB / 1024:g} MB may be"
-            )
-        if growth.descriptors > 0:
-            yield f"{growth.role} {growth.pid}: {growth.descriptors:g} file descriptors more; none may be"
-
-
-def _unrecovered(each: Recovery, at_s: float) -> Iterable[str]:
-    kind = each.done.kind
-    if not each.recovered:
-        after = "never" if each.well_s is None else f"after {each.well_s:.2f} s"
-        why = each.done.remark or f"well again {after}; within {kind.within_s:g} s it must be"
-        yield f"{kind.name} at {at_s:.0f} s: {why}"
-    if each.told is False:
-        yield f"{kind.name} at {at_s:.0f} s: the condition {kind.condition} was not told, or not taken back"
+    return Figures(notes, count_rows(log.frames), recoveries, tuple(growths(log)))

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from lalelu.session import NET
 Check: TypeAlias = Callable[[], bool]
 HOG_MS, HOG_EVERY_MS = 30, 211  # no multiple of a frame's period
 MOST_BYTES: Final = 2 << 30  # of the memory hog
-_EAT: Final = "import sys, time; held = bytearray(int(sys.argv[1])); time.sleep(3600)"
+_EAT: Final = "import sys, time; held = b'x' * int(sys.argv[1]); time.sleep(3600)"
 _DISTURB: Final = Path(__file__).parents[1] / "disturb.py"
 
 
@@ -87,7 +87,7 @@ def stopped(role: str) -> Callable[[Rig, float], Check]:
 
 
 @contextmanager
-def stopping(pid: int):  # noqa: ANN201 - a context
+def stopping(pid: int) -> Iterator[None]:
     """Keep a process stopped."""
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -140,7 +140,7 @@ def disk_full(rig: Rig, seconds: float) -> Check:
         raise UnavailableError(rig.why_no_disk)
     filler = rig.disk / "filler"
     try:
-        with filler.open("wb") as file, suppress(OSError):
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(1 << 16))
         rig.wait(seconds)
@@ -259,7 +259,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
 )
 
 
-def in_turn(random: Random, faults: list[Fault]):  # noqa: ANN201 - an endless iterator
+def in_turn(random: Random, faults: list[Fault]) -> Iterator[Fault]:
     """Yield faults for ever: all in random order, then all in another."""
     while True:
         yield from random.sample(faults, len(faults))

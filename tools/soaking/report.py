@@ -6,6 +6,7 @@ from typing import Any
 
 from soaking.counting import Figures, Growth, Recovery
 from soaking.log import Kind, Log
+from soaking.rules import broken
 
 MB = 1024  # KiB
 
@@ -49,8 +50,8 @@ def text(log: Log, figures: Figures) -> str:
         ),
     ]
     parts += [f"not made here: {name}: {why}" for name, why in log.not_done.items()]
-    broken = [f"BROKEN: {sentence}" for sentence in figures.broken]
-    return "\n\n".join([*parts, "\n".join(broken) or "no rule is broken"])
+    lines = [f"BROKEN: {sentence}" for sentence in broken(log, figures)]
+    return "\n\n".join([*parts, "\n".join(lines) or "no rule is broken"])
 
 
 def as_json(log: Log, figures: Figures) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def as_json(log: Log, figures: Figures) -> dict[str, Any]:
         "memory": [asdict(each) for each in figures.growths],
         "ended": [{"at_s": (at - log.begin_ns) * 1e-9, "status": status} for at, status in log.ended],
         "not_made": log.not_done,
-        "broken": list(figures.broken),
+        "broken": broken(log, figures),
     }
 
 

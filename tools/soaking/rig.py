@@ -5,7 +5,6 @@ Starts processes, mounts a disk in memory, writes files.
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -226,23 +225,24 @@ class Rig:
         self._boards = {}
         self._start_at_s = None
 
-    def stop(self) -> str:
-        """End the instrument in order; return what was wrong with that, or nothing."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
-        self.process.terminate()
+    def stop(self) -> list[str]:
+        """End the instrument in order; return what was wrong with that."""
+        process = self.process
+        assert process is not None
+        process.terminate()
         try:
-            status = self.process.wait(PATIENCE_S)
+            status = process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return f"lalelu did not end within {PATIENCE_S:.0f} s and was killed"
-        return "" if status == 0 else f"lalelu ended with status {status}"
+            process.kill()
+            process.wait()
+            return [f"lalelu did not end within {PATIENCE_S:.0f} s and was killed"]
+        finally:
+            self.process = None
+        return [f"lalelu ended with status {status}"] if status else []
 
     def restart(self) -> None:
         """End the instrument somehow, and start another."""
-        if self.process is not None and self.process.poll() is None:
-            self.stop()
+        self.stop()
         self.start()
 
     @property
@@ -333,16 +333,16 @@ class Rig:
             if os.sched_getscheduler(film) == os.SCHED_OTHER:
                 os.sched_setscheduler(film, os.SCHED_FIFO, os.sched_param(1))
 
+    def said(self) -> str:
+        """Return what the instruments said last."""
+        return "\n".join((self.folder / "said").read_text(encoding="utf-8").splitlines()[-5:])
+
     def keep(self, out: Path) -> None:
-        """Copy what was recorded and said into a folder."""
+        """Copy what was recorded, said and heard into a folder."""
         out.mkdir(parents=True, exist_ok=True)
-        for path in (
-            self.folder / "said",
-            self.folder / "jackd.log",
-            self.folder / GRAPH,
-            self.folder / SYNTH,
-        ):
-            shutil.copy(path, out)
+        for name in ("said", "jackd.log", GRAPH, SYNTH):
+            with suppress(FileNotFoundError):
+                shutil.copy(self.folder / name, out)
         for ledger in self.ledgers:
             if ledger.is_dir():
                 shutil.copytree(ledger, out / ledger.name, dirs_exist_ok=True)

@@ -260,7 +260,8 @@ def recovery(done: Done, until_ns: int, frames_ns: NDArray[np.int64], ears: Iter
     `frames_ns`: when all rows of frames were made, sorted.
     """
     within_ns = round(done.kind.within_s * 1e9)
-    first_row = int(np.searchsorted(frames_ns, done.end_ns))
+    # a row that follows the end at once may be the last one before the loss is noticed
+    first_row = int(np.searchsorted(frames_ns, max(done.end_ns, done.back_ns or 0)))
     moments = [done.back_ns, int(frames_ns[first_row]) if first_row < len(frames_ns) else None]
     silence_s, note_ns = 0.0, []
     for heard in ears:

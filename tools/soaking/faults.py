@@ -98,9 +98,16 @@ def stopping(pid: int) -> Iterator[None]:
 
 
 def film_killed(rig: Rig, _seconds: float) -> Check:
-    """Kill the camera's process."""
-    os.kill(rig.film(), signal.SIGKILL)
-    return lambda: True
+    """Kill the camera's process; the camera must be opened again."""
+    film = rig.film()
+    os.kill(film, signal.SIGKILL)
+
+    def again() -> bool:
+        with suppress(LookupError, OSError):
+            return rig.film() != film
+        return False
+
+    return again
 
 
 def camera(word: str, ahead_s: float = 0.0) -> Callable[[Rig, float], Check]:

@@ -52,9 +52,7 @@ class SimulatedCameraOptions(AdapterOptions):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0  # another seed, another performance
     slots: Annotated[int, Field(ge=8, le=1024)] = 64  # frames rendered ahead; 0.9 MB each in the engine
     core: Annotated[int, Field(ge=0, le=1023)] | None = None  # where the film's process runs; none = anywhere
-    faults: str | None = (
-        None  # a file with the word of a Fault, such as black: what is wrong now; none = nothing
-    )
+    faults: str | None = None  # a file with one word, a Fault such as black: what is wrong now
 
     @field_validator("target")
     @classmethod

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 _HEADER: Final = 64  # int64 words before the slots' own
 _FLOOR: Final = 0  # the oldest frame that the reader still wants
 _NEXT: Final = 1  # one more than the newest finished frame
-_FAULT: Final = 2  # what the film is asked to lack, a Fault
+_FAULT: Final = 2  # what is wrong with the camera, a Fault
 _PAGE: Final = mmap.PAGESIZE
 
 

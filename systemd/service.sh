@@ -6,6 +6,7 @@
 #   SERVICE_BIN     the folder of a lalelu command that is installed already; then PREFIX is not used
 #   SERVICE_LIB     where units, users and rules of the machine go (/usr/local/lib; packages: /usr/lib)
 #   SERVICE_MODELS  the networks to fetch, so that a start needs no network (lightning)
+#   SERVICE_PINNED  no = whatever releases pyproject.toml allows, unchecked (default: those of requirements/, by hash)
 #   PYTHON          the Python of the new environment (python3)
 set -eu
 umask 022
@@ -21,6 +22,7 @@ DESTDIR=${DESTDIR:-}
 SERVICE_BIN=${SERVICE_BIN:-}
 SERVICE_LIB=${SERVICE_LIB:-/usr/local/lib}
 SERVICE_MODELS=${SERVICE_MODELS-lightning}
+SERVICE_PINNED=${SERVICE_PINNED:-yes}
 case $scope in
     system)
         PREFIX=${PREFIX:-/opt/lalelu}
@@ -52,6 +54,7 @@ files() {
         echo "lalelu.service.in $SERVICE_LIB/systemd/system/lalelu.service"
         echo "lalelu-user.service.in $SERVICE_LIB/systemd/user/lalelu.service"
         echo "lalelu.sysusers.conf $SERVICE_LIB/sysusers.d/lalelu.conf"
+        echo "lalelu.tmpfiles.conf $SERVICE_LIB/tmpfiles.d/lalelu.conf"
         echo "90-lalelu.rules $SERVICE_LIB/udev/rules.d/90-lalelu.rules"
     else
         echo "lalelu-user.service.in $data/systemd/user/lalelu.service"
@@ -98,6 +101,29 @@ check_in_sight() {
     done
 }
 
+pip() {  # environment, what to install
+    environment=$1
+    shift
+    "$environment/bin/python" -m pip --disable-pip-version-check install --quiet --progress-bar off "$@"
+}
+
+# Only wheels whose checksums stand in requirements/, for lalelu itself and for what builds it.
+install_pinned() {
+    hashed="--require-hashes --only-binary :all:"
+    # shellcheck disable=SC2086  # two options
+    pip "$root" $hashed -r "$source/requirements/service.txt" ||
+        fail "the pinned wheels do not fit this Python, or do not come; requirements/service.txt says which Pythons they" \
+            "are for; PYTHON= names another, SERVICE_PINNED=no takes any releases"
+    builder=$(mktemp -d)
+    trap 'rm -rf "$builder"' EXIT
+    "${PYTHON:-python3}" -m venv "$builder"
+    # shellcheck disable=SC2086
+    pip "$builder" $hashed -r "$source/requirements/build.txt"
+    "$builder/bin/python" -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation \
+        --wheel-dir "$builder/wheel" "$source"
+    pip "$root" --no-deps --force-reinstall "$builder"/wheel/*.whl
+}
+
 install_lalelu() {
     root=$DESTDIR$PREFIX
     if [ -e "$root" ] && [ ! -e "$DESTDIR$mark" ] && [ -n "$(ls -A "$root")" ]; then
@@ -107,7 +133,7 @@ install_lalelu() {
     mkdir -p "$root"
     touch "$DESTDIR$mark"
     "${PYTHON:-python3}" -m venv "$root" || fail "venv failed; on Debian: apt-get install python3-venv"
-    "$root/bin/python" -m pip --disable-pip-version-check install --quiet --progress-bar off "$source"
+    if [ "$SERVICE_PINNED" = no ]; then pip "$root" "$source"; else install_pinned; fi
     if [ -n "$DESTDIR" ]; then  # scripts name their Python by its path
         grep -rlIF "$root" "$root/bin" "$root/pyvenv.cfg" | while read -r file; do
             sed -i "s|$root|$PREFIX|g" "$file"

@@ -38,7 +38,7 @@ site=$root/opt/lalelu/lib/python$python/site-packages
     rm -rf openvino/include openvino/cmake openvino/tools openvino/libs/cache.json onnx/backend/test
     rm -f openvino/libs/libopenvino_intel_[gn]pu_plugin.so
     for reader in tensorflow pytorch paddle gguf tensorflow_lite jax; do
-        rm -f openvino/libs/libopenvino_"$reader"_frontend.so*
+        rm -rf openvino/libs/libopenvino_"$reader"_frontend.so* openvino/frontend/"$reader"
     done
     find . -type d \( -name tests -o -name __pycache__ \) -prune -exec rm -rf {} +
 )
@@ -69,8 +69,7 @@ share=$root/usr/share/lalelu
 for path in "$network"/*/*; do
     kind=$(basename "$(dirname "$path")") file=$(basename "$path")
     install -D -m 644 "$path" "$share/$kind/$file"
-    grep -qs " /var/cache/lalelu/$kind " "$root/usr/lib/tmpfiles.d/lalelu.conf" ||
-        echo "d /var/cache/lalelu/$kind 0755 lalelu lalelu"
+    echo "d /var/cache/lalelu/$kind 0755 lalelu lalelu"  # said once, by awk
     echo "C /var/cache/lalelu/$kind/$file 0644 lalelu lalelu - /usr/share/lalelu/$kind/$file"
 done | awk '!seen[$0]++' >>"$root/usr/lib/tmpfiles.d/lalelu.conf"
 

@@ -51,7 +51,11 @@ done
 # from -> to, of what is ours alone and goes away again
 files() {
     if [ "$scope" = system ]; then
-        echo "lalelu.service.in $SERVICE_LIB/systemd/system/lalelu.service"
+        for instance in "" @; do
+            echo "lalelu.service.in $SERVICE_LIB/systemd/system/lalelu$instance.service"
+            echo "lalelu-desk.service.in $SERVICE_LIB/systemd/system/lalelu-desk$instance.service"
+        done
+        echo "lalelu.slice $SERVICE_LIB/systemd/system/lalelu.slice"
         echo "lalelu-user.service.in $SERVICE_LIB/systemd/user/lalelu.service"
         echo "lalelu.sysusers.conf $SERVICE_LIB/sysusers.d/lalelu.conf"
         echo "lalelu.tmpfiles.conf $SERVICE_LIB/tmpfiles.d/lalelu.conf"
@@ -61,10 +65,24 @@ files() {
     fi
 }
 
-place() {  # from to: with its paths filled in
+place() {  # from to: with its names and paths filled in
+    own="" of="" at="" file=$config folders=lalelu
+    case $2 in  # several instruments, each by its name (%i)
+        *@.service) own=-%i of=" (%i)" at=@%i file=/etc/lalelu/%i.yaml folders="lalelu lalelu/%i" ;;
+    esac
     mkdir -p "$(dirname "$DESTDIR$2")"
-    sed -e "s|@BINDIR@|$bin|g" -e "s|@STATE@|$state|g" "$source/systemd/$1" >"$DESTDIR$2"
+    sed -e "s|@BINDIR@|$bin|g" -e "s|@PYTHON@|$(interpreter)|g" -e "s|@STATE@|$state|g" -e "s|@CONFIG@|$file|g" \
+        -e "s|@NAME@|lalelu$at|g" -e "s|@DESK@|lalelu-desk$at|g" -e "s|@OF@|$of|g" \
+        -e "s|@FOLDER@|lalelu$own|g" -e "s|@STATEDIRS@|$folders|g" "$source/systemd/$1" >"$DESTDIR$2"
     say "  $DESTDIR$2"
+}
+
+interpreter() {  # the Python that runs $bin/lalelu
+    if [ -e "$DESTDIR$bin/python" ] || [ -e "$bin/python" ]; then
+        echo "$bin/python"
+    else
+        sed -n '1s/^#! *\([^ ]*\).*/\1/p' "$bin/lalelu"
+    fi
 }
 
 systemd_runs() {
@@ -78,7 +96,9 @@ reload() {
     systemd_runs || return 0
     control daemon-reload
     if [ "$scope" = system ] && command -v udevadm >/dev/null; then
-        udevadm control --reload && udevadm trigger --sysname-match=cpu_dma_latency
+        udevadm control --reload
+        udevadm trigger --action=add --sysname-match=cpu_dma_latency
+        udevadm trigger --action=add --subsystem-match=usb --attr-match=bInterfaceClass=0e
     fi
 }
 
@@ -88,7 +108,7 @@ check_in_sight() {
     if [ -z "$SERVICE_BIN" ]; then
         python=$(command -v "${PYTHON:-python3}") || fail "PYTHON is ${PYTHON:-python3}, which is not there"
     elif [ -z "$DESTDIR" ]; then
-        python=$(sed -n '1s/^#! *\([^ ]*\).*/\1/p' "$bin/lalelu")
+        python=$(interpreter)
     else
         return 0
     fi
@@ -176,6 +196,7 @@ install_all() {
     if [ "$scope" = system ] && [ -z "$DESTDIR" ]; then
         command -v systemd-sysusers >/dev/null || fail "systemd-sysusers, which makes the user lalelu, is not there"
         systemd-sysusers "$SERVICE_LIB/sysusers.d/lalelu.conf"
+        systemd-tmpfiles --create "$SERVICE_LIB/tmpfiles.d/lalelu.conf"
     fi
     reload
     fetch_models
@@ -185,7 +206,12 @@ install_all() {
 }
 
 uninstall_all() {
-    if systemd_runs; then control disable --now lalelu.service || say "it was not enabled"; fi
+    if systemd_runs; then
+        control disable --now lalelu.service || say "it was not enabled"
+        [ "$scope" = user ] || for unit in /etc/systemd/system/*.wants/lalelu@?*.service; do
+            [ ! -L "$unit" ] || control disable --now "$(basename "$unit")"
+        done
+    fi
     say "removed:"
     files | while read -r _ to; do
         [ ! -e "$DESTDIR$to" ] || { rm "$DESTDIR$to" && say "  $DESTDIR$to"; }

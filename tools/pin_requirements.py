@@ -22,7 +22,12 @@ EXTRAS = ("osc",)  # what a service can use beyond the plain dependencies
 PYTHONS = ("3.11", "3.12")  # those for which all of the releases have wheels
 MACHINES = ("x86_64", "aarch64")
 # a wheel made for an older C library runs on a newer one; the newest is Debian 12's
-PLATFORMS = ("manylinux1", "manylinux2010", "manylinux2014", *(f"manylinux_2_{minor}" for minor in range(5, 37)))
+PLATFORMS = (
+    "manylinux1",
+    "manylinux2010",
+    "manylinux2014",
+    *(f"manylinux_2_{minor}" for minor in range(5, 37)),
+)
 LAST_PINNED = re.compile(r"^([A-Za-z0-9._-]+==[^ ]+)", re.MULTILINE)
 
 Report = list[dict[str, Any]]
@@ -30,7 +35,9 @@ Report = list[dict[str, Any]]
 
 def main() -> int:
     """Write both files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--keep", action="store_true", help="keep the pinned releases")
     keep = parser.parse_args().keep
     about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -57,8 +64,7 @@ def write(name: str, what: str, wanted: Sequence[str], *, keep: bool) -> None:
         f"# {what}: releases and their wheels, for Linux on {', '.join(MACHINES)} with Python {', '.join(PYTHONS)}.",
         "# Written by tools/pin_requirements.py; used with `pip install --require-hashes`.",
     ]
-    for pin in sorted(hashes):
-        lines.append(" \\\n".join([pin, *(f"    --hash=sha256:{digest}" for digest in sorted(hashes[pin]))]))
+    lines += [" \\\n    --hash=sha256:".join([pin, *sorted(hashes[pin])]) for pin in sorted(hashes)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     sys.stderr.write(f"{path}: {len(hashes)} releases, {sum(map(len, hashes.values()))} wheels\n")
 
@@ -66,7 +72,16 @@ def write(name: str, what: str, wanted: Sequence[str], *, keep: bool) -> None:
 def target(python: str, machine: str) -> list[str]:
     """Return pip's options for another Python on another machine."""
     platforms = [option for name in PLATFORMS for option in ("--platform", f"{name}_{machine}")]
-    return ["--no-deps", "--target", "unused", "--implementation", "cp", "--python-version", python, *platforms]
+    return [
+        "--no-deps",
+        "--target",
+        "unused",
+        "--implementation",
+        "cp",
+        "--python-version",
+        python,
+        *platforms,
+    ]
 
 
 def report(wanted: Iterable[str], *options: str) -> Report:
@@ -75,7 +90,11 @@ def report(wanted: Iterable[str], *options: str) -> Report:
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
     command += ["--disable-pip-version-check", "--only-binary", ":all:", "--report", "-", *options, *wanted]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**environment, "PIP_CONFIG_FILE": os.devnull}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**environment, "PIP_CONFIG_FILE": os.devnull},
     )
     if done.returncode:
         sys.exit(f"pip found no wheel for each of them:\n{done.stderr}")

@@ -40,10 +40,11 @@ site=$root/opt/lalelu/lib/python$python/site-packages
     for reader in tensorflow pytorch paddle gguf tensorflow_lite jax; do
         rm -rf openvino/libs/libopenvino_"$reader"_frontend.so* openvino/frontend/"$reader"
     done
+    rm -f numpy/_core/*_tests.*.so
     find . -type d \( -name tests -o -name __pycache__ \) -prune -exec rm -rf {} +
 )
+find "$site" -type f -exec chmod 644 {} +
 find "$root/opt/lalelu/bin" -type f ! -name lalelu -delete
-find "$root/opt/lalelu/bin" -name 'activate*' -delete
 
 # The network's files, ready to run; systemd-tmpfiles copies them to where the service looks.
 network=$stage/network
@@ -77,7 +78,10 @@ mkdir -p "$root/usr/bin" "$root/usr/share/doc/lalelu" "$root/usr/share/lintian/o
 ln -s /opt/lalelu/bin/lalelu "$root/usr/bin/lalelu"
 install -m 644 "$source/packaging/copyright" "$source/README.md" "$root/usr/share/doc/lalelu/"
 install -m 644 "$source/systemd/README.md" "$root/usr/share/doc/lalelu/service.md"
-gzip -9n <"$source/CHANGELOG.md" >"$root/usr/share/doc/lalelu/changelog.gz"
+gzip -9n <"$source/CHANGELOG.md" >"$root/usr/share/doc/lalelu/CHANGELOG.md.gz"
+printf 'lalelu (%s) stable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- %s  %s\n' "$version" \
+    "$(sed -n 's/^Maintainer: //p' "$source/packaging/control.in")" "$(date -R -u -d "@$SOURCE_DATE_EPOCH")" |
+    gzip -9n >"$root/usr/share/doc/lalelu/changelog.gz"
 install -m 644 "$source/packaging/lintian-overrides" "$root/usr/share/lintian/overrides/lalelu"
 
 # Compiled now, for this Python alone (see Depends): the service may write nothing there.

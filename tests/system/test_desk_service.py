@@ -54,7 +54,7 @@ def test_one_desk_after_the_other_writes_the_whole_ledger_and_waits_for_the_next
     played.wait_for_notes()
     told = played.end()
     assert told.code == 0, told.err
-    assert kinds(played.ledger()) == ["desk died"]
+    assert kinds(played.ledger()).count("desk died") == 1
     assert (place / "out.take.gz").exists()
     assert second.poll() is None
     second.send_signal(signal.SIGTERM)
@@ -74,7 +74,7 @@ def test_a_desk_closes_the_recording_of_an_instrument_that_was_killed(place, sta
             os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not played.session.is_attended())
     assert gone(others)
-    assert kinds(played.ledger()) == []
+    assert "desk died" not in kinds(played.ledger())
     played.session.remove()
 
 

@@ -88,9 +88,13 @@ class Attendant:
         if not asks:
             return
         with session.attended() as mine:
-            if mine:
+            if not mine:
+                return
+            self._served.add(key)
+            try:
                 self._serve(session)
-                self._served.add(key)
+            except LaleluError as exc:  # a file of it is gone or damaged
+                sys.stderr.write(f"the instrument {session.leader} is not served: {exc}\n")
 
     def _serve(self, session: Session) -> None:
         self._lifeline = Lifeline(session)

@@ -3,13 +3,13 @@
 # network's files. What `make deb` calls. Needs dpkg-deb, and /usr/bin/python3 with venv; uses the network.
 #   PYTHON             the distribution's Python that the package is for (/usr/bin/python3)
 #   DEB_MODELS         the networks to bring along (lightning)
-#   DEB_COMPRESSION    xz, zstd or gzip (xz)
+#   DEB_COMPRESSION    gzip, xz (smaller, and minutes longer) or zstd (gzip)
 set -eu
 umask 022
 source=$(cd "$(dirname "$0")/.." && pwd)
 PYTHON=${PYTHON:-/usr/bin/python3}
 DEB_MODELS=${DEB_MODELS:-lightning}
-DEB_COMPRESSION=${DEB_COMPRESSION:-xz}
+DEB_COMPRESSION=${DEB_COMPRESSION:-gzip}
 
 fail() { echo "$*" >&2; exit 1; }
 command -v dpkg-deb >/dev/null || fail "dpkg-deb is not there; a Debian package is made on Debian, or with its dpkg"
@@ -99,6 +99,7 @@ for script in postinst prerm postrm; do install -m 755 "$source/packaging/$scrip
     xargs -0 md5sum >DEBIAN/md5sums)
 
 mkdir -p "$source/dist"
-deb=$source/dist/lalelu_${version}_$arch.deb
-dpkg-deb --root-owner-group -Z"$DEB_COMPRESSION" --build "$root" "$deb"
-echo "$deb: $(du -m "$deb" | cut -f1) MB, installed $((size / 1024)) MB"
+name=lalelu_${version}_$arch.deb
+dpkg-deb --root-owner-group -Z"$DEB_COMPRESSION" --build "$root" "$stage/$name"
+mv "$stage/$name" "$source/dist/$name"  # whole, or not at all
+echo "dist/$name: $(du -m "$source/dist/$name" | cut -f1) MB, installed $((size / 1024)) MB"

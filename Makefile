@@ -25,7 +25,7 @@ TEST_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(TEST_EXTRAS))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test lint types benchmarks soak clean install-service uninstall-service install-user-service uninstall-user-service
+.PHONY: help demo test lint types benchmarks soak deb clean install-service uninstall-service install-user-service uninstall-user-service
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 32
@@ -64,6 +64,9 @@ install-user-service: ## lalelu as a service of your desktop session
 
 uninstall-user-service: ## remove what install-user-service put there
 	@sh systemd/service.sh uninstall user
+
+deb: ## dist/lalelu_VERSION_ARCH.deb: a Debian package with the service and all it needs
+	@sh packaging/deb.sh
 
 clean: ## remove the environment, caches and the demo's files
 	rm -rf $(VENV) demo dist .build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,6 +22,7 @@ from lalelu.clock import now_ns
 from lalelu.config.loader import Loaded
 from lalelu.config.schema import Config
 from lalelu.desk import midi_in
+from lalelu.desk.attendance import Attendance, is_asked_for
 from lalelu.errors import BY_EXIT_CODE, CheckFailedError, MissingError
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.notify import notify, watchdog_period_s
@@ -161,6 +162,9 @@ class _Leader:
         self._bell = os.eventfd(0)
         self._children = {role: _Child(role, BoardReader(session / role)) for role in ROLES}
         self._engine, self._voice, self._desk = (self._children[role] for role in ROLES)
+        self._attendance: Attendance | None = None  # of a desk that is a service of its own
+        if is_asked_for(os.environ):
+            self._attendance = Attendance(session, self._board, self._events, say)
         self._told_stop_s: float | None = None
         self._told_kill = False
         self._played = False
@@ -174,7 +178,7 @@ class _Leader:
     def start(self) -> None:
         """Start the processes."""
         for child in self._children.values():
-            if child.role != "desk" or self._needs_desk():
+            if child.role != "desk" or (self._attendance is None and self._needs_desk()):
                 self._start(child)
 
     def lead(self) -> bool:
@@ -190,6 +194,8 @@ class _Leader:
             self._pulse()
             self._mend(self._voice)
             self._mend(self._desk)
+            if self._attendance is not None:
+                self._attendance.look()
         self._finish()
         failed = next((child for child in (self._voice, self._engine) if child.given_up), None)
         if failed is not None:
@@ -347,6 +353,16 @@ class _Leader:
             self._tell()
             if self._desk.process.returncode != 0:
                 self._say("the desk did not finish; the end of the recording may be missing")
+        elif self._attendance is not None:
+            self._attendance.wait(DESK_S, self._pass_time)
+            self._tell()
+
+    def _pass_time(self) -> bool:
+        """Let a moment pass; whether the end was asked for once more meanwhile."""
+        time.sleep(ENDING_LOOK_S)
+        if self._feed_s is not None:
+            notify(WATCHDOG=1)
+        return self._signals.count > 1
 
     def _leaves_notes(self) -> bool:
         marks = self._session / "sounding"

@@ -11,7 +11,7 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -50,6 +50,7 @@ _MODULES: Final = {
 }
 _PLAN: Final = "plan.json"
 _LOCK: Final = "lock"
+_ATTENDED: Final = "attended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,23 @@ class Session:
 
     def alive(self) -> bool:
         """Whether its leading process lives."""
-        try:
-            with (self / _LOCK).open("rb") as file:
-                fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return _locked(self / _LOCK)
+
+    def is_attended(self) -> bool:
+        """Whether a desk that is a service of its own serves it, its leader living or not."""
+        return _locked(self / _ATTENDED)
+
+    @contextmanager
+    def attended(self) -> Iterator[bool]:
+        """Hold the session for such a desk while the block runs; False where another desk holds it, or it is gone."""
+        with ExitStack() as opened:
+            try:
+                file = opened.enter_context((self / _ATTENDED).open("wb"))
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+            else:
+                yield True
 
     def remove(self) -> None:
         """Remove the folder; a process that still has a ring mapped keeps it."""
@@ -153,7 +163,7 @@ def create_session(
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_owner(place)
             for old in (*sessions(environment), *_unfinished(place)):
-                if not old.alive():
+                if not (old.alive() or old.is_attended()):
                     old.remove()
             unfinished.remove()
             unfinished.folder.mkdir(mode=0o750)  # `lalelu status` may look where the place lets its group in
@@ -171,6 +181,17 @@ def create_session(
             ) from exc
         undo.pop_all()
     return session, lock
+
+
+def _locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _check_owner(place: Path) -> None:

@@ -22,7 +22,7 @@ LOOK_BACK_S: Final = 10
 _MOST_FRAMES: Final = LOOK_BACK_S * 250  # faster than any camera here
 _MOST_NOTES: Final = 1000  # in that time; a drummer plays some hundred
 _LINES: Final = 3  # said last, of each process
-SERVICE: Final = Path("/run/lalelu")  # the system service's $RUNTIME_DIRECTORY, which a shell does not know
+SERVICES: Final = Path("/run")  # above the system services' $RUNTIME_DIRECTORY, which a shell does not know
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +52,17 @@ def instruments(environment: Mapping[str, str], proc: Path = Path("/proc")) -> I
 
 
 def _living(environment: Mapping[str, str]) -> Iterator[Session]:
-    places = dict.fromkeys([runtime_directory(environment), SERVICE])
+    places = dict.fromkeys([runtime_directory(environment), *_services()])
     for place in places:
         try:
             yield from (s for s in sessions({"RUNTIME_DIRECTORY": str(place)}) if s.alive())
         except OSError:  # another user's
             continue
+
+
+def _services() -> list[Path]:
+    """Return the folders of lalelu.service and of each lalelu@NAME.service."""
+    return sorted(path for path in SERVICES.glob("lalelu*") if path.name == "lalelu" or path.name[6] == "-")
 
 
 def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:

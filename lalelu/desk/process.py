@@ -340,13 +340,17 @@ def main(arguments: Sequence[str]) -> int:
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     with suppress(OSError):  # where memory runs out, the desk goes before the sound
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
-    session = Session(Path(arguments[0]))
+    return attend(Session(Path(arguments[0])), 0)
+
+
+def attend(session: Session, lifeline: int) -> int:
+    """Be a session's desk until its lifeline has ended; return the exit status."""
     board = Bulletin(session / "desk")
     try:
         plan = session.plan
         asked = plan.config.ledger
         rotation = Rotation(asked.rotate_hours * 3_600_000_000_000, asked.keep_mb * 1_000_000)
-        return run(session, plan, board, 0, rotation if plan.recording.rotates else None)
+        return run(session, plan, board, lifeline, rotation if plan.recording.rotates else None)
     except LaleluError as exc:
         board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)
         return exc.exit_code

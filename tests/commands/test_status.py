@@ -24,7 +24,7 @@ MS = 1_000_000
 def runtime(tmp_path, monkeypatch):
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "memory"))
-    monkeypatch.setattr(status, "SERVICE", tmp_path / "service")
+    monkeypatch.setattr(status, "SERVICES", tmp_path / "run")
 
 
 @pytest.fixture
@@ -185,8 +185,9 @@ def test_what_a_dead_leader_has_left_is_not_told(tmp_path, capsys):
     assert session.folder.exists()  # looking changes nothing
 
 
-def test_the_system_services_instrument_is_found_from_a_shell(tmp_path, monkeypatch, capsys):
-    environment = {"RUNTIME_DIRECTORY": str(tmp_path / "service")}
+@pytest.mark.parametrize("name", ["lalelu", "lalelu-left"])  # of lalelu.service, of lalelu@left.service
+def test_a_system_services_instrument_is_found_from_a_shell(name, tmp_path, capsys):
+    environment = {"RUNTIME_DIRECTORY": str(tmp_path / "run" / name)}
     session, lock = create_session(Plan(Config(), (KIT,), Recording(), core=0), environment, keypoints=17)
     play(session)
     assert cli.main(["status", "--json"]) == 0

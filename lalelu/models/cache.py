@@ -15,8 +15,22 @@ from lalelu.errors import UsageError
 def cache_dir() -> Path:
     """Return the folder of fetched and made files; it may not be there yet.
 
-    $LALELU_CACHE, else $CACHE_DIRECTORY (systemd), else $XDG_CACHE_HOME/lalelu, else ~/.cache/lalelu.
+    $LALELU_CACHE, else $CACHE_DIRECTORY (systemd), else $XDG_CACHE_HOME/lalelu, else ~/.cache/lalelu. Raises
+    UsageError where another user may change it: the files in it are loaded, and their checksums lie beside them.
     """
+    place = _cache_dir()
+    try:
+        facts = place.stat()
+    except OSError:  # not there, which whoever writes to it will tell
+        return place
+    is_others = os.geteuid() != 0 and facts.st_uid not in (0, os.geteuid())
+    if is_others or facts.st_mode & stat.S_IWOTH:
+        why = "is another user's" if is_others else "may be written by everybody (chmod o-w takes that away)"
+        raise UsageError(f"the model cache {place} {why}; set LALELU_CACHE to a folder of yours")
+    return place
+
+
+def _cache_dir() -> Path:
     if own := os.environ.get("LALELU_CACHE"):
         return Path(own)
     if systemd := os.environ.get("CACHE_DIRECTORY"):

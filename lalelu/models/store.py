@@ -97,12 +97,9 @@ def own_heatmap_path(file: Path, *, keypoints: int, normalisation: Normalisation
 
     Raises UsageError for a file that is not there, or no such network.
     """
-    try:
-        data = file.read_bytes()
-    except OSError as exc:
-        raise UsageError(
-            f"pose.heatmap.file {file} cannot be read ({exc.strerror}); give an ONNX file"
-        ) from exc
+    from lalelu.models import onnx_file
+
+    data = onnx_file.read_bytes(file, "pose.heatmap.file")
     state = hashlib.sha256(data + repr((keypoints, normalisation, rgb)).encode())
     state.update((Path(__file__).parent / "own_heatmap.py").read_bytes())
     path = cache_dir() / "heatmap" / f"{file.stem}-{state.hexdigest()[:12]}.onnx"
@@ -231,12 +228,9 @@ def import_onnx(model: str, file: Path) -> Path:
     Raises UsageError when it is no ONNX model, or not one with the shapes of the model's family.
     """
     row = catalogue.find(model)
-    from lalelu.models import onnx_check
+    from lalelu.models import onnx_check, onnx_file
 
-    try:
-        data = file.read_bytes()
-    except OSError as exc:
-        raise UsageError(f"{file} cannot be read ({exc.strerror}); give an ONNX file") from exc
+    data = onnx_file.read_bytes(file)
     onnx_check.check(data, row, str(file))
     return _keep(row, data, f"ONNX {file.resolve()}")
 

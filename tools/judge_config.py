@@ -138,9 +138,10 @@ def _agree(said: object, taken: object, where: str) -> None:
     elif isinstance(said, str) and re.search(r"\.note(\[[0-9]\])?$", where):
         assert type(taken) is int, f"{where} is {said}, taken as {taken}"  # a pitch or a sound by its name
     elif not (said is False and taken == "off") and not (said is None and isinstance(taken, dict)):
-        same = isinstance(said, bool) == isinstance(taken, bool) and str(said) == str(taken)
-        number = isinstance(said, int | float) and isinstance(taken, float) and float(said) == taken
-        assert same or number, f"{where} is {said!r}, taken as {taken!r}"
+        same = (
+            isinstance(said, bool) == isinstance(taken, bool) and said == taken
+        )  # 3 is 3.0, but true is not 1
+        assert same, f"{where} is {said!r}, taken as {taken!r}"
 
 
 def _in_range(plain: Mapping[str, Any], *, is_kit: bool) -> None:

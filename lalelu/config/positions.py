@@ -97,7 +97,9 @@ def read_document(text: str, file: str) -> Document:
         document.add((), f"not valid YAML: {shortened(str(exc))}")
     else:
         # an empty text, or one with nothing but ---
-        if node is None or (isinstance(node, yaml.ScalarNode) and not node.value and node.style is None):
+        if node is None or (
+            isinstance(node, yaml.ScalarNode) and not node.value and node.tag == _TAG + "null"
+        ):
             document.root = {}
         else:
             document.root = _Walk(document).value(node, ())

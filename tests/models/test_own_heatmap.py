@@ -135,7 +135,9 @@ def test_the_adapted_file_is_made_once_and_anew_when_an_option_or_the_file_chang
     own.write_bytes(exported((64, 48)))
     assert made() != first
     own.unlink()
-    with pytest.raises(UsageError, match=r"pose.heatmap.file .* cannot be read as an ONNX model \(No such file"):
+    with pytest.raises(
+        UsageError, match=r"pose.heatmap.file .* cannot be read as an ONNX model \(No such file"
+    ):
         made()
 
 

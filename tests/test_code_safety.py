@@ -1,6 +1,7 @@
 """Nothing that lalelu reads can become code: no pickles, no shell, no YAML but the safe kind."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,10 @@ def test_a_file_runs_nothing_that_it_reads(path):
 )
 def test_the_rule_sees_what_it_should(text):
     assert len(dangers(ast.parse(text))) == 1
+
+
+def test_every_file_that_the_threat_model_names_is_there():
+    text = (PROJECT / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:tests|tools|lalelu|config)/[\w/.]+)`", text))
+    assert len(named) > 10
+    assert [name for name in named if not (PROJECT / name).exists()] == []

@@ -48,6 +48,7 @@ def told(tmp_path, text):
             "1:6: kit has the tag 'tag:yaml.org,2002:binary', which is not allowed; leave it out",
         ),
         ("!<x>", "1:1: the file has the tag 'x', which is not allowed; leave it out"),
+        ("camera: {rotate: false}", "1:18: camera.rotate is false; allowed one of 0, 90, 180, 270"),
         ("pose: {threads: !!null 5}", "1:17: pose.threads is 5; that cannot be read as null"),
         ('pose: {threads: !!int "1:30"}', '1:17: pose.threads is "1:30"; YAML reads that in base 60'),
         (f"timing: {{delay_ms: 0x{'f' * 5000}}}", "1:20: timing.delay_ms is 0xfff"),

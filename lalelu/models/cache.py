@@ -8,8 +8,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from lalelu.errors import UsageError
+from lalelu.regular import read_regular
+
+MOST_BYTES: Final = 1 << 30  # 1 GiB: the largest pose networks have 300 MB
 
 
 def cache_dir() -> Path:
@@ -64,6 +68,24 @@ def not_writable(path: Path, exc: OSError) -> UsageError:
 def out_not_writable(path: Path, exc: OSError) -> UsageError:
     """Return the error of a file that the user named and that cannot be written."""
     return UsageError(f"{path} cannot be written ({exc.strerror}); give another --out")
+
+
+def own_bytes(path: Path, option: str = "") -> bytes:
+    """Return the bytes of the user's own model, which `option` names.
+
+    Raises UsageError where it cannot be read, or is larger than any pose network.
+    """
+    try:
+        return read_regular(path, MOST_BYTES)
+    except OSError as exc:
+        raise no_model(f"{option} {path}".strip(), exc.strerror) from exc
+
+
+def no_model(name: str, reason: str | None) -> UsageError:
+    """Return the error of a file that is no ONNX model."""
+    return UsageError(
+        f"{name} cannot be read as an ONNX model ({reason}); give another file, or export it again"
+    )
 
 
 @contextmanager

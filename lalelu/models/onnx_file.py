@@ -2,37 +2,31 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # comes with onnx, without types
 
 from lalelu.errors import UsageError
-from lalelu.regular import read_regular
-
-MOST_BYTES: Final = 1 << 30  # 1 GiB: the largest pose networks have 300 MB
+from lalelu.models.cache import no_model, own_bytes
 
 
 def read(path: Path) -> onnx.ModelProto:
     """Return the model in a file. Raises UsageError for what is none, or has weights in other files."""
-    return parse(read_bytes(path), str(path))
-
-
-def read_bytes(path: Path, option: str = "") -> bytes:
-    """Return a file's bytes. Raises UsageError where it cannot be read, or is too large for any pose network."""
-    try:
-        return read_regular(path, MOST_BYTES)
-    except OSError as exc:
-        raise _no_model(f"{option} {path}".strip(), exc.strerror) from exc
+    return parse(own_bytes(path), str(path))
 
 
 def parse(data: bytes, name: str) -> onnx.ModelProto:
     """Return the model in `data`, called `name` in errors. Raises UsageError as `read` does."""
     try:
         model = onnx.load_model_from_string(data)
+        _refuse_other_files(model, name)
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, ValueError) as exc:
-        raise _no_model(name, str(exc).strip().partition("\n")[0]) from exc
+        raise no_model(name, str(exc).strip().partition("\n")[0]) from exc
+    return model
+
+
+def _refuse_other_files(model: onnx.ModelProto, name: str) -> None:
     for tensor in _tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             where = next(
@@ -42,13 +36,6 @@ def parse(data: bytes, name: str) -> onnx.ModelProto:
                 f"{name} has the weights {tensor.name!r} in another file ({where!r}), which is not read; export it "
                 "with its weights inside"
             )
-    return model
-
-
-def _no_model(name: str, reason: str | None) -> UsageError:
-    return UsageError(
-        f"{name} cannot be read as an ONNX model ({reason}); give another file, or export it again"
-    )
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

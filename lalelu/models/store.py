@@ -12,7 +12,7 @@ from typing import Final
 
 from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue, fetch
-from lalelu.models.cache import cache_dir, digest, lock, not_writable, replacing
+from lalelu.models.cache import cache_dir, digest, lock, not_writable, own_bytes, replacing
 from lalelu.models.catalogue import Model, Normalisation
 from lalelu.models.graph import Graph
 from lalelu.models.progress import Progress, Silent, StderrProgress
@@ -97,9 +97,7 @@ def own_heatmap_path(file: Path, *, keypoints: int, normalisation: Normalisation
 
     Raises UsageError for a file that is not there, or no such network.
     """
-    from lalelu.models import onnx_file
-
-    data = onnx_file.read_bytes(file, "pose.heatmap.file")
+    data = own_bytes(file, "pose.heatmap.file")
     state = hashlib.sha256(data + repr((keypoints, normalisation, rgb)).encode())
     state.update((Path(__file__).parent / "own_heatmap.py").read_bytes())
     path = cache_dir() / "heatmap" / f"{file.stem}-{state.hexdigest()[:12]}.onnx"
@@ -228,9 +226,9 @@ def import_onnx(model: str, file: Path) -> Path:
     Raises UsageError when it is no ONNX model, or not one with the shapes of the model's family.
     """
     row = catalogue.find(model)
-    from lalelu.models import onnx_check, onnx_file
+    from lalelu.models import onnx_check
 
-    data = onnx_file.read_bytes(file)
+    data = own_bytes(file)
     onnx_check.check(data, row, str(file))
     return _keep(row, data, f"ONNX {file.resolve()}")
 

@@ -4,12 +4,11 @@ import os
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from lalelu.errors import UsageError
-from lalelu.models import catalogue, onnx_file, store
+from lalelu.models import cache, catalogue, onnx_file, store
 
 ELSEWHERE = "../../../etc/passwd"
 
@@ -47,15 +46,9 @@ def model(place: str, *, outside: bool) -> bytes:
 def test_weights_in_another_file_are_refused_wherever_they_stand(place: str) -> None:
     assert onnx_file.parse(model(place, outside=False), "mine.onnx").graph.name == "g"
     with pytest.raises(
-        UsageError, match=r"mine\.onnx (has the weights 'w' in another file|cannot be read as)"
+        UsageError, match=r"mine\.onnx has the weights 'w' in another file \('\.\./\.\./\.\./etc/passwd'\)"
     ):
         onnx_file.parse(model(place, outside=True), "mine.onnx")
-
-
-@pytest.mark.parametrize("place", ["initializer", "constant", "branch"])
-def test_the_tensors_of_every_place_are_looked_at(place: str) -> None:
-    read = onnx.load_model_from_string(model(place, outside=True))
-    assert "w" in {tensor.name for tensor in onnx_file._tensors(read)}
 
 
 def test_a_model_with_weights_elsewhere_is_not_imported(
@@ -72,7 +65,7 @@ def test_a_pipe_and_a_file_without_end_are_refused(tmp_path: Path, monkeypatch: 
     os.mkfifo(tmp_path / "pipe.onnx")
     with pytest.raises(UsageError, match=r"it is a pipe, a socket or a device, not a file"):
         onnx_file.read(tmp_path / "pipe.onnx")
-    monkeypatch.setattr(onnx_file, "MOST_BYTES", 10)
+    monkeypatch.setattr(cache, "MOST_BYTES", 10)
     (tmp_path / "long.onnx").write_bytes(model("constant", outside=False))
     with pytest.raises(UsageError, match=r"it has more than 10 bytes"):
         onnx_file.read(tmp_path / "long.onnx")

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -195,8 +196,12 @@ def _locked(path: Path) -> bool:
 
 
 def _check_owner(place: Path) -> None:
-    if place.stat().st_uid != os.getuid():
+    """Refuse a place that another user has made, or a link to it, or may write to."""
+    mine = place.stat().st_uid == os.getuid() and place.lstat().st_uid in (0, os.getuid())
+    if not mine:
         raise MissingError(f"the folder {place} is another user's; set XDG_RUNTIME_DIR to one that is yours")
+    if place.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise MissingError(f"the folder {place} may be written by others; `chmod go-w` takes that away")
 
 
 def _create_channels(session: Session, plan: Plan, keypoints: int) -> None:

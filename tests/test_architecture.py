@@ -111,7 +111,8 @@ VENDORS = {
     "mido": {"voice/outputs/file.py": "writes Standard MIDI files"},
     "onnx": {
         "models/onnx_export.py": "writes model files",
-        "models/onnx_check.py": "reads a user's model file",
+        "models/onnx_file.py": "reads a user's model file",
+        "models/onnx_check.py": "tells what a user's model takes and gives",
         "models/nms_graph.py": "joins a user's model file and what follows it",
         "models/own_heatmap.py": "rewrites a user's model file",
         "models/quantize.py": "reads and writes model files",

@@ -19,14 +19,15 @@ from lalelu.config.positions import Path as Place
 from lalelu.config.problem import ConfigError, Problem
 from lalelu.config.schema import Config
 from lalelu.config.section import Section
-from lalelu.config.sentences import explain
+from lalelu.config.sentences import MOST_TOLD, explain
 from lalelu.desk import midi_in
 from lalelu.errors import MissingError, UsageError
 from lalelu.registry import did_you_mean, from_uri
+from lalelu.regular import read_regular
 from lalelu.voice import port as voice_port
 
 SYSTEM_FILE: Final = Path("/etc/lalelu/lalelu.yaml")
-MAX_BYTES: Final = 1 << 20  # 1 MiB: hundreds of times what anybody writes
+MAX_BYTES: Final = 256 << 10  # 256 KiB: 25 times the longest file that comes with lalelu
 KIT_ENDINGS: Final = (".yaml", ".yml")
 
 _Model = TypeVar("_Model", Config, KitConfig)
@@ -123,7 +124,10 @@ def load_kit(ref: str, base: Path | None) -> KitConfig:
 def kit_file(ref: str, base: Path | None, option: str = "kit") -> Path:
     """Return the file of the kit `ref`, which `option` names. Raises UsageError when no shipped kit is called so."""
     if ref.endswith(KIT_ENDINGS):
-        return (base or Path()) / Path(ref).expanduser()
+        try:
+            return (base or Path()) / Path(ref).expanduser()
+        except RuntimeError as exc:  # ~somebody
+            raise UsageError(f"{option} is {ref!r}; nobody is called so here; write the whole path") from exc
     known = shipped_kits()
     if ref not in known:
         raise UsageError(
@@ -198,6 +202,7 @@ def check_file(path: Path) -> tuple[Problem, ...]:
 
 def _check_addresses(document: Document) -> None:
     """Add what is wrong with the options inside addresses, which only their adapters know."""
+    told = {problem.path for problem in document.problems}
     for port, adapters, section, option in (
         ("camera", camera_port.ADAPTERS, "camera", "uri"),
         ("MIDI output", voice_port.ADAPTERS, "midi", "outputs"),
@@ -207,10 +212,9 @@ def _check_addresses(document: Document) -> None:
         value = options.get(option) if isinstance(options, dict) else None
         places: dict[Place, Value] = {(section, option): value}
         if isinstance(value, list):
-            places = {(section, option, index): entry for index, entry in enumerate(value)}
+            places = {(section, option, index): entry for index, entry in enumerate(value[:MOST_TOLD])}
         for place, uri in places.items():
-            told = any(problem.path == dotted(place) for problem in document.problems)
-            if told or not isinstance(uri, str):
+            if dotted(place) in told or not isinstance(uri, str):
                 continue
             try:
                 from_uri(port, adapters, uri)
@@ -224,17 +228,13 @@ def read(path: Path) -> Document:
     """Read a YAML file; whatever is wrong with it is in the document's `problems`."""
     document = Document(str(path))
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+        raw = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
         document.add((), "there is no such file; check the path")
     except (OSError, ValueError) as exc:  # ValueError: a path with a zero byte
         reason = exc.strerror if isinstance(exc, OSError) else exc
         document.add((), f"the file cannot be read ({reason}); check the path and its permissions")
     else:
-        if len(raw) > MAX_BYTES:
-            document.add((), f"the file has more than {MAX_BYTES} bytes; that is no configuration of lalelu")
-            return document
         try:
             return read_document(raw.decode("utf-8-sig"), str(path))
         except UnicodeDecodeError as exc:

@@ -67,6 +67,13 @@ def _off(value: object) -> object:
     return "off" if value is False else value
 
 
+def _no_truth(value: object) -> object:
+    """Python takes false for 0."""
+    if isinstance(value, bool):
+        raise ValueError("allowed one of 0, 90, 180, 270")  # noqa: TRY004 - pydantic wants it
+    return value
+
+
 def _lies_open(region: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     left, top, right, bottom = region
     if not (left < right and top < bottom):
@@ -101,7 +108,8 @@ class CameraSection(Section):
     """Where frames come from and how the picture lies."""
 
     uri: CameraAddress = "v4l2:/dev/video0"
-    rotate: Literal[0, 90, 180, 270] = 0  # degrees clockwise that make the player upright
+    # degrees clockwise that make the player upright
+    rotate: Annotated[Literal[0, 90, 180, 270], BeforeValidator(_no_truth)] = 0
     mirror: bool = False  # the camera delivers a mirror picture
     # from the first row's readout to the last's (rolling shutter); 0 = all rows at once, or not known
     readout_ms: Annotated[float, Field(ge=0.0, le=50.0)] = 0.0

@@ -1,4 +1,5 @@
 import contextlib
+import socket
 
 import cv2
 import numpy as np
@@ -99,3 +100,17 @@ def test_a_film_cut_in_the_middle_gives_the_frames_before_the_cut(film, tmp_path
             assert level(opened.retrieve()) == count
             count += 1
     assert 0 < count < FRAMES
+
+
+@pytest.mark.parametrize("name", ["film.m3u8", "film.mp4", "film.ffconcat"])
+def test_a_playlist_that_poses_as_a_film_makes_no_connection(tmp_path, name):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{address}\n#EXT-X-ENDLIST\n"
+        concat = f"ffconcat version 1.0\nfile {address}\n"
+        (tmp_path / name).write_text(concat if name.endswith("concat") else playlist)
+        with pytest.raises(UsageError, match="cannot be decoded"):
+            Film(tmp_path / name).open()
+        server.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            server.accept()

@@ -15,14 +15,13 @@ from pydantic import Field
 
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import AdapterOptions
+from lalelu.voice.message import BEND, CONTROL, REAL_TIME
 
 TICKS_PER_BEAT: Final = 5000  # with the tempo below, 0.1 ms a tick
 TEMPO_US: Final = 500_000  # microseconds a beat: 120 beats a minute
 NS_PER_TICK: Final = TEMPO_US * 1000 // TICKS_PER_BEAT
 MAX_MESSAGES: Final = 4_000_000  # 48 MB: a day of 20 notes a second
 
-_REAL_TIME: Final = 0xF8  # from here on: messages of the moment, such as the clock's, which no file holds
-_CONTROL, _BEND = 0xB0, 0xE0  # status bytes without their channel
 _ENTRY: Final = struct.Struct("<qB")  # when, and how many bytes follow
 
 
@@ -41,7 +40,7 @@ _CENTRED: Final = b"\x00\x40"  # a wheel's data bytes
 def _plays(message: bytes | bytearray) -> bool:
     """Whether a message is more than what a voice sends at its opening."""
     kind = message[0] & 0xF0
-    sets_up = (kind == _CONTROL and message[1] in _RANGE) or (kind == _BEND and message[1:] == _CENTRED)
+    sets_up = (kind == CONTROL and message[1] in _RANGE) or (kind == BEND and message[1:] == _CENTRED)
     return not sets_up
 
 
@@ -53,6 +52,7 @@ class FileOutput:
     """
 
     Options = FileOutputOptions
+    comes_back = False  # a new file would replace what was played
 
     def __init__(self, options: FileOutputOptions) -> None:
         self.path = Path(options.target)
@@ -93,7 +93,7 @@ class FileOutput:
         """
         if self._file is None:
             raise LostError(f"MIDI file {self.path} is not open; call open() before send()")
-        if message[0] >= _REAL_TIME:
+        if message[0] >= REAL_TIME:
             return
         if self._count >= MAX_MESSAGES:
             raise LostError(
@@ -101,6 +101,9 @@ class FileOutput:
             )
         self._kept += _ENTRY.pack(at_ns, len(message)) + message  # at once: a signal may end us anywhere
         self._count += 1
+
+    def look(self) -> None:
+        """Do nothing: a file says when it is written that it has gone."""
 
     def close(self) -> None:
         """Write the file; safe to call twice and before `open()`. Raises LostError if the disk refuses.

@@ -30,6 +30,7 @@ class OscOutput:
     """
 
     Options = OscOutputOptions
+    comes_back = True
 
     def __init__(self, options: OscOutputOptions) -> None:
         self._label = f"MIDI output osc:{options.target}"
@@ -75,6 +76,9 @@ class OscOutput:
     def value(self, address: str, value: float) -> None:
         """Send one value now, as `send` does."""
         self._send(address, "f", value)
+
+    def look(self) -> None:
+        """Do nothing: UDP tells only who sends."""
 
     def close(self) -> None:
         """Give the socket back; safe to call twice and before `open()`."""

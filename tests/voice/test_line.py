@@ -1,7 +1,7 @@
 """The serial line's own arithmetic: running status, how far ahead of the wire it is written, and what is left out."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lalelu.voice.line import AHEAD, MAX_WAITING, STATUS_NS, Line
@@ -187,6 +187,7 @@ def parsed(data):
 NOTES = st.tuples(st.integers(1, 3), st.integers(0, 5), st.booleans())
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NOTES, st.integers(0, 2000 * MS)), max_size=60))
 def test_whatever_is_played_arrives_whole_in_order_and_at_the_lines_pace(plan):
     wire = Wire()

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lalelu.config.kit import KitConfig
@@ -182,6 +182,7 @@ steps = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(steps, st.integers(-50, 100), st.integers(5, 80))
 def test_whatever_is_played_every_note_on_has_exactly_one_note_off_after_it(
     plan: list[tuple[str, int, int, int]], delay_ms: int, note_ms: int
@@ -326,6 +327,8 @@ def test_an_output_that_takes_a_lost_ones_place_is_reset_and_plays_on(
     voice.open()
     played(voice, clock, strike("chord"))
     assert list(voice.gone) == [0]
+    with pytest.raises(PortLostError):
+        voice.check()
     clock.ns += 60 * MS
     played(voice, clock, strike("snare"))
     new.open()

@@ -334,8 +334,8 @@ class _Leader:
 
     def _finish(self) -> None:
         """Wait for the voice, then for the desk."""
-        if self._voice.ended and self._voice.state != "ended" and self._leaves_notes():
-            self._start(self._voice)  # it ends what the one that died had begun, and leaves
+        if self._voice.ended and self._voice.state not in ("ended", "failed"):
+            self._start(self._voice)  # it ends what the one that died had begun, writes its files, and leaves
         self._wait(self._voice, VOICE_S)
         self._tell()
         self._board.tell(state="ended")
@@ -347,10 +347,6 @@ class _Leader:
             self._tell()
             if self._desk.process.returncode != 0:
                 self._say("the desk did not finish; the end of the recording may be missing")
-
-    def _leaves_notes(self) -> bool:
-        marks = self._session / "sounding"
-        return marks.exists() and any(marks.read_bytes())
 
     def _wait(self, child: _Child, seconds: float) -> None:
         """Wait for a process's end; it is killed after `seconds`, or when the end is asked for once more."""

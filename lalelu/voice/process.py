@@ -247,7 +247,8 @@ def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: in
     """Open the outputs, ask for real time, and sound what comes. Raises what the outputs raise."""
     asked = plan.config.realtime
     outputs: list[MidiOutput] = [
-        from_uri("MIDI output", voice_port.ADAPTERS, uri) for uri in plan.config.midi.outputs
+        from_uri("MIDI output", voice_port.ADAPTERS, uri, keep=str(session / f"kept.{place}"))
+        for place, uri in enumerate(plan.config.midi.outputs)
     ]
     delay_ms = plan.config.timing.delay_ms
     auto = AutoDelay() if delay_ms == "auto" else None
@@ -268,7 +269,7 @@ def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: in
         if plan.once
         else _relays(plan.config.midi.outputs, outputs, priority, lock_memory=asked.lock_memory),
         say=board.say,
-        tell=lambda problem: board.tell(problems={"midi": problem} if problem else {}),
+        tell=lambda problem: board.problem("midi", problem or None),
         record=events.write,
     )
     process = VoiceProcess(

@@ -49,7 +49,7 @@ class Recovery:
             self._look_ns = at_ns + LOOK_NS
             self._voice.look()
         found = [self._seek(place, at_ns) for place in self._voice.gone if place in self._relays]
-        problem = "; ".join(self._voice.gone.values())
+        problem = "; ".join(self._why(place, why) for place, why in self._voice.gone.items())
         if problem != self._told:
             self._told = problem
             self._tell(problem)
@@ -81,6 +81,10 @@ class Recovery:
         self._record("found", relay.opened)
         self._record_unheard()
         return True
+
+    def _why(self, place: int, why: str) -> str:
+        relay = self._searching.get(place)
+        return why if relay is None else relay.wrong or why
 
     def _start(self, place: int, at_ns: int) -> None:
         self._again_ns[place] = at_ns + AGAIN_NS

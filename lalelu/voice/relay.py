@@ -19,7 +19,7 @@ from typing import Final
 
 from lalelu import realtime
 from lalelu.clock import now_ns
-from lalelu.errors import LaleluError, LostError
+from lalelu.errors import LaleluError, LostError, UsageError
 from lalelu.registry import from_uri
 from lalelu.voice.port import ADAPTERS, MidiOutput, PacedOutput, ValueOutput
 from lalelu.voice.relayed import END, MESSAGE, PACKET, VALUE_HEAD
@@ -41,14 +41,16 @@ class Relay:
 
     def search(self) -> bool:
         """Open the port as soon as it is there, and tell the voice; False when that ends before."""
-        told = None
+        told = ""
         while not self._ended:
             try:
                 line = self._output.open()
-            except LaleluError as exc:  # UsageError, too: a name that fits two ports may fit one again
-                if str(exc) != told:
-                    told = str(exc)
-                    self._tell(searching=told)
+            except LaleluError as exc:
+                # one that is there but wrong, such as a name that fits two ports now, may be right again
+                wrong = str(exc) if isinstance(exc, UsageError) else ""
+                if wrong != told:
+                    told = wrong
+                    self._tell(wrong=wrong)
                 self._wait(now_ns() + SEARCH_NS)
             else:
                 self._tell(opened=line)

@@ -1,7 +1,7 @@
 """The voice's side of an output with a process of its own: never waits for it. Starts a process.
 
 Packets go through a socket. To the process: MESSAGE and the bytes, VALUE_HEAD and the address, or END. From it, JSON:
-`searching` (why the port is not open yet), `opened` (the port's line) or `lost` (why).
+`wrong` (why the port is not opened although it is there), `opened` (the port's line) or `lost` (why).
 """
 
 import json
@@ -25,7 +25,7 @@ _MODULE: Final = "lalelu.voice.relay"
 class RelayedOutput:
     """A MIDI output that another process opens as soon as its port is there; `priority` is that process's.
 
-    `opened` is the port's line from then on, until then None, and `problem` says why.
+    `opened` is the port's line from then on, until then None; `wrong` says why a port that is there is not opened.
     """
 
     comes_back = True
@@ -37,7 +37,7 @@ class RelayedOutput:
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.opened: str | None = None
-        self.problem = ""
+        self.wrong = ""
 
     def open(self) -> str:
         """Start the process, in about a millisecond. Raises LostError where the machine has no room for one."""
@@ -54,7 +54,7 @@ class RelayedOutput:
                 f"{self._label} cannot be looked for: {exc.strerror}; end other programs"
             ) from exc
         self._socket.setblocking(False)
-        self.opened, self.problem = None, ""
+        self.opened, self.wrong = None, ""
         return f"{self._label}: looked for"
 
     def send(self, message: bytes, at_ns: int) -> None:  # noqa: ARG002 - the port's signature; this one sends now
@@ -76,7 +76,7 @@ class RelayedOutput:
             if not packet or "lost" in said:
                 raise self._lost(said.get("lost", ""))
             self.opened = said.get("opened", self.opened)
-            self.problem = said.get("searching", self.problem)
+            self.wrong = said.get("wrong", self.wrong)
 
     def close(self) -> None:
         """Have the port closed, after what was sent; the process is killed when that takes longer than 2 s."""

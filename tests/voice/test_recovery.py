@@ -168,6 +168,20 @@ def test_an_output_that_is_not_there_yet_is_waited_for_where_that_is_asked(stage
     assert kinds(waiting) == ["found"]
 
 
+def test_a_port_that_is_there_but_wrong_is_told_as_such(stage, cable):
+    played = stage(f"serial:{cable.path}")
+    played.start()
+    cable.unplug()
+    played.wait(lambda: "plug it in again" in played.board.get("problems", {}).get("midi", ""))
+    cable.path.write_bytes(b"")
+    played.wait(lambda: "no serial line" in played.board["problems"]["midi"])
+    cable.path.unlink()
+    cable.plug()
+    played.wait(lambda: not played.board["problems"])
+    played.tell("silence")
+    assert played.end() == 0
+
+
 def test_with_once_nothing_is_waited_for(stage, cable):
     cable.unplug()
     refused = stage(f"serial:{cable.path}", wait=True, once=True)

@@ -100,7 +100,7 @@ class Voice:
     def next_due_ns(self) -> int | None:
         """When the next note, note-off, value or tick of the clock falls due; None while there is none."""
         due = [self._scheduler.next_due_ns, self._targets.next_due_ns, self._tempo.next_ns]
-        due += [output.next_ns for output in self._paced]
+        due += [output.next_ns for output in self._paced if output in self._live]
         return min((at_ns for at_ns in due if at_ns is not None), default=None)
 
     @property

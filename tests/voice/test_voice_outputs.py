@@ -1,5 +1,6 @@
 """A voice's outputs that go, come back, or are not there yet, one by one in this process."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,25 @@ def test_an_output_that_goes_without_a_word_is_noticed_by_a_look(kit: KitConfig,
     assert (voice.silent, list(voice.gone)) == (True, [0])
     with pytest.raises(PortLostError, match="unplug"):
         voice.check()
+
+
+def test_what_waits_for_a_line_that_has_gone_wakes_nobody(
+    kit: KitConfig, clock: Clock, strike: MakeStrike
+) -> None:
+    master, slave = os.openpty()
+    voice = Voice([SerialOutput(SerialOutputOptions(target=os.ttyname(slave)))], [kit], now_ns=clock)
+    os.close(slave)
+    voice.open()
+    for pad in ("chord", "snare", "flam"):
+        played(voice, clock, strike(pad))
+    assert voice.next_due_ns is not None
+    assert voice.next_due_ns < clock.ns + 5 * MS  # the line's
+    os.close(master)
+    voice.look()
+    assert voice.silent
+    assert voice.next_due_ns == clock.ns + 50 * MS  # the notes' end
+    with pytest.raises(PortLostError):
+        voice.close()
 
 
 def test_a_voice_that_waits_opens_without_what_is_not_there_but_not_without_a_folder(

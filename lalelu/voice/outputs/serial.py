@@ -29,9 +29,8 @@ CLOSING_S: Final = 1.0  # for what waits to go out; 256 notes take 0.25 s
 # asm-generic/ioctls.h and termbits.h, as on x86, Arm and RISC-V
 _TCGETS2: Final = 0x802C542A
 _TCSETS2: Final = 0x402C542B
-_TERMIOS2: Final = struct.Struct(
-    "=4IB19s2I"
-)  # input, output, control and local flags, line, characters, both rates
+# struct termios2: input, output, control and local flags, line, characters, both rates
+_TERMIOS2: Final = struct.Struct("=4IB19s2I")
 _BOTHER: Final = 0o010000
 _RAW: Final = termios.CS8 | termios.CLOCAL | _BOTHER  # not CREAD: nothing is read, so nothing may pile up
 _COUNT: Final = struct.Struct("i")
@@ -125,7 +124,8 @@ class SerialOutput:
             while self._descriptor >= 0 and self._line.next_ns is not None and now_ns() < end_ns:
                 self.advance(now_ns())
                 time.sleep(self._line.byte_ns * 1e-9)
-            time.sleep(max(0, min(self._line.end_ns, end_ns) - now_ns()) * 1e-9)
+            if self._descriptor >= 0:
+                time.sleep(max(0, min(self._line.end_ns, end_ns) - now_ns()) * 1e-9)
         self._drop()
 
     def _prepare(self, descriptor: int) -> int:

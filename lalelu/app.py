@@ -340,8 +340,8 @@ class _Leader:
 
     def _finish(self) -> None:
         """Wait for the voice, then for the desk."""
-        if self._voice.ended and self._voice.state != "ended" and self._leaves_notes():
-            self._start(self._voice)  # it ends what the one that died had begun, and leaves
+        if self._voice.ended and self._voice.state not in ("ended", "failed"):
+            self._start(self._voice)  # it ends what the one that died had begun, writes its files, and leaves
         self._wait(self._voice, VOICE_S)
         self._tell()
         self._board.tell(state="ended")
@@ -363,10 +363,6 @@ class _Leader:
         if self._feed_s is not None:
             notify(WATCHDOG=1)
         return self._signals.count > 1
-
-    def _leaves_notes(self) -> bool:
-        marks = self._session / "sounding"
-        return marks.exists() and any(marks.read_bytes())
 
     def _wait(self, child: _Child, seconds: float) -> None:
         """Wait for a process's end; it is killed after `seconds`, or when the end is asked for once more."""

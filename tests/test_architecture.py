@@ -42,6 +42,7 @@ PURE = (
     "selftest/light.py",
     "selftest/sound.py",
     "voice/delay.py",
+    "voice/line.py",
     "voice/message.py",
     "voice/scheduler.py",
     "voice/sounds.py",

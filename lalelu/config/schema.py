@@ -220,6 +220,7 @@ class MidiSection(Section):
     """Where notes go, and what may come in. Addresses such as virtual:lalelu, port:NAME or file:OUT.mid."""
 
     outputs: Annotated[tuple[MidiAddress, ...], Field(min_length=1, max_length=16)] = ("virtual:lalelu",)
+    wait: bool = False  # wait for outputs that are not there yet (the service's setting)
     note_map: NoteMapName = "general_midi"  # which notes the kits' percussion names stand for
     # where program changes (0 = the first kit) and a footswitch come in; null = nowhere
     input: MidiInputAddress | None = None

@@ -313,8 +313,10 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
             passed = 0
             while not (poller.poll(0 if passed >= BUSY_ROWS else POLL_MS) and not os.read(lifeline, 4096)):
                 passed = desk.step()
-                for line in remote.lines() if remote is not None else ():
-                    desk.say(line, "midi in")
+                if remote is not None:
+                    board.problem("midi_in", remote.problem)
+                    for line in remote.lines():
+                        desk.say(line, "midi in")
         if not desk.finish():
             error = "the end of the recording is missing: the disk took no more"
             board.tell(state="failed", error=error, exit_code=1)

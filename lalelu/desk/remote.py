@@ -15,7 +15,7 @@ from lalelu.orders import KIT, TOGGLE_STANDBY, Order, OrderWriter
 from lalelu.session import Session
 
 LISTEN_S: Final = 0.01  # between two looks; the engine looks once a frame, and frames are 10 ms apart or more
-LOOK_S: Final = 2.0  # between two attempts to find a port
+LOOK_S: Final = 1.0  # between two attempts to find a port
 LEAVING_S: Final = 2.0  # patience with a thread that is to end; it may be opening a port
 PRESSED: Final = 64  # of a footswitch, up to 127 (MIDI 1.0: 0..63 off, 64..127 on)
 _PROGRAM: Final = 0xC0
@@ -54,7 +54,7 @@ class Remote:
         self._kits = kits
         self._controller = controller
         self._unknown: set[int] = set()  # programs without a kit that people were told of
-        self._missed = False  # that the input is not there was told
+        self.problem: str | None = None  # why the input is not heard; people were told
         self._lines: deque[str] = deque()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="midi in", daemon=True)
@@ -76,9 +76,9 @@ class Remote:
             try:
                 self._hear()
             except LaleluError as exc:
-                if not self._missed:
-                    self._missed = True
+                if self.problem is None:
                     self._lines.append(f"{exc}; looked for every {LOOK_S:.0f} s")
+                self.problem = str(exc)
             self._ending.wait(LOOK_S)
 
     def _hear(self) -> None:
@@ -86,7 +86,7 @@ class Remote:
         source = self._build()
         try:
             self._lines.append(f"MIDI in: {source.open()}")
-            self._missed = False
+            self.problem = None
             pedals = Pedals(self._controller)
             while not self._ending.wait(LISTEN_S):
                 at_ns = now_ns()

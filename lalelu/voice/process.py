@@ -12,6 +12,7 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,9 @@ from lalelu.session import CONTROL, FINISH, PLAY, RELEASE, SILENCE, TAP, Plan, S
 from lalelu.voice import port as voice_port
 from lalelu.voice.alarm import Alarm
 from lalelu.voice.delay import AutoDelay
+from lalelu.voice.port import MidiOutput, ValueOutput
+from lalelu.voice.recovery import Recovery
+from lalelu.voice.relayed import RelayedOutput, RelayedValues
 from lalelu.voice.sounding import SoundingTable
 from lalelu.voice.voice import Voice
 from lalelu.wire import EventRing, note_row, read_hit
@@ -39,6 +43,7 @@ FINISH_NS: Final = (
 AGAIN_NS: Final = 1_500_000_000  # a session manager has connected our port by then
 PRIORITY_ABOVE: Final = 5  # the engine's
 _HIGHEST: Final = 99
+_SOUNDING: Final = "sounding"  # the session's file of notes that sound
 _STAMP: Final = struct.Struct("<q")
 _CAPTURED_AT, _SENT_AT = (offset_of(FRAME_DTYPE, name) for name in ("captured_ns", "sent_ns"))
 
@@ -86,6 +91,8 @@ class VoiceProcess:
         once: bool,
         bell: int,
         engine: int,
+        events: EventRing,
+        recovery: Recovery,
         auto: AutoDelay | None = None,
     ) -> None:
         self._voice = voice
@@ -96,12 +103,13 @@ class VoiceProcess:
             voice.delay_ns = auto.delay_ms * 1_000_000
         self._say = say  # gets one line for people
         self._once = once
+        self._recovery = recovery
         self._bell = bell
         self._engine = engine
         self._hits = RingReader(session / "hits")
         self._next = self._hits.head  # what a voice before this one has not played is too late by now
         self._notes = RingWriter(session / "notes")
-        self._events = EventRing(session, "voice")
+        self._events = events
         self._pulse = EnginePulse(RingReader(session / "frames"))
         self._alarm = Alarm()
         self._again_ns: int | None = now_ns() + AGAIN_NS  # when the outputs are told once more
@@ -122,6 +130,7 @@ class VoiceProcess:
                     poller.unregister(self._engine)
         finally:
             self._voice.silence()
+            self._recovery.close()
             self._alarm.close()
             if self._voice.refused:
                 self._events.write(
@@ -130,7 +139,7 @@ class VoiceProcess:
             if self._voice.dropped:
                 self._events.write(
                     "values dropped",
-                    f"{self._voice.dropped} messages found the network busy and were left out",
+                    f"{self._voice.dropped} messages found an output busy and were left out",
                 )
 
     def _set_alarm(self) -> None:
@@ -153,6 +162,8 @@ class VoiceProcess:
             if self._end_ns is None:
                 self._mourn()
         self._watch(woken_ns)
+        if self._recovery.step(now_ns()):
+            self._again_ns = now_ns() + AGAIN_NS
         if self._again_ns is not None and woken_ns > self._again_ns:
             self._voice.repeat()
             self._again_ns = None
@@ -215,7 +226,7 @@ class VoiceProcess:
             self._voice.check()
         except PortLostError as exc:
             self._events.write("lost", str(exc))
-            if self._once or self._voice.silent:
+            if self._once or self._recovery.hopeless:
                 raise
             self._say(str(exc))
 
@@ -235,24 +246,48 @@ class VoiceProcess:
 def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: int) -> None:
     """Open the outputs, ask for real time, and sound what comes. Raises what the outputs raise."""
     asked = plan.config.realtime
-    outputs = [from_uri("MIDI output", voice_port.ADAPTERS, uri) for uri in plan.config.midi.outputs]
+    outputs: list[MidiOutput] = [
+        from_uri("MIDI output", voice_port.ADAPTERS, uri, keep=str(session / f"kept.{place}"))
+        for place, uri in enumerate(plan.config.midi.outputs)
+    ]
     delay_ms = plan.config.timing.delay_ms
     auto = AutoDelay() if delay_ms == "auto" else None
+    waits = not plan.once and (plan.config.midi.wait or _is_second(session))
     voice = Voice(
         outputs,
         plan.kits,
         now_ns=now_ns,
         channels=plan.config.player.channels or (),
         delay_ns=0 if delay_ms == "auto" else round(delay_ms * 1e6),
-        table=SoundingTable(session / "sounding"),
+        table=SoundingTable(session / _SOUNDING),
     )
-    process = VoiceProcess(session, voice, board.say, once=plan.once, bell=bell, engine=engine, auto=auto)
+    priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
+    events = EventRing(session, "voice")
+    recovery = Recovery(
+        voice,
+        {}
+        if plan.once
+        else _relays(plan.config.midi.outputs, outputs, priority, lock_memory=asked.lock_memory),
+        say=board.say,
+        tell=lambda problem: board.problem("midi", problem or None),
+        record=events.write,
+    )
+    process = VoiceProcess(
+        session,
+        voice,
+        board.say,
+        once=plan.once,
+        bell=bell,
+        engine=engine,
+        events=events,
+        recovery=recovery,
+        auto=auto,
+    )
     try:
-        for line in voice.open():
+        for line in voice.open(waits=waits):
             board.say(f"MIDI: {line}")
         if auto is not None:
             board.say(f"timing: the delay begins at {auto.delay_ms} ms and follows the hits")
-        priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
         grants = realtime.enter_voice(priority, lock_memory=asked.lock_memory, required=asked.required)
         for grant in grants:
             board.say(f"real time, voice: {grant}")
@@ -261,6 +296,27 @@ def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: in
     finally:
         voice.close()
     board.tell(state="ended")
+
+
+def _is_second(session: Session) -> bool:
+    """Whether a voice of this session has played before: its outputs were there, and may have gone together with it."""
+    return (session / _SOUNDING).exists()
+
+
+def _relays(
+    uris: Sequence[str], outputs: Sequence[MidiOutput], priority: int, *, lock_memory: bool
+) -> dict[int, Callable[[], RelayedOutput]]:
+    """Return what makes the process that looks for a lost output, by the places of those that may come back."""
+    return {
+        place: partial(
+            RelayedValues if isinstance(output, ValueOutput) else RelayedOutput,
+            uri,
+            priority=priority,
+            lock_memory=lock_memory,
+        )
+        for place, (uri, output) in enumerate(zip(uris, outputs, strict=True))
+        if output.comes_back
+    }
 
 
 def main(arguments: Sequence[str]) -> int:

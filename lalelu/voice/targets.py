@@ -84,6 +84,16 @@ class Targets:
         """Return what tells a synth once more the ranges that it was told."""
         return [message for told in self._ranges.items() for message in bend_range(*told)]
 
+    def now(self) -> list[bytes]:
+        """Return what brings a synth that knows nothing to where the others are: ranges, wheels and controllers."""
+        messages = self.ranges()
+        for (kind, number, channel), line in self._lines.items():
+            if line.sent is not None and kind == "bend":
+                messages.append(pitch_bend(channel, int(line.sent[0])))
+            elif line.sent is not None and kind == "controller":
+                messages.append(control(channel, int(number), int(line.sent[0])))
+        return messages
+
     def end(self) -> list[bytes]:
         """Return what puts the wheels that are turned into the centre, and forget all that waits."""
         messages = []

@@ -65,6 +65,19 @@ class ScriptedCues:
         self.told.append(command)
 
 
+@dataclass
+class Eyes:
+    """Sees from frame `dark` on nothing, and all again from frame `light` on."""
+
+    dark: int = FRAMES
+    light: int = FRAMES
+    blind: bool = False
+
+    def look(self, frame):
+        was, self.blind = self.blind, self.dark <= frame.seq < self.light
+        return self.blind and not was
+
+
 class WatchedRings(EngineRings):
     """Rings that note how many hits and poses were in them when each frame's row was written."""
 
@@ -91,11 +104,12 @@ class Show:
     stop: object = field(default_factory=Stop)
     cues: ScriptedCues = field(default_factory=ScriptedCues)
     usage: object = field(default_factory=ThreadUsage)
+    sight: object = field(default_factory=Eyes)
 
     def play(self, *, until=EndOfStreamError):
         """Play until the error `until` is raised, None = until the loop returns."""
         band = Band(self.plan.kits, skeleton=COCO17)
-        parts = (self.camera, self.estimator, band, self.rings, self.stop, self.cues, self.usage)
+        parts = (self.camera, self.estimator, band, self.rings, self.stop, self.cues, self.usage, self.sight)
         if until is None:
             engine.play(*parts)
         else:
@@ -232,7 +246,7 @@ def test_no_poses_are_kept_where_no_take_is_recorded(tmp_path):
         camera.open()
         band = Band(plan.kits, skeleton=COCO17)
         with pytest.raises(EndOfStreamError):
-            engine.play(camera, recorded(), band, rings, Stop(), ScriptedCues(), ThreadUsage())
+            engine.play(camera, recorded(), band, rings, Stop(), ScriptedCues(), ThreadUsage(), Eyes())
         assert len(rows_of(session)) == FRAMES
         assert not (session / "poses").exists()
 

@@ -67,6 +67,8 @@ class OpenCVCamera:
             fps=fps,
             exposure_ms=None if exposure is None else exposure / 10,
             clock="the driver's stamp where it is monotonic, else arrival; less half the exposure where that is set",
+            live=True,
+            asked_fps=self._options.fps,
         )
 
     def _configure(self, capture: cv2.VideoCapture) -> tuple[int, int]:

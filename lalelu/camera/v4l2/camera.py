@@ -123,6 +123,8 @@ class V4L2Camera:
             busy_ms=probed.decode_ms,
             grey=options.format == "GREY",
             readout_ms=options.readout_ms,
+            live=True,
+            asked_fps=granted_fps,
         )
 
     def _capability(self) -> Capability:

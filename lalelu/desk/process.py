@@ -260,7 +260,15 @@ class Desk:
         if ends or at_ns - self._facts["began_ns"] < rotation.period_ns:
             return None
         path = self._ledger.with_name(name_at(datetime.now().astimezone()))
-        return None if path.exists() else path
+        try:
+            path.mkdir()
+        except (
+            FileExistsError
+        ):  # another instance's, or the clock was set back: a second later there is a name
+            return None
+        except OSError:  # which making the ledger tells
+            pass
+        return path
 
     def _rotate(self, at_ns: int, following: Path) -> None:
         """Begin the next segment. A kill after any step leaves `next`, and all of it is done again."""

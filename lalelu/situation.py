@@ -17,7 +17,7 @@ from lalelu.conditions import CONDITIONS, Change, Conditions, Standing
 from lalelu.journal import CONDITION_ID, ERROR, INFO, NOTICE, OVER_ID, STATE_ID, WARNING, Journal
 from lalelu.ledger.schema import FRAME_DTYPE, offset_of
 from lalelu.notify import notify
-from lalelu.session import NET, Session
+from lalelu.session import NET, NET_RESULTS, Session
 from lalelu.wire import EventRing
 
 STUCK_NS: Final = (
@@ -87,6 +87,37 @@ class Frames:
         return (seq - first) / span_ns * 1e9 if span_ns >= RATE_NS else None
 
 
+class Network:
+    """Whether the network's own process, where there is one, lives and works."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._board: BoardReader | None = None
+        self._results: RingReader
+        self._head = -1
+        self._moved_ns = 0
+
+    def look(self, at_ns: int) -> dict[str, str]:
+        """Return what is wrong at `at_ns`, while the engine plays."""
+        if self._board is None:
+            if not (self._session / NET).exists():
+                return {}
+            self._board = BoardReader(self._session / NET)
+            self._results = RingReader(self._session / NET_RESULTS)
+        value, head = self._board.value(), self._results.head
+        if head != self._head:
+            self._head, self._moved_ns = head, at_ns
+        if value.get("state") != "ready" or not lives(value.get("pid")):
+            return {"net": "the network's process has died; it is started again"}
+        if at_ns - self._moved_ns > STUCK_NS:
+            return {"net": "the network's process stands still"}
+        return {}
+
+    def pause(self, at_ns: int) -> None:
+        """Expect no results now."""
+        self._moved_ns = at_ns
+
+
 class Clocks:
     """Tells when the machine has slept, and when its time of day was set."""
 
@@ -132,7 +163,7 @@ class Situation:
         self._frames = Frames(RingReader(session / "frames"))
         self._clocks = Clocks()
         self._journal = Journal.of_stderr(os.environ)
-        self._net: BoardReader | None = None
+        self._network = Network(session)
         self._state = ""  # the engine's
         self._notified = ""  # to the service manager
 
@@ -145,13 +176,14 @@ class Situation:
         state = str(engine.get("state", ""))
         if state == "playing":
             problems |= self._frames.look(at_ns, engine.get("camera", {}))
-            problems |= self._of_net()
+            problems |= self._network.look(at_ns)
         else:
             self._frames.pause(at_ns)
+            self._network.pause(at_ns)
         if state == "waiting":
             problems["camera"] = str(engine.get("problem"))
-        if {"camera", "dark", "frozen"} & problems.keys():
-            problems.pop("player", None)  # who could be?
+        if {"engine", "camera", "dark", "frozen", "net"} & problems.keys():
+            problems.pop("player", None)  # nobody could be seen
         problems |= self.own
         for change in self._conditions.look(problems, at_ns):
             self._tell(change)
@@ -175,14 +207,6 @@ class Situation:
         """Let go of the journal."""
         if self._journal is not None:
             self._journal.close()
-
-    def _of_net(self) -> dict[str, str]:
-        if self._net is None and (self._session / NET).exists():
-            self._net = BoardReader(self._session / NET)
-        value = {} if self._net is None else self._net.value()
-        if value and (value["state"] != "ready" or not lives(value["pid"])):
-            return {"net": "the network's process has died; it is started again"}
-        return {}
 
     def _tell(self, change: Change) -> None:
         kind, line = CONDITIONS[change.name], change.sentence

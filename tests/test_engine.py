@@ -238,6 +238,20 @@ def test_a_frames_hits_and_poses_are_there_before_its_row(show):
     assert show.rings.before_rows == expected
 
 
+def test_a_blind_camera_ends_what_is_held_and_plays_nothing_until_it_sees_again(show):
+    show.sight = Eyes(dark=50, light=100)
+    show.play()
+    rows = show.frames
+    assert rows["seq"].tolist() == list(range(FRAMES))  # the loop goes on
+    dark = (rows["seq"] > 50) & (rows["seq"] <= 100)
+    assert set(rows["players"][dark].tolist()) == {0}
+    assert set(rows["players"][~dark].tolist()) == {1}
+    played = [order[0] for order in show.orders if order[4] == PLAY]
+    assert [seq for seq in played if 50 < seq <= 100] == []
+    assert any(seq <= 50 for seq in played)
+    assert any(seq > 100 for seq in played)
+
+
 def test_no_poses_are_kept_where_no_take_is_recorded(tmp_path):
     plan = stage_plan(tmp_path, take=False)
     with session_of(plan, tmp_path) as (session, bell):

@@ -104,8 +104,8 @@ CONDITIONS: Final[dict[str, Kind]] = {  # the worst first
     "rate": Kind(
         "the camera's frame rate has been off by more than 10 % for two seconds",
         "all times are the frames' own stamps, so playing goes on, less exactly",
-        "when the rate is right for a second",
-        clear_ms=1000,
+        "when it is right again over two seconds",
+        clear_ms=250,
         recorded=True,
     ),
     "clock": Kind(

@@ -128,6 +128,7 @@ class Instrument:
             self._play(stop)
         finally:
             stop.heard()
+            self._board.tell(state="ending")  # from here on, no frame is missed
             self._usage.close()
             self._realtime.end()  # before the closing, which may take its time
             if self._rings.unwritten:

@@ -55,7 +55,7 @@ def test_an_empty_stage_counts_after_five_seconds_from_its_beginning():
 def test_a_rate_that_is_right_for_a_moment_does_not_end_the_condition():
     conditions = Conditions()
     slow = {"rate": "60 of 100"}
-    assert told(conditions, (0, slow), (1, {}), (1.9, {}), (2, slow), (3, {}), (3.9, {}), (4, {})) == [
+    assert told(conditions, (0, slow), (1, {}), (1.2, {}), (2, slow), (3, {}), (3.2, {}), (4, {})) == [
         ["60 of 100"], [], [], [], [], [], ["rate: all right again after 3.0 s"],
     ]  # fmt: skip
 

@@ -4,7 +4,6 @@ Reads boards and rings, asks the clocks; only the leader has one, so nothing is 
 """
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from lalelu.alive import lives
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, RingReader
-from lalelu.clock import boot_ns, now_ns
+from lalelu.clock import day_ns, now_ns, slept_ns
 from lalelu.conditions import CONDITIONS, Change, Conditions, Standing
 from lalelu.journal import CONDITION_ID, ERROR, INFO, NOTICE, OVER_ID, STATE_ID, WARNING, Journal
 from lalelu.ledger.schema import FRAME_DTYPE, offset_of
@@ -20,13 +19,11 @@ from lalelu.notify import notify
 from lalelu.session import NET, NET_RESULTS, Session
 from lalelu.wire import EventRing
 
-STUCK_NS: Final = (
-    1_500_000_000  # a loop without a row for so long stands still; a camera is lost before that ...
-)
+STUCK_NS: Final = 1_500_000_000  # without a row for so long, a loop stands still: cameras are lost before ...
 STUCK_FRAMES: Final = 4  # ... or for so many frame periods, of a film slower than any camera
 RATE_NS: Final = 2_000_000_000  # over which the frame rate is measured
 RATE_TOLERANCE: Final = 0.1  # of the rate that was asked for
-JUMP_NS: Final = 500_000_000  # between two clocks, from one look to the next: no slewing is so fast
+JUMP_NS: Final = 500_000_000  # from one look to the next: no clock is slewed so fast
 SHOWN_NS: Final = 10_000_000_000  # for so long a moment, such as a step of the clock, counts as a condition
 _SEQ_AT, _CAPTURED_AT, _PLAYERS_AT = (
     offset_of(FRAME_DTYPE, name) for name in ("seq", "captured_ns", "players")
@@ -122,24 +119,21 @@ class Clocks:
     """Tells when the machine has slept, and when its time of day was set."""
 
     def __init__(self) -> None:
-        self._slept_ns: int | None = None
-        self._ahead_ns = 0
+        self._before: tuple[int, int] | None = None
         self._shown: dict[str, tuple[str, int]] = {}  # sentence, and until when
 
-    def look(self, monotonic_ns: int, boottime_ns: int, realtime_ns: int) -> dict[str, str]:
-        """Return what has happened in the last ten seconds; the clocks are read at the same moment."""
-        slept_ns = boottime_ns - monotonic_ns
-        ahead_ns = realtime_ns - boottime_ns  # not of the monotonic clock, which sleeps with the machine
-        if self._slept_ns is not None:
-            slept = (slept_ns - self._slept_ns) * 1e-9
-            stepped = (ahead_ns - self._ahead_ns) * 1e-9
-            until_ns = monotonic_ns + SHOWN_NS
-            if slept * 1e9 > JUMP_NS:
-                self._shown["suspend"] = f"the machine has slept for {slept:.1f} s", until_ns
-            if abs(stepped) * 1e9 > JUMP_NS:
-                self._shown["clock"] = f"the time of day was set by {stepped:+.1f} s", until_ns
-        self._slept_ns, self._ahead_ns = slept_ns, ahead_ns
-        self._shown = {name: shown for name, shown in self._shown.items() if shown[1] > monotonic_ns}
+    def look(self, at_ns: int, slept_ns: int, day_ns: int) -> dict[str, str]:
+        """Return what has happened in the last ten seconds, by what `lalelu.clock` tells at `at_ns`."""
+        if self._before is not None:
+            slept, stepped = slept_ns - self._before[0], day_ns - self._before[1]
+            if slept > JUMP_NS:
+                text = f"the machine has slept for {slept * 1e-9:.1f} s"
+                self._shown["suspend"] = text, at_ns + SHOWN_NS
+            if abs(stepped) > JUMP_NS:
+                text = f"the time of day was set by {stepped * 1e-9:+.1f} s"
+                self._shown["clock"] = text, at_ns + SHOWN_NS
+        self._before = slept_ns, day_ns
+        self._shown = {name: shown for name, shown in self._shown.items() if shown[1] > at_ns}
         return {name: text for name, (text, _) in self._shown.items()}
 
 
@@ -170,7 +164,7 @@ class Situation:
     def look(self, engine: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> None:
         """Look at everything; `engine` and `others`, by role, are what their boards show."""
         at_ns = now_ns()
-        problems = dict(self._clocks.look(at_ns, boot_ns(), time.time_ns()))
+        problems = dict(self._clocks.look(at_ns, slept_ns(), day_ns()))
         for board in (engine, *others.values()):
             problems |= board.get("problems", {})
         state = str(engine.get("state", ""))

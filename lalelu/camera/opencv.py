@@ -50,9 +50,8 @@ class OpenCVCamera:
             )
         cv2.setNumThreads(1)
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our sentence says it
-        os.environ.setdefault(
-            "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(SILENCE_S)
-        )  # read at the first opening
+        # OpenCV reads it when it opens the first device
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(SILENCE_S))
         capture = cv2.VideoCapture(int(self._options.target))
         if not capture.isOpened():
             raise MissingError(
@@ -73,7 +72,6 @@ class OpenCVCamera:
             exposure_ms=None if exposure is None else exposure / 10,
             clock="the driver's stamp where it is monotonic, else arrival; less half the exposure where that is set",
             live=True,
-            asked_fps=self._options.fps,
         )
 
     def _configure(self, capture: cv2.VideoCapture) -> tuple[int, int]:

@@ -28,7 +28,7 @@ class CameraFacts:
     grey: bool = False  # pictures are (H, W)
     readout_ms: float = 0.0  # rolling shutter, from the first row's readout to the last's
     live: bool = False  # a device that films: its pictures always have noise
-    asked_fps: float | None = None  # of a device that may deliver another rate
+    asked_fps: float | None = None  # of a device that counts its frames itself, and may deliver another rate
 
 
 class Camera(Protocol):

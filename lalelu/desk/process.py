@@ -262,13 +262,10 @@ class Desk:
         path = self._ledger.with_name(name_at(datetime.now().astimezone()))
         try:
             path.mkdir()
-        except (
-            FileExistsError
-        ):  # another instance's, or the clock was set back: a second later there is a name
-            return None
-        except OSError:  # which making the ledger tells
-            pass
-        return path
+        except OSError:
+            if path.exists():  # another instance's, or the clock was set back: a second later there is a name
+                return None
+        return path  # where it could not be made, making the ledger says why
 
     def _rotate(self, at_ns: int, following: Path) -> None:
         """Begin the next segment. A kill after any step leaves `next`, and all of it is done again."""

@@ -18,7 +18,7 @@ from typing import Final
 from lalelu import realtime
 from lalelu.bulletin import Bulletin
 from lalelu.channel import RingReader, RingWriter
-from lalelu.clock import boot_ns, now_ns
+from lalelu.clock import now_ns, slept_ns
 from lalelu.errors import LaleluError, PortLostError
 from lalelu.ledger.schema import FRAME_DTYPE, offset_of
 from lalelu.registry import from_uri
@@ -146,11 +146,9 @@ class VoiceProcess:
         if self._alarm.descriptor in ready:
             os.read(self._alarm.descriptor, 8)
         self._take_orders()
-        away = self._away.look(now_ns(), boot_ns())
-        if away is not None:
-            self._silence(
-                away
-            )  # what fell due meanwhile is dropped, too: all of it at once would be no music
+        away = self._away.look(now_ns(), slept_ns())
+        if away is not None:  # what fell due meanwhile is dropped, too: all of it at once would be no music
+            self._silence(away)
         for note in self._voice.advance(woken_ns):
             self._notes.write(note_row(note))
         self._tell_delay()

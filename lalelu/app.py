@@ -18,16 +18,18 @@ from typing import Final
 from lalelu import realtime
 from lalelu.bulletin import Bulletin, lines_after
 from lalelu.channel import BoardReader, RingReader
+from lalelu.child import RESTART_S, Child, how_ended
 from lalelu.clock import now_ns
 from lalelu.config.loader import Loaded
 from lalelu.config.schema import Config
 from lalelu.desk import midi_in
 from lalelu.desk.attendance import Attendance, is_asked_for
-from lalelu.errors import BY_EXIT_CODE, CheckFailedError, MissingError
+from lalelu.errors import BY_EXIT_CODE, CheckFailedError
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.notify import notify, watchdog_period_s
 from lalelu.registry import from_uri
 from lalelu.session import ROLES, Plan, Recording, Session, create_session
+from lalelu.situation import Situation
 from lalelu.skeleton import MOST_KEYPOINTS, SKELETONS
 from lalelu.wire import EventRing
 
@@ -36,10 +38,9 @@ LOOK_MS: Final = 50  # between two looks at the boards; an ended process is noti
 STOP_S: Final = 5.0  # an engine that has not ended by then is killed; the voice ends its notes all the same
 VOICE_S: Final = 60.0  # for the voice to end: notes may sound on for 10 s, an hour's MIDI file takes seconds
 DESK_S: Final = 60.0  # for the desk to end; packing an hour's take takes some ten seconds
-RESTART_S: Final = 0.2  # before a dead process is started again, doubled each time ...
-HEALTHY_S: Final = 10.0  # ... until it has lived for so long: a start takes some 0.4 s by itself
+SLOWEST_RESTART_S: Final = 5.0  # before a process that dies again and again is started again
+HEALTHY_S: Final = 10.0  # who has lived for so long is started as fast as the first time
 LEAVING_S: Final = 1.0  # patience with a process that has ended in order before it is started again
-SLOWEST_RESTART_S: Final = 5.0  # ... up to this
 PATIENCE_S: Final = 60.0  # asked of the service manager for the next step of a start
 WAITING_S: Final = 2.0  # between two words to the service manager while a camera is waited for
 _PACKAGES: Final = (
@@ -52,39 +53,6 @@ _PACKAGES: Final = (
     "mido",
     "python-rtmidi",
 )
-
-
-@dataclass(slots=True)
-class _Child:
-    """One process of the instrument."""
-
-    role: str
-    board: BoardReader
-    process: subprocess.Popen[bytes] | None = None
-    descriptor: int = -1  # a pidfd: readable once the process has ended
-    said: tuple[object, int] = (None, 0)  # whose lines of its board were told (a process id), and how many
-    started_s: float = 0.0
-    restarts: int = 0
-    pause_s: float = RESTART_S
-    due_s: float | None = None  # when it is to be started again
-    lamented: bool = False  # that it has given up was told
-
-    @property
-    def state(self) -> str:
-        """What its board says."""
-        return str(self.board.value().get("state", ""))
-
-    @property
-    def given_up(self) -> bool:
-        """Whether it has said why it cannot go on; one that played before may find its devices again."""
-        value = self.board.value()
-        again = self.restarts > 0 and value.get("exit_code") == MissingError.exit_code
-        return self.ended and value.get("state") == "failed" and not again
-
-    @property
-    def ended(self) -> bool:
-        """Whether it does not run."""
-        return self.process is None or self.process.poll() is not None
 
 
 @dataclass(slots=True)
@@ -160,7 +128,7 @@ class _Leader:
         self._events = EventRing(session, "lead")
         self._frames = RingReader(session / "frames")
         self._bell = os.eventfd(0)
-        self._children = {role: _Child(role, BoardReader(session / role)) for role in ROLES}
+        self._children = {role: Child(role, BoardReader(session / role)) for role in ROLES}
         self._engine, self._voice, self._desk = (self._children[role] for role in ROLES)
         self._attendance: Attendance | None = None  # of a desk that is a service of its own
         if is_asked_for(os.environ):
@@ -168,7 +136,8 @@ class _Leader:
         self._told_stop_s: float | None = None
         self._told_kill = False
         self._played = False
-        self._told_state = ""  # of the engine, to the service manager
+        self._situation = Situation(session, self._board, self._events, say)
+        self._told_state = ""  # of the engine
         self._beat = (-1, -1)  # the engine's rows and states when the watchdog was last fed
         self._feed_s = watchdog_period_s()
         self._fed_s = 0.0
@@ -189,6 +158,9 @@ class _Leader:
                     os.read(descriptor, 64)
                 else:
                     self._poller.unregister(descriptor)  # an ended process is readable for ever
+            self._situation.look(
+                self._engine.board.value(), {c.role: c.board.value() for c in (self._voice, self._desk)}
+            )
             self._tell()
             self._heed_signals()
             self._pulse()
@@ -206,7 +178,7 @@ class _Leader:
         expected = {0} if self._told_stop_s is None else {0, -signal.SIGTERM}
         if status not in expected and not self._told_kill:
             raise CheckFailedError(
-                f"the engine has {_ending(status)}; its notes were ended: start lalelu again"
+                f"the engine has {how_ended(status)}; its notes were ended: start lalelu again"
             )
         return self._played
 
@@ -223,13 +195,14 @@ class _Leader:
                 os.close(child.descriptor)
                 child.descriptor = -1
         os.close(self._bell)
+        self._situation.close()
 
     @staticmethod
-    def _close_lifeline(child: _Child) -> None:
+    def _close_lifeline(child: Child) -> None:
         if child.process is not None and child.process.stdin is not None:
             child.process.stdin.close()
 
-    def _start(self, child: _Child) -> None:
+    def _start(self, child: Child) -> None:
         if child.descriptor >= 0:
             os.close(child.descriptor)
         arguments, passed, stdin = self._order(child.role)
@@ -263,12 +236,14 @@ class _Leader:
         for child in self._children.values():
             value = child.board.value()
             pid, said = child.said
-            for line in lines_after(value, said if pid == value.get("pid") else 0):
-                self._say(line)
+            self._situation.say(lines_after(value, said if pid == value.get("pid") else 0), value)
             child.said = value.get("pid"), int(value.get("said", 0))
-            if child.given_up and child.role == "desk" and not child.lamented:
-                child.lamented = True
-                self._say(f"the desk: {value.get('error')}; nothing is recorded from here on")
+            if child.given_up and child.role == "desk":
+                self._situation.own["desk"] = (
+                    f"the desk: {value.get('error')}; nothing is recorded from here on"
+                )
+            elif child.ready:
+                self._situation.own.pop(child.role, None)
         if self._engine.state == "warm" and self._voice.state == "ready" and not self._played:
             self._board.tell(go=True)
         if self._engine.state == "playing" and not self._played:
@@ -278,7 +253,7 @@ class _Leader:
             notify(READY=1)
         if self._engine.state != self._told_state:
             self._told_state = self._engine.state
-            self._notify_state()
+            self._ask_patience()
 
     def _heed_signals(self) -> None:
         if (
@@ -307,16 +282,13 @@ class _Leader:
             if self._feed_s is not None:
                 notify(WATCHDOG=1)
             if self._engine.state == "waiting":
-                self._notify_state()
+                self._ask_patience()
 
-    def _notify_state(self) -> None:
-        state = self._told_state
-        problem = self._engine.board.value().get("problem", "") if state == "waiting" else ""
-        notify(STATUS=f"{state}: {problem}" if problem else state)
+    def _ask_patience(self) -> None:
         if not self._played:  # the start takes as long as the camera is waited for
             notify(EXTEND_TIMEOUT_USEC=round(PATIENCE_S * 1e6))
 
-    def _mend(self, child: _Child) -> None:
+    def _mend(self, child: Child) -> None:
         """Start a process again that has died; not one that has said why it cannot go on."""
         if child.process is None or not child.ended or child.given_up or self._told_stop_s is not None:
             return
@@ -326,9 +298,11 @@ class _Leader:
                 child.due_s = now_s + LEAVING_S
                 return
             error = child.board.value().get("error")
-            how = str(error) if error else _ending(child.process.returncode)
+            how = str(error) if error else how_ended(child.process.returncode)
             self._events.write(f"{child.role} died", how)
-            self._say(f"the {child.role}{':' if error else ' has'} {how}; it is started again")
+            self._situation.own[child.role] = (
+                f"the {child.role}{':' if error else ' has'} {how}; it is started again"
+            )
             if now_s - child.started_s > HEALTHY_S:
                 child.pause_s = RESTART_S
             child.due_s = now_s + child.pause_s
@@ -364,7 +338,7 @@ class _Leader:
             notify(WATCHDOG=1)
         return self._signals.count > 1
 
-    def _wait(self, child: _Child, seconds: float) -> None:
+    def _wait(self, child: Child, seconds: float) -> None:
         """Wait for a process's end; it is killed after `seconds`, or when the end is asked for once more."""
         if child.process is None:
             return
@@ -379,13 +353,6 @@ class _Leader:
             time.sleep(ENDING_LOOK_S)
             if self._feed_s is not None:
                 notify(WATCHDOG=1)
-
-
-def _ending(status: int) -> str:
-    """Say how a process ended."""
-    if status < 0:
-        return f"been killed by {signal.Signals(-status).name}"
-    return f"ended with status {status}"
 
 
 def _keypoints(config: Config) -> int:

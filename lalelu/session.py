@@ -25,6 +25,7 @@ from lalelu.ledger.schema import EVENT, FRAME, NOTE
 
 ROLES: Final = ("engine", "voice", "desk")
 NET: Final = "net"  # the board of the network's own process, beside a carried flow
+NET_RESULTS: Final = "net.results"  # its ring, by which one sees that it works
 
 # What goes through the rings beside the ledger's rows; all numbers little-endian.
 # seq, captured_ns, struck_ns, strength, kind, player, limb, pad (limb and pad as in NOTE_DTYPE)

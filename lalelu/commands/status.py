@@ -79,6 +79,14 @@ def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
         "state": engine.get("state", lead.get("state", "starting")),
         "waiting_for": engine.get("problem") if engine.get("state") == "waiting" else None,
         "playing_s": None if since_ns is None else round((at_ns - since_ns) * 1e-9, 1),
+        "conditions": [
+            {
+                "name": each["name"],
+                "text": each["text"],
+                "for_s": round((at_ns - each["since_ns"]) * 1e-9, 1),
+            }
+            for each in lead.get("conditions", [])
+        ],
         "kit": engine.get("kit"),
         "standby": engine.get("standby"),
         "camera": engine.get("camera"),
@@ -146,6 +154,7 @@ def text(instrument: Mapping[str, Any]) -> str:
     """Return what is known of one instrument, for people."""
     lines = [f"instrument {instrument['leader']}: {_state(instrument)}"]
     for title, parts in (
+        ("conditions", _conditions(instrument["conditions"])),
         ("kit", _kit(instrument)),
         ("camera", _camera(instrument)),
         (f"last {LOOK_BACK_S} s", _figures(instrument[f"last_{LOOK_BACK_S}_s"])),
@@ -164,10 +173,19 @@ def _state(instrument: Mapping[str, Any]) -> str:
     if instrument["waiting_for"]:
         return f"{state}: {instrument['waiting_for']}"
     if state == "playing" and instrument["playing_s"] is not None:
-        minutes, seconds = divmod(round(instrument["playing_s"]), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{state} for {hours}:{minutes:02}:{seconds:02}"
+        return f"{state} for {_duration(instrument['playing_s'])}"
     return state
+
+
+def _duration(seconds: float) -> str:
+    minutes, whole = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{whole:02}"
+
+
+def _conditions(conditions: list[dict[str, Any]]) -> Iterator[str]:
+    for each in conditions:
+        yield f"{each['name']} for {_duration(each['for_s'])}: {each['text']}"
 
 
 def _kit(instrument: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from lalelu.alive import lives
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
@@ -71,7 +72,7 @@ class Desk:
         self._events = Rows({}, stamped=True)
         self._samples = Rows({})
         self._boards = {name: BoardReader(session / name) for name in (*_PLAYERS, "lead")}
-        self._trouble = False
+        self._trouble: str | None = None  # what does not work, but for writing rows
         self._sample_ns = self._tend_ns = self._remove_ns = 0
 
     @property
@@ -117,7 +118,7 @@ class Desk:
     def finish(self) -> bool:
         """Wait for engine and voice, write what is left, close the recording; whether all of it is on the disk."""
         give_up_ns = now_ns() + GONE_NS
-        while any(map(_lives, self._pids())) and now_ns() < give_up_ns:
+        while any(map(lives, self._pids())) and now_ns() < give_up_ns:
             self.step()
             time.sleep(POLL_MS * 1e-3)
         give_up_ns = now_ns() + GIVE_UP_NS
@@ -178,8 +179,9 @@ class Desk:
     def _complain(self, exc: Exception) -> None:
         """Say once what does not work; `_tend` says when it works again."""
         if not self._trouble:
-            self._trouble = True
-            self.say(f"the recording cannot be kept up to date ({exc}); trying again each second")
+            self._trouble = f"the recording cannot be kept up to date ({exc}); trying again each second"
+            self._board.problem("disk", self._trouble)
+            self.say(self._trouble)
 
     def _tend(self, at_ns: int, *, ends: bool = False) -> None:
         """Look at what changes seldom. Raises OSError, and ValueError for a damaged header."""
@@ -196,7 +198,7 @@ class Desk:
                     self._rotate(at_ns, following)
                 self._remove(at_ns, self._rotation)
         if self._trouble:
-            self._trouble = False
+            self._trouble = None
             self.say("the recording is up to date again")
 
     def _show(self) -> None:
@@ -210,6 +212,7 @@ class Desk:
             lost={ring: count for ring, count in self._drain.lost().items() if count},
             failing=self._drain.failing,
         )
+        self._board.problem("disk", self._drain.problem or self._trouble)
 
     def _begin_take(self) -> None:
         """Begin the take's file once the engine has told what it films."""
@@ -257,7 +260,12 @@ class Desk:
         if ends or at_ns - self._facts["began_ns"] < rotation.period_ns:
             return None
         path = self._ledger.with_name(name_at(datetime.now().astimezone()))
-        return None if path.exists() else path
+        try:
+            path.mkdir()
+        except OSError:
+            if path.exists():  # another instance's, or the clock was set back: a second later there is a name
+                return None
+        return path  # where it could not be made, making the ledger says why
 
     def _rotate(self, at_ns: int, following: Path) -> None:
         """Begin the next segment. A kill after any step leaves `next`, and all of it is done again."""
@@ -356,17 +364,6 @@ def attend(session: Session, lifeline: int) -> int:
     except LaleluError as exc:
         board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)
         return exc.exit_code
-
-
-def _lives(pid: int | None) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
-    if pid is None:
-        return False
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
-    except OSError:
-        return False
-    return state.split()[0] not in "ZX"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,6 +73,28 @@ def host_facts() -> dict[str, Any]:
 def name_at(started: datetime) -> str:
     """Return the name of a ledger in a folder of ledgers: by the local time at which it begins."""
     return f"{started:%Y%m%d-%H%M%S}.ledger"
+
+
+def claim(folder: Path, started: datetime) -> Path:
+    """Make a folder for a ledger in a folder of ledgers and return it: nobody else has it, whatever the clock says.
+
+    Another instance may begin in the same second, and a clock that was set back comes by again. Raises UsageError.
+    """
+    name = name_at(started)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            path = folder / (name if number == 1 else f"{Path(name).stem}-{number}.ledger")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+        raise AssertionError("there is always one more number")
+    except OSError as exc:
+        raise UsageError(
+            f"no ledger can begin in {folder} ({exc.strerror}); choose a folder you may write to"
+        ) from exc
 
 
 def create_ledger(directory: Path, header: Mapping[str, Any]) -> None:

@@ -19,13 +19,14 @@ from typing import Final
 from lalelu import realtime
 from lalelu.bulletin import Bulletin
 from lalelu.channel import RingReader, RingWriter
-from lalelu.clock import now_ns
+from lalelu.clock import now_ns, slept_ns
 from lalelu.errors import LaleluError, PortLostError
 from lalelu.ledger.schema import FRAME_DTYPE, offset_of
 from lalelu.registry import from_uri
 from lalelu.session import CONTROL, FINISH, PLAY, RELEASE, SILENCE, TAP, Plan, Session
 from lalelu.voice import port as voice_port
 from lalelu.voice.alarm import Alarm
+from lalelu.voice.away import Away
 from lalelu.voice.delay import AutoDelay
 from lalelu.voice.port import MidiOutput, ValueOutput
 from lalelu.voice.recovery import Recovery
@@ -112,6 +113,7 @@ class VoiceProcess:
         self._events = events
         self._pulse = EnginePulse(RingReader(session / "frames"))
         self._alarm = Alarm()
+        self._away = Away()
         self._again_ns: int | None = now_ns() + AGAIN_NS  # when the outputs are told once more
         self._end_ns: int | None = None  # when what still sounds is ended, once the engine is done
         self._gone = False
@@ -153,6 +155,9 @@ class VoiceProcess:
         if self._alarm.descriptor in ready:
             os.read(self._alarm.descriptor, 8)
         self._take_orders()
+        away = self._away.look(now_ns(), slept_ns())
+        if away is not None:  # what fell due meanwhile is dropped, too: all of it at once would be no music
+            self._silence(away)
         for note in self._voice.advance(woken_ns):
             self._notes.write(note_row(note))
         self._tell_delay()

@@ -61,6 +61,8 @@ def play(session):
         state="playing", camera=camera, model="lightning", runtime={"name": "openvino"}, requests=[granted]
     )
     engine.tell(kit="rock", standby=False)
+    dark = {"name": "dark", "text": "the picture is black", "since_ns": now - 65_000 * MS}
+    lead.tell(conditions=[dark])
     voice.tell(requests=[refused])
     desk.tell(ledger="a.ledger", segment=2, rows={"frames": 201}, lost={"notes": 5}, failing=True)
     voice.say("MIDI: port:synth")
@@ -98,6 +100,9 @@ def test_a_playing_instrument_tells_all_figures_as_json(session, capsys):
     assert cli.main(["status", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["instruments"]
     assert (told["leader"], told["state"], round(told["playing_s"])) == (os.getpid(), "playing", 3725)
+    (condition,) = told["conditions"]
+    assert (condition["name"], condition["text"]) == ("dark", "the picture is black")
+    assert condition["for_s"] == pytest.approx(65, abs=5)
     assert (told["kit"], told["standby"]) == ("rock", False)
     assert told["last_10_s"] == {
         "frames": 201,
@@ -136,6 +141,7 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
     memory = [line for line in lines if "MiB" in line]
     assert [line for line in lines if line not in memory] == [
         f"instrument {os.getpid()}: playing for 1:02:05",
+        "  conditions dark for 0:01:05: the picture is black",
         "  kit        rock",
         "  camera     sim, 640x480 at 100 fps",
         "             lightning on openvino",

@@ -1,6 +1,6 @@
 """The player's pedals: program changes and a footswitch that come in by MIDI become orders. Runs a thread.
 
-A thread of its own, because a disk may hold the desk up for seconds; it alone writes the orders.
+A thread of its own, because a disk may hold the desk up for seconds.
 """
 
 import threading
@@ -12,7 +12,6 @@ from lalelu.clock import now_ns
 from lalelu.desk.midi_in import MidiInput
 from lalelu.errors import LaleluError
 from lalelu.orders import KIT, TOGGLE_STANDBY, Order, OrderWriter
-from lalelu.session import Session
 
 LISTEN_S: Final = 0.01  # between two looks; the engine looks once a frame, and frames are 10 ms apart or more
 LOOK_S: Final = 2.0  # between two attempts to find a port
@@ -26,14 +25,14 @@ class Pedals:
     """What the messages of one connection mean, on whichever channel they come. `controller` is the footswitch's."""
 
     def __init__(self, controller: int) -> None:
-        self._controller = controller
+        self.controller = controller
         self._pressed = False
 
     def order(self, message: bytes, at_ns: int) -> Order | None:
         """Return what a message asks for at `at_ns`; None for most."""
         if len(message) == 2 and message[0] & 0xF0 == _PROGRAM:
             return Order(KIT, message[1], at_ns)
-        if len(message) == 3 and message[0] & 0xF0 == _CONTROLLER and message[1] == self._controller:
+        if len(message) == 3 and message[0] & 0xF0 == _CONTROLLER and message[1] == self.controller:
             was, self._pressed = self._pressed, message[2] >= PRESSED
             if self._pressed and not was:
                 return Order(TOGGLE_STANDBY, at_ns=at_ns)
@@ -43,16 +42,17 @@ class Pedals:
 class Remote:
     """Listens to the input that `build` makes; one that is not there or goes is looked for until it is.
 
-    A context manager. `kits` are the names of those that programs choose, from 0.
+    A context manager. `kits` are the names of those that programs choose, from 0; they and the footswitch's
+    `controller` may be changed meanwhile.
     """
 
     def __init__(
-        self, session: Session, build: Callable[[], MidiInput], kits: Sequence[str], controller: int
+        self, orders: OrderWriter, build: Callable[[], MidiInput], kits: Sequence[str], controller: int
     ) -> None:
-        self._orders = OrderWriter(session)
+        self._orders = orders
         self._build = build
-        self._kits = kits
-        self._controller = controller
+        self.kits = kits
+        self.controller = controller
         self._unknown: set[int] = set()  # programs without a kit that people were told of
         self._missed = False  # that the input is not there was told
         self._lines: deque[str] = deque()
@@ -87,9 +87,10 @@ class Remote:
         try:
             self._lines.append(f"MIDI in: {source.open()}")
             self._missed = False
-            pedals = Pedals(self._controller)
+            pedals = Pedals(self.controller)
             while not self._ending.wait(LISTEN_S):
                 at_ns = now_ns()
+                pedals.controller = self.controller
                 for message in source.messages(at_ns):
                     order = pedals.order(message, at_ns)
                     if order is not None:
@@ -98,9 +99,10 @@ class Remote:
             source.close()
 
     def _give(self, order: Order) -> None:
-        if order.kind != KIT or order.number < len(self._kits):
+        kits = self.kits
+        if order.kind != KIT or order.number < len(kits):
             self._orders.write(order)
         elif order.number not in self._unknown:
             self._unknown.add(order.number)
-            there = ", ".join(f"{number} = {name}" for number, name in enumerate(self._kits))
+            there = ", ".join(f"{number} = {name}" for number, name in enumerate(kits))
             self._lines.append(f"MIDI in: no kit has the number of program {order.number}; there are {there}")

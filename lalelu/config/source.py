@@ -1,0 +1,14 @@
+"""Where a configuration comes from. Pure data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a configuration was made of, to make it again."""
+
+    path: Path | None  # None = the built-in defaults
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the command line's, by section

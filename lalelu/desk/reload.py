@@ -128,7 +128,7 @@ class Reloader:
         if (config, loaded.kits) != (self.running.config, self.running.kits):
             self._candidate = replace(self.running, config=config, kits=loaded.kits)
         elif self._problem is not None and not restart:
-            self._listener.say("the saved configuration is the one that is played", "config")
+            self._board.say("the saved configuration is the one that is played")
         self._wait_for_restart(restart, is_first=is_first)
 
     def _watch(self, files: set[Path], read: dict[Path, _Print]) -> None:
@@ -140,7 +140,7 @@ class Reloader:
     def _wait_for_restart(self, restart: tuple[str, ...], *, is_first: bool) -> None:
         sentence = f"needs a restart: {', '.join(restart)}" if restart else None
         if sentence is not None and sentence != self._problem and not is_first:
-            self._listener.say(f"configuration: {sentence}", "config")
+            self._listener.say(f"configuration: {sentence}", "config restart")
         self._show_problem(sentence)
 
     def _refuse(self, lines: list[str]) -> None:
@@ -149,7 +149,7 @@ class Reloader:
         sentence = f"kept the last good one: {lines[0]}{more}"
         if sentence != self._problem:
             for line in lines[:_MOST_LINES]:
-                self._listener.say(f"configuration not taken over: {line}", "config")
+                self._listener.say(f"configuration not taken over: {line}", "config refused")
         self._show_problem(sentence)
         note = self.running.config.midi.error_note
         if note is not None:
@@ -215,7 +215,7 @@ class Reloader:
         offer = self._offer
         if offer is not None and offer.epoch == epoch:
             self._offer, self.running = None, offer.plan
-            self._listener.say(f"configuration: epoch {epoch} is played", "reloaded")
+            self._board.say(f"configuration: epoch {epoch} is played")
         else:  # a desk before this one has asked for it
             self.running = self._session.plan_at(epoch)
         self._epoch = epoch

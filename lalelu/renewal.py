@@ -16,7 +16,7 @@ from lalelu.offer import OfferReader, Performance
 from lalelu.types import Frame
 from lalelu.wire import EngineRings, Numbering
 
-SLICE_NS: Final = 80_000  # of each frame; the step that is begun then takes as long again at most
+SLICE_NS: Final = 50_000  # of each frame; the step that is begun then takes as long again at most
 
 _Ready: TypeAlias = tuple[Performance, Band | None, Numbering | None]
 
@@ -43,12 +43,13 @@ class Renewal:
         self._first = 0  # record of what is taken over
         self._making: Generator[None, None, _Ready] | None = None
         self._ready: _Ready | None = None
+        self._news: dict[str, int | str] = {}  # for the board
         self._freeing: Iterator[None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether there is something to do after this frame."""
-        return self._making is not None or self._ready is not None or self._freeing is not None
+        return bool(self._making or self._ready or self._news or self._freeing)
 
     def begin(self, first: int, band: Band) -> None:
         """Take over what is offered from record `first` on; what was being taken over is given up."""
@@ -58,6 +59,11 @@ class Renewal:
         """Go on for a slice after `frame`; return the names of the kits when these are others from now on."""
         if self._ready is not None:  # a frame's slice of its own
             return self._change(band, frame, *self._ready)
+        if self._news:  # and so has this
+            self._board.tell(**self._news)
+            self._record("config", f"epoch {self._news['epoch']} plays")
+            self._news = {}
+            return None
         until_ns = now_ns() + SLICE_NS
         try:
             while now_ns() < until_ns:
@@ -101,11 +107,8 @@ class Renewal:
                 self._rings.send(ended)  # by the old numbers
             band.become(fresh)
             self._freeing = fresh.dismantle()
-        told: dict[str, int | str] = {"epoch": wanted.epoch, "epoch_from_ns": frame.captured_ns + 1}
-        if wanted.kits:
-            told["kit"] = wanted.kits[band.kit_of(0)].name
-        # The board first: a voice that starts now and does not see the rings' record sees this.
-        self._board.tell(**told)
         self._rings.renew(wanted.epoch, numbers)
-        self._record("config", f"epoch {wanted.epoch} from here on")
+        self._news = {"epoch": wanted.epoch, "epoch_from_ns": frame.captured_ns + 1}
+        if wanted.kits:
+            self._news["kit"] = wanted.kits[band.kit_of(0)].name
         return [kit.name for kit in wanted.kits] or None

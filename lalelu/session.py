@@ -135,11 +135,15 @@ class Session:
         unfinished.write_text(json.dumps(_plain(plan)), encoding="utf-8")
         unfinished.replace(self / _plan_file(epoch))
 
+    def epochs(self) -> list[int]:
+        """Return the epochs whose plans are kept, that of the start not among them."""
+        return [int(path.name.split(".")[1]) for path in self.folder.glob("plan.*.json")]
+
     def drop_plans(self, before: int) -> None:
         """Forget what held in earlier epochs, but not at the start."""
-        for path in self.folder.glob("plan.*.json"):
-            if int(path.name.split(".")[1]) < before:
-                path.unlink(missing_ok=True)
+        for epoch in self.epochs():
+            if epoch < before:
+                (self / _plan_file(epoch)).unlink(missing_ok=True)
 
     def command(self, role: str, *descriptors: int) -> list[str]:
         """Return the command line that starts the session's engine, voice or desk."""

@@ -76,6 +76,7 @@ def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
         "playing_s": None if since_ns is None else round((at_ns - since_ns) * 1e-9, 1),
         "kit": engine.get("kit"),
         "standby": engine.get("standby"),
+        "configuration": {"epoch": engine.get("epoch"), "file": desk.get("config_file")},
         "camera": engine.get("camera"),
         "model": engine.get("model"),
         "runtime": engine.get("runtime"),
@@ -142,6 +143,7 @@ def text(instrument: Mapping[str, Any]) -> str:
     lines = [f"instrument {instrument['leader']}: {_state(instrument)}"]
     for title, parts in (
         ("kit", _kit(instrument)),
+        ("config", _configuration(instrument["configuration"])),
         ("camera", _camera(instrument)),
         (f"last {LOOK_BACK_S} s", _figures(instrument[f"last_{LOOK_BACK_S}_s"])),
         ("real time", _requests(instrument["requests"])),
@@ -168,6 +170,12 @@ def _state(instrument: Mapping[str, Any]) -> str:
 def _kit(instrument: Mapping[str, Any]) -> Iterator[str]:
     if instrument["kit"]:
         yield f"{instrument['kit']}{'; standby, nothing sounds' if instrument['standby'] else ''}"
+
+
+def _configuration(configuration: Mapping[str, Any]) -> Iterator[str]:
+    if configuration["file"]:
+        epoch = configuration["epoch"]
+        yield f"{configuration['file']}{f', changed {epoch} times while playing' if epoch else ''}"
 
 
 def _camera(instrument: Mapping[str, Any]) -> Iterator[str]:

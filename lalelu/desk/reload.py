@@ -159,9 +159,9 @@ class Reloader:
         """Offer what is valid to engine and voice. Raises UsageError where it cannot be played as things are."""
         engine = self._boards["engine"].value()
         self._check(plan, engine["take"])
-        epoch = self._epoch + 1
-        while (self._session / f"plan.{epoch}.json").exists():  # a desk before this one has offered it
-            epoch += 1
+        epoch = 1 + max(
+            self._epoch, *self._session.epochs(), 0
+        )  # a desk before this one may have offered the next
         wanted = Performance.of(epoch, plan.config, plan.kits)
         records = pieces(wanted)
         played = Performance.of(epoch, self.running.config, self.running.kits)

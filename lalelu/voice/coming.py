@@ -6,7 +6,6 @@ The voice may share the engine's core, above its priority: like the engine it ta
 from collections.abc import Callable, Generator
 from typing import Any, Final, TypeAlias
 
-from lalelu.channel import BoardReader
 from lalelu.clock import now_ns
 from lalelu.errors import LaleluError
 from lalelu.offer import BEGIN, ERROR, OfferReader, Performance
@@ -31,7 +30,6 @@ class Coming:
         self._session = session
         self._voice = voice
         self._tell = tell
-        self._engine = BoardReader(session / "engine")
         self._offers = OfferReader(session)
         self._making: Generator[None, None, _Ready] | None = None
         self._ready: _Ready | None = None
@@ -64,7 +62,7 @@ class Coming:
         """Have the voice play what the engine plays in this epoch (modulo 256). Raises UsageError where it is lost."""
         ready, self._ready = self._ready, None
         if ready is None or ready[0].epoch & 0xFF != epoch:
-            ready = self._read()
+            ready = self._read(epoch)
         wanted, repertoire = ready
         self.epoch = wanted.epoch
         if repertoire is not None:
@@ -87,9 +85,9 @@ class Coming:
             return wanted, None
         return wanted, (yield from Repertoire.in_steps(wanted.kits, wanted.channels, epoch))
 
-    def _read(self) -> _Ready:
+    def _read(self, told: int) -> _Ready:
         """Return what the engine plays at once: the engine was faster than this voice, which has just begun."""
-        epoch = int(self._engine.value()["epoch"])
+        epoch = max((epoch for epoch in self._session.epochs() if epoch & 0xFF == told), default=0)
         plan = self._session.plan_at(epoch)
         wanted = Performance.of(epoch, plan.config, plan.kits)
         steps = Repertoire.in_steps(wanted.kits, wanted.channels, epoch)

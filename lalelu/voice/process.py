@@ -254,7 +254,7 @@ class VoiceProcess:
 
 def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     """Open the outputs, ask for real time, and sound what comes. Raises what the outputs raise."""
-    # before the epoch: a change that comes in between is among the records then
+    # before the epoch: a change that comes in between is told by the records then
     first = RingReader(session / "hits").head
     epoch = int(BoardReader(session / "engine").value().get("epoch", 0))
     plan = session.plan_at(epoch)

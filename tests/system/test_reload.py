@@ -40,11 +40,11 @@ def notes_by_epoch(ledger):
 
 def test_saved_files_are_played_from_the_next_frame_on_and_broken_ones_never(place):
     played = Saved(place, note_ms=80)
-    played.wait_for_notes()
+    played.wait_for_notes(6)
     text = KIT.format(note_ms=80)
     played.save(text.replace(f"note: {SNARE}", f"note: {COWBELL}"))
     played.wait_for_epoch(1)
-    played.wait_for_notes()
+    played.wait_for_notes(6)
     played.save(text.replace("note: 38", "nota: 38"))
     played.wait(lambda: played.problem is not None)
     assert played.problem.startswith(f"kept the last good one: {place / 'stage.yaml'}:4:")
@@ -55,13 +55,13 @@ def test_saved_files_are_played_from_the_next_frame_on_and_broken_ones_never(pla
     played.save(text.replace("right:", "low:"))  # both at once: the second counts
     played.wait_for_epoch(2)
     assert played.problem is None
-    played.wait_for_notes()
+    played.wait_for_notes(6)
     config = place / "lalelu.yaml"
     config.write_text(config.read_text() + "pose: {threads: 2}\ntiming: {delay_ms: 30}\n")
     played.process.send_signal(signal.SIGHUP)
     played.wait_for_epoch(3)
     played.wait(lambda: played.problem == "needs a restart: pose.threads")
-    played.wait_for_notes()
+    played.wait_for_notes(6)  # of both hands
     told = played.end()
     assert told.code == 0
     assert "configuration: epoch 3 is played" in told.err

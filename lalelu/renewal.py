@@ -66,13 +66,13 @@ class Renewal:
             return None
         until_ns = now_ns() + SLICE_NS
         try:
-            while now_ns() < until_ns:
+            while True:  # one step at least, however late it is
                 if self._freeing is not None:
                     next(self._freeing)
                 elif self._making is not None:
                     next(self._making)
-                else:
-                    break
+                if now_ns() >= until_ns:
+                    return None
         except StopIteration as exc:
             if self._freeing is not None:
                 self._freeing = None

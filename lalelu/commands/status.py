@@ -175,7 +175,7 @@ def _kit(instrument: Mapping[str, Any]) -> Iterator[str]:
 def _configuration(configuration: Mapping[str, Any]) -> Iterator[str]:
     if configuration["file"]:
         epoch = configuration["epoch"]
-        yield f"{configuration['file']}{f', changed {epoch} times while playing' if epoch else ''}"
+        yield f"{configuration['file']}{f', epoch {epoch}' if epoch else ''}"
 
 
 def _camera(instrument: Mapping[str, Any]) -> Iterator[str]:

@@ -87,7 +87,9 @@ class Reloader:
             self._push(self._offer, at_ns)
         elif self._is_due(at_ns):
             self._read()
-        elif self._candidate is not None and "take" in self._boards["engine"].value():  # it knows its camera
+        elif self._candidate is not None and self._boards["engine"].value().get(
+            "take"
+        ):  # it knows its camera
             candidate, self._candidate = self._candidate, None
             try:
                 self._make_offer(candidate, at_ns)

@@ -46,11 +46,13 @@ class Coming:
         if not self.busy or (due_ns is not None and due_ns < at_ns + CLEAR_NS):
             return
         try:
-            while self.busy and now_ns() < at_ns + SLICE_NS:
+            while self.busy:  # one step at least, however late it is
                 if self._making is None:
                     self._begin()
                 else:
                     next(self._making)
+                if now_ns() >= at_ns + SLICE_NS:
+                    return
         except StopIteration as exc:
             self._making, self._ready = None, exc.value
             if self._tell is not None:

@@ -60,8 +60,9 @@ def play(session):
     engine.tell(
         state="playing", camera=camera, model="lightning", runtime={"name": "openvino"}, requests=[granted]
     )
-    engine.tell(kit="rock", standby=False)
+    engine.tell(kit="rock", standby=False, epoch=2)
     voice.tell(requests=[refused])
+    desk.tell(epoch=2, config_file="my.yaml")
     desk.tell(ledger="a.ledger", segment=2, rows={"frames": 201}, lost={"notes": 5}, failing=True)
     voice.say("MIDI: port:synth")
     create_board(session / NET)
@@ -99,6 +100,7 @@ def test_a_playing_instrument_tells_all_figures_as_json(session, capsys):
     (told,) = json.loads(capsys.readouterr().out)["instruments"]
     assert (told["leader"], told["state"], round(told["playing_s"])) == (os.getpid(), "playing", 3725)
     assert (told["kit"], told["standby"]) == ("rock", False)
+    assert told["configuration"] == {"epoch": 2, "file": "my.yaml"}
     assert told["last_10_s"] == {
         "frames": 201,
         "frames_per_s": 100.0,
@@ -137,6 +139,7 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
     assert [line for line in lines if line not in memory] == [
         f"instrument {os.getpid()}: playing for 1:02:05",
         "  kit        rock",
+        "  config     my.yaml, epoch 2",
         "  camera     sim, 640x480 at 100 fps",
         "             lightning on openvino",
         "  last 10 s  100.0 frames/s, 0.50% skipped",

@@ -16,7 +16,7 @@ from lalelu.offer import OfferReader, Performance
 from lalelu.types import Frame
 from lalelu.wire import EngineRings, Numbering
 
-SLICE_NS: Final = 50_000  # of each frame; the step that is begun then takes as long again at most
+SLICE_NS: Final = 30_000  # of each frame; the step that is begun then takes as long again at most
 
 _Ready: TypeAlias = tuple[Performance, Band | None, Numbering | None]
 

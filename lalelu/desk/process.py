@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,10 +21,9 @@ from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
 from lalelu.config.loader import effective_of
-from lalelu.desk import midi_in
 from lalelu.desk.drain import Drain, Rows, Sink
 from lalelu.desk.reload import Reloader
-from lalelu.desk.remote import Remote
+from lalelu.desk.remote import remote_of
 from lalelu.desk.sampler import PERIOD_NS, Sampler
 from lalelu.desk.segments import Header, ending, remove_oldest
 from lalelu.desk.takes import TakeLines
@@ -33,7 +31,6 @@ from lalelu.errors import LaleluError
 from lalelu.ledger.files import config_digest, create_ledger, name_at
 from lalelu.ledger.schema import EVENT, RECORDS, fixed_text
 from lalelu.orders import OrderWriter
-from lalelu.registry import from_uri
 from lalelu.session import NET, Plan, Session
 from lalelu.take import pack, recorded_at
 
@@ -332,7 +329,7 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
         with ExitStack() as listening:
             orders = OrderWriter(session)
             reloader = None if plan.source is None else Reloader(session, plan.source, board, desk, orders)
-            remote = _remote(plan if reloader is None else reloader.running, orders)
+            remote = remote_of(plan, orders)
             if remote is not None:
                 listening.enter_context(remote)
             poller = select.poll()
@@ -343,9 +340,7 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
                 if reloader is not None:
                     reloader.step(now_ns())
                     if remote is not None:
-                        asked = reloader.running
-                        remote.kits = [kit.name for kit in asked.kits]
-                        remote.controller = asked.config.midi.standby_controller
+                        remote.follow(reloader.running)
                 for line in remote.lines() if remote is not None else ():
                     desk.say(line, "midi in")
         if not desk.finish():
@@ -355,15 +350,6 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
     desk.pack()
     board.tell(state="ended")
     return 0
-
-
-def _remote(plan: Plan, orders: OrderWriter) -> Remote | None:
-    """Return what listens to the player's pedals, where the plan has an input for them."""
-    asked = plan.config.midi
-    if asked.input is None:
-        return None
-    build = partial(from_uri, "MIDI input", midi_in.ADAPTERS, asked.input)
-    return Remote(orders, build, [kit.name for kit in plan.kits], asked.standby_controller)
 
 
 def main(arguments: Sequence[str]) -> int:

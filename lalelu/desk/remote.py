@@ -6,12 +6,16 @@ A thread of its own, because a disk may hold the desk up for seconds.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Self
 
 from lalelu.clock import now_ns
+from lalelu.desk import midi_in
 from lalelu.desk.midi_in import MidiInput
 from lalelu.errors import LaleluError
 from lalelu.orders import KIT, TOGGLE_STANDBY, Order, OrderWriter
+from lalelu.registry import from_uri
+from lalelu.session import Plan
 
 LISTEN_S: Final = 0.01  # between two looks; the engine looks once a frame, and frames are 10 ms apart or more
 LOOK_S: Final = 2.0  # between two attempts to find a port
@@ -42,8 +46,7 @@ class Pedals:
 class Remote:
     """Listens to the input that `build` makes; one that is not there or goes is looked for until it is.
 
-    A context manager. `kits` are the names of those that programs choose, from 0; they and the footswitch's
-    `controller` may be changed meanwhile.
+    A context manager. `kits` are the names of those that programs choose, from 0.
     """
 
     def __init__(
@@ -51,8 +54,8 @@ class Remote:
     ) -> None:
         self._orders = orders
         self._build = build
-        self.kits = kits
-        self.controller = controller
+        self._kits = kits
+        self._controller = controller
         self._unknown: set[int] = set()  # programs without a kit that people were told of
         self._missed = False  # that the input is not there was told
         self._lines: deque[str] = deque()
@@ -66,6 +69,11 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self._ending.set()
         self._thread.join(LEAVING_S)
+
+    def follow(self, plan: Plan) -> None:
+        """Obey by the kits and the footswitch of `plan` from now on."""
+        self._kits = [kit.name for kit in plan.kits]
+        self._controller = plan.config.midi.standby_controller
 
     def lines(self) -> list[str]:
         """Return what people are to be told since the last call."""
@@ -87,10 +95,10 @@ class Remote:
         try:
             self._lines.append(f"MIDI in: {source.open()}")
             self._missed = False
-            pedals = Pedals(self.controller)
+            pedals = Pedals(self._controller)
             while not self._ending.wait(LISTEN_S):
                 at_ns = now_ns()
-                pedals.controller = self.controller
+                pedals.controller = self._controller
                 for message in source.messages(at_ns):
                     order = pedals.order(message, at_ns)
                     if order is not None:
@@ -99,10 +107,19 @@ class Remote:
             source.close()
 
     def _give(self, order: Order) -> None:
-        kits = self.kits
+        kits = self._kits
         if order.kind != KIT or order.number < len(kits):
             self._orders.write(order)
         elif order.number not in self._unknown:
             self._unknown.add(order.number)
             there = ", ".join(f"{number} = {name}" for number, name in enumerate(kits))
             self._lines.append(f"MIDI in: no kit has the number of program {order.number}; there are {there}")
+
+
+def remote_of(plan: Plan, orders: OrderWriter) -> Remote | None:
+    """Return what listens to the player's pedals, where the plan has an input for them."""
+    asked = plan.config.midi
+    if asked.input is None:
+        return None
+    build = partial(from_uri, "MIDI input", midi_in.ADAPTERS, asked.input)
+    return Remote(orders, build, [kit.name for kit in plan.kits], asked.standby_controller)

@@ -13,7 +13,7 @@ from lalelu.session import Session
 from lalelu.voice.repertoire import Repertoire
 from lalelu.voice.voice import Voice
 
-SLICE_NS: Final = 80_000  # of work ...
+SLICE_NS: Final = 30_000  # of work ...
 STEP_NS: Final = 2_000_000  # ... between pauses of so long
 CLEAR_NS: Final = 1_000_000  # no slice where something falls due so soon
 

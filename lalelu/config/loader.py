@@ -122,7 +122,7 @@ def _overridden(loaded: Loaded, given: Mapping[str, Mapping[str, Any]]) -> Loade
         raise UsageError("\n".join(problem.message for problem in document.problems))
     changed = ", ".join(f"{section}.{key}" for section, options in given.items() for key in options)
     origin = f"{loaded.origin}, {changed} from the command line"
-    return _loaded(config, loaded.kits, loaded.files, origin, Source(loaded.source.path, given))
+    return _loaded(config, loaded.kits, loaded.files, origin, loaded.source.with_overrides(given))
 
 
 def load_kit(ref: str, base: Path | None) -> KitConfig:

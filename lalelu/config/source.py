@@ -12,3 +12,11 @@ class Source:
 
     path: Path | None  # None = the built-in defaults
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the command line's, by section
+
+    def with_overrides(self, given: Mapping[str, Mapping[str, Any]]) -> "Source":
+        """Return the same with more from the command line; the later wins."""
+        merged = {
+            section: {**self.overrides.get(section, {}), **given.get(section, {})}
+            for section in {**self.overrides, **given}
+        }
+        return Source(self.path, merged)

@@ -343,6 +343,8 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
                         remote.follow(reloader.running)
                 for line in remote.lines() if remote is not None else ():
                     desk.say(line, "midi in")
+            if reloader is not None:
+                reloader.follow()  # the engine has ended by now
         if not desk.finish():
             error = "the end of the recording is missing: the disk took no more"
             board.tell(state="failed", error=error, exit_code=1)

@@ -28,6 +28,7 @@ from lalelu.voice.voice import check_addresses
 LOOK_NS: Final = 100_000_000  # between two looks at the files; one that was written stays so for two of them
 AGAIN_NS: Final = 2_000_000_000  # an offer that no voice has made ready by then is made again
 _MOST_LINES: Final = 5  # of what is wrong with a file
+_MOST_LETTERS: Final = 400  # of a line of it on the board
 
 _Print = tuple[int, int, int, int] | None  # of a file: device, inode, size, time of the last change
 
@@ -82,18 +83,17 @@ class Reloader:
 
     def step(self, at_ns: int) -> None:
         """Look at the files and at engine and voice, and go on."""
-        self._follow()
+        self.follow()
+        filmed = self._boards["engine"].value().get("take")  # None until it knows its camera
         if self._offer is not None:
             self._push(self._offer, at_ns)
         elif self._is_due(at_ns):
             self._read()
-        elif self._candidate is not None and self._boards["engine"].value().get(
-            "take"
-        ):  # it knows its camera
+        elif self._candidate is not None and filmed is not None:
             candidate, self._candidate = self._candidate, None
             try:
-                self._make_offer(candidate, at_ns)
-            except LaleluError as exc:
+                self._make_offer(candidate, filmed, at_ns)
+            except (LaleluError, OSError) as exc:  # OSError: no room in memory
                 self._refuse([str(exc)])
 
     def _reloads(self) -> int:
@@ -120,10 +120,14 @@ class Reloader:
                 if seen is not None and not path.is_file():
                     raise UsageError(f"{path} is no file; save the configuration under another name")
             loaded = load_again(self._source)
-        except LaleluError as exc:
+        except (
+            LaleluError,
+            OSError,
+            RuntimeError,
+        ) as exc:  # RuntimeError: ~NAME of nobody, brackets without end
             named = exc.problems if isinstance(exc, ConfigError) else ()
             self._watch({*self._files, *(Path(problem.file) for problem in named)}, prints)
-            self._refuse(str(exc).splitlines())
+            self._refuse(str(exc).splitlines() or [type(exc).__name__])
             return
         self._watch(set(loaded.files), prints)
         config, restart = changed_live(self.running.config, loaded.config)
@@ -148,7 +152,7 @@ class Reloader:
     def _refuse(self, lines: list[str]) -> None:
         """Keep what is played, and say why."""
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-        sentence = f"kept the last good one: {lines[0]}{more}"
+        sentence = f"kept the last good one: {lines[0][:_MOST_LETTERS]}{more}"
         if sentence != self._problem:
             for line in lines[:_MOST_LINES]:
                 self._listener.say(f"configuration not taken over: {line}", "config refused")
@@ -157,13 +161,11 @@ class Reloader:
         if note is not None:
             self._offers.complain(self.running.kit.channel, note)
 
-    def _make_offer(self, plan: Plan, at_ns: int) -> None:
+    def _make_offer(self, plan: Plan, filmed: dict[str, Any], at_ns: int) -> None:
         """Offer what is valid to engine and voice. Raises UsageError where it cannot be played as things are."""
-        engine = self._boards["engine"].value()
-        self._check(plan, engine["take"])
-        epoch = 1 + max(
-            self._epoch, *self._session.epochs(), 0
-        )  # a desk before this one may have offered the next
+        self._check(plan, filmed)
+        # a desk before this one may have offered the next one already
+        epoch = 1 + max([self._epoch, *self._session.epochs()])
         wanted = Performance.of(epoch, plan.config, plan.kits)
         records = pieces(wanted)
         played = Performance.of(epoch, self.running.config, self.running.kits)
@@ -208,7 +210,7 @@ class Reloader:
             self._offer = None
             self._refuse([why])
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """See whether the engine plays another epoch."""
         engine = self._boards["engine"].value()
         epoch = int(engine.get("epoch", 0))

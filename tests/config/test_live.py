@@ -3,7 +3,7 @@
 import pytest
 
 from lalelu.config.live import LIVE, RESTART, changed_live, options
-from lalelu.config.loader import shipped_dir
+from lalelu.config.loader import load_again, load_config, shipped_dir, with_overrides
 from lalelu.config.schema import Config
 
 
@@ -42,3 +42,16 @@ def test_what_needs_a_restart_stays_and_is_named():
 @pytest.mark.parametrize("config", [Config(), Config(left_handed=True)])
 def test_nothing_changes_where_nothing_has_changed(config):
     assert changed_live(config, config) == (config, ())
+
+
+def test_read_again_a_configuration_keeps_what_the_command_line_has_asked_for(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("kit: rock\n")
+    loaded = with_overrides(load_config(path), camera="opencv:3")
+    loaded = with_overrides(loaded, midi=["memory:"])
+    path.write_text("kit: latin\ncamera: {rotate: 90}\n")
+    again = load_again(loaded.source)
+    assert (again.config.kit, again.kit.name) == ("latin", "latin")
+    assert (again.config.camera.uri, again.config.camera.rotate) == ("opencv:3", 90)
+    assert again.config.midi.outputs == ("memory:",)
+    assert again.source == loaded.source

@@ -199,6 +199,12 @@ def test_a_link_that_is_laid_anew_counts_as_saved(stage):
     assert stage.offered()[1] == 1
 
 
+def test_a_configuration_that_names_somebody_elses_kit_is_refused(stage):
+    stage.save(CONFIG.replace("mine.yaml", "~nobody-here/kit.yaml"), "lalelu.yaml")
+    stage.settle()
+    assert stage.problem.startswith("kept the last good one: ")
+
+
 def test_a_kit_that_the_configuration_names_now_is_watched_from_then_on(stage):
     (stage.folder / "other.yaml").write_text(note(40))
     stage.save(CONFIG.replace("mine", "other"), "lalelu.yaml")

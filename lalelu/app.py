@@ -10,9 +10,8 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 from lalelu import realtime
@@ -29,6 +28,7 @@ from lalelu.ledger.files import create_ledger, new_header
 from lalelu.notify import notify, watchdog_period_s
 from lalelu.registry import from_uri
 from lalelu.session import ROLES, Plan, Recording, Session, create_session
+from lalelu.signals import Signals
 from lalelu.situation import Situation
 from lalelu.skeleton import MOST_KEYPOINTS, SKELETONS
 from lalelu.wire import EventRing
@@ -55,34 +55,6 @@ _PACKAGES: Final = (
 )
 
 
-@dataclass(slots=True)
-class _Signals:
-    """How often the end was asked for: once = in good order, twice = at once."""
-
-    count: int = 0
-    descriptor: int = -1  # readable once a signal has come
-
-    @contextmanager
-    def heard(self) -> Iterator[None]:
-        def hear(_number: int, _frame: object) -> None:
-            self.count += 1
-
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to play on
-            numbers.append(signal.SIGHUP)
-        self.descriptor, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        told = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        before = {number: signal.signal(number, hear) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(told)
-            os.close(self.descriptor)
-            os.close(writing)
-
-
 def play(
     loaded: Loaded,
     recording: Recording,
@@ -96,12 +68,12 @@ def play(
     `say` gets each line for people. Raises MissingError, UsageError or LostError for what the engine or the voice
     lacks or has lost, CheckFailedError when the engine has died.
     """
-    signals = _Signals()
+    signals = Signals()
     with signals.heard(), ExitStack() as opened:
         if loaded.config.midi.input is not None:  # the desk opens it; a wrong address stops the start
             from_uri("MIDI input", midi_in.ADAPTERS, loaded.config.midi.input)
         core = realtime.choose_core(loaded.config.realtime.core)
-        plan = Plan(loaded.config, loaded.kits, recording, core, seconds, once)
+        plan = Plan(loaded.config, loaded.kits, recording, core, seconds, once, loaded.source)
         if recording.ledger is not None:
             header = new_header(loaded.effective, camera={}, model="", runtime={}, packages=_PACKAGES)
             create_ledger(recording.ledger, header)
@@ -119,7 +91,7 @@ def play(
 
 
 class _Leader:
-    def __init__(self, session: Session, plan: Plan, say: Callable[[str], None], signals: _Signals) -> None:
+    def __init__(self, session: Session, plan: Plan, say: Callable[[str], None], signals: Signals) -> None:
         self._session = session
         self._plan = plan
         self._say = say
@@ -135,6 +107,7 @@ class _Leader:
             self._attendance = Attendance(session, self._board, self._events, say)
         self._told_stop_s: float | None = None
         self._told_kill = False
+        self._reloads = 0  # told to the desk
         self._played = False
         self._situation = Situation(session, self._board, self._events, say)
         self._told_state = ""  # of the engine
@@ -147,7 +120,7 @@ class _Leader:
     def start(self) -> None:
         """Start the processes."""
         for child in self._children.values():
-            if child.role != "desk" or (self._attendance is None and self._needs_desk()):
+            if child.role != "desk" or self._attendance is None:
                 self._start(child)
 
     def lead(self) -> bool:
@@ -163,6 +136,7 @@ class _Leader:
             )
             self._tell()
             self._heed_signals()
+            self._pass_on_reload()
             self._pulse()
             self._mend(self._voice)
             self._mend(self._desk)
@@ -216,10 +190,6 @@ class _Leader:
         pids = {role: c.process.pid for role, c in self._children.items() if c.process is not None}
         self._board.tell(**pids, restarts={role: c.restarts for role, c in self._children.items()})
 
-    def _needs_desk(self) -> bool:
-        recording = self._plan.recording
-        return bool(recording.ledger or recording.take or self._plan.config.midi.input)
-
     def _order(self, role: str) -> tuple[list[str], tuple[int, ...], int]:
         passed: tuple[int, ...] = ()
         if role == "engine":
@@ -270,6 +240,11 @@ class _Leader:
             self._told_kill = True
             self._say("the engine does not end; it is killed" if late else "ended at once")
             self._engine.process.kill()
+
+    def _pass_on_reload(self) -> None:
+        if self._signals.reloads != self._reloads:
+            self._reloads = self._signals.reloads
+            self._board.tell(reload=self._reloads)
 
     def _pulse(self) -> None:
         """Feed the service's watchdog, but only while the engine's loop, or its search for a camera, goes on."""

@@ -27,6 +27,7 @@ from lalelu.cues import DeskCues
 from lalelu.engine import NetworkLostError
 from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError, UsageError
 from lalelu.gesture.band import Band
+from lalelu.offer import OfferReader
 from lalelu.parent import end_with
 from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
@@ -34,6 +35,7 @@ from lalelu.pose.port import PoseEstimator, RuntimeFacts
 from lalelu.realtime import RealTime
 from lalelu.realtime.usage import ThreadUsage
 from lalelu.registry import from_uri
+from lalelu.renewal import Renewal
 from lalelu.session import Plan, Session
 from lalelu.skeleton import name_of
 from lalelu.stop import Stop
@@ -88,6 +90,15 @@ class Instrument:
                 skeleton=self._estimator.skeleton,
                 keeps_poses=self._plan.recording.take is not None,
             )
+            self._cues.renew_by(
+                Renewal(
+                    OfferReader(self._session),
+                    self._rings,
+                    self._estimator.skeleton,
+                    self._board,
+                    self._events.write,
+                )
+            )
             opened.callback(self._end_notes)
             self._board.tell(
                 state="warm",
@@ -100,6 +111,7 @@ class Instrument:
                 load=round(self._load, 3),
                 kit=self._plan.kits[0].name,
                 standby=False,
+                epoch=0,
             )
             self._closing = opened.pop_all()
         return self

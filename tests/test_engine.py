@@ -160,13 +160,13 @@ def test_the_voice_gets_what_the_detector_finds_offline(show):
     expected = [
         (
             *(hit.seq, hit.captured_ns, hit.struck_ns, hit.strength, PLAY, hit.player),
-            *(1 + COCO17.index(hit.limb), 1 + ["left", "right"].index(hit.pad)),
+            *(1 + COCO17.index(hit.limb), 1 + ["left", "right"].index(hit.pad), 0),
         )
         for hit in show.offline()
     ]
     assert show.orders == expected
     assert len(expected) == 8
-    assert {pad for *_, pad in expected} == {1, 2}
+    assert {pad for *_, pad, _ in expected} == {1, 2}
 
 
 def test_every_frame_leaves_one_row_with_its_identity(show):

@@ -89,6 +89,7 @@ def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
         ],
         "kit": engine.get("kit"),
         "standby": engine.get("standby"),
+        "configuration": {"epoch": engine.get("epoch"), "file": desk.get("config_file")},
         "camera": engine.get("camera"),
         "model": engine.get("model"),
         "runtime": engine.get("runtime"),
@@ -156,6 +157,7 @@ def text(instrument: Mapping[str, Any]) -> str:
     for title, parts in (
         ("conditions", _conditions(instrument["conditions"])),
         ("kit", _kit(instrument)),
+        ("config", _configuration(instrument["configuration"])),
         ("camera", _camera(instrument)),
         (f"last {LOOK_BACK_S} s", _figures(instrument[f"last_{LOOK_BACK_S}_s"])),
         ("real time", _requests(instrument["requests"])),
@@ -191,6 +193,12 @@ def _conditions(conditions: list[dict[str, Any]]) -> Iterator[str]:
 def _kit(instrument: Mapping[str, Any]) -> Iterator[str]:
     if instrument["kit"]:
         yield f"{instrument['kit']}{'; standby, nothing sounds' if instrument['standby'] else ''}"
+
+
+def _configuration(configuration: Mapping[str, Any]) -> Iterator[str]:
+    if configuration["file"]:
+        epoch = configuration["epoch"]
+        yield f"{configuration['file']}{f', epoch {epoch}' if epoch else ''}"
 
 
 def _camera(instrument: Mapping[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,6 +20,7 @@ from lalelu.config.problem import ConfigError, Problem
 from lalelu.config.schema import Config
 from lalelu.config.section import Section
 from lalelu.config.sentences import MOST_TOLD, explain
+from lalelu.config.source import Source
 from lalelu.desk import midi_in
 from lalelu.errors import MissingError, UsageError
 from lalelu.registry import did_you_mean, from_uri
@@ -43,6 +44,7 @@ class Loaded:
     origin: str  # for people: the file's path, or "built-in defaults", and what the command line changed
     effective: dict[str, Any]  # {"config": ..., "kit": ...} and with several kits also "kits", ready for JSON
     digest: str  # SHA-256 of `effective`, hexadecimal
+    source: Source
 
     @property
     def kit(self) -> KitConfig:
@@ -71,12 +73,19 @@ def load_config(path: Path | None, *, builtin: bool = False) -> Loaded:
     path = None if builtin else path or _configured()
     if path is None:
         config, kit_path = Config(), kit_file(Config().kit, None)
-        return _loaded(config, (_valid(read(kit_path), KitConfig),), (kit_path,), "built-in defaults")
+        return _loaded(
+            config, (_valid(read(kit_path), KitConfig),), (kit_path,), "built-in defaults", Source(None)
+        )
     document, config_or_none, kits = read_config(path)
     if document.problems or config_or_none is None:
         raise ConfigError(tuple(document.problems))
     files = (path, *(kit_file(ref, path.parent) for ref in config_or_none.kit_refs))
-    return _loaded(config_or_none, kits, files, str(path))
+    return _loaded(config_or_none, kits, files, str(path), Source(path))
+
+
+def load_again(source: Source) -> Loaded:
+    """Return what `source` is now. Raises ConfigError and UsageError as `load_config` does."""
+    return _overridden(load_config(source.path, builtin=source.path is None), source.overrides)
 
 
 def with_overrides(
@@ -99,6 +108,10 @@ def with_overrides(
     pose = {key: name for key, name in (("model", model), ("runtime", runtime)) if name is not None}
     if pose:
         given["pose"] = pose
+    return _overridden(loaded, given)
+
+
+def _overridden(loaded: Loaded, given: Mapping[str, Mapping[str, Any]]) -> Loaded:
     if not given:
         return loaded
     data = loaded.config.model_dump(mode="json")
@@ -110,7 +123,7 @@ def with_overrides(
         raise UsageError("\n".join(problem.message for problem in document.problems))
     changed = ", ".join(f"{section}.{key}" for section, options in given.items() for key in options)
     origin = f"{loaded.origin}, {changed} from the command line"
-    return _loaded(config, loaded.kits, loaded.files, origin)
+    return _loaded(config, loaded.kits, loaded.files, origin, loaded.source.with_overrides(given))
 
 
 def load_kit(ref: str, base: Path | None) -> KitConfig:
@@ -298,10 +311,19 @@ def _valid(document: Document, model: type[_Model]) -> _Model:
     return result
 
 
-def _loaded(config: Config, kits: tuple[KitConfig, ...], files: tuple[Path, ...], origin: str) -> Loaded:
+def effective_of(config: Config, kits: Sequence[KitConfig]) -> dict[str, Any]:
+    """Return what holds, ready for JSON (see Loaded)."""
     plain = [kit.model_dump(mode="json") for kit in kits]
     effective: dict[str, Any] = {"config": config.model_dump(mode="json"), "kit": plain[0]}
     if len(plain) > 1:
         effective["kits"] = plain
+    return effective
+
+
+def _loaded(
+    config: Config, kits: tuple[KitConfig, ...], files: tuple[Path, ...], origin: str, source: Source
+) -> Loaded:
+    effective = effective_of(config, kits)
     canonical = json.dumps(effective, sort_keys=True, separators=(",", ":"))
-    return Loaded(config, kits, files, origin, effective, hashlib.sha256(canonical.encode()).hexdigest())
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return Loaded(config, kits, files, origin, effective, digest, source)

@@ -225,6 +225,8 @@ class MidiSection(Section):
     # where program changes (0 = the first kit) and a footswitch come in; null = nowhere
     input: MidiInputAddress | None = None
     standby_controller: Annotated[int, Field(ge=0, le=119)] = 64  # 64 and above: silent, or playing again
+    # played softly, for those who tune by ear, when a saved file cannot be used; null = none
+    error_note: Annotated[int, Field(ge=0, le=127)] | None = None
 
 
 MAX_LEAD_MS: Final = 40.0  # a strike can be foreseen 30..40 ms ahead (Oda and others, NIME 2015)

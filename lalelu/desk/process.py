@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,16 +21,17 @@ from lalelu.alive import lives
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
-from lalelu.desk import midi_in
+from lalelu.config.loader import effective_of
 from lalelu.desk.drain import Drain, Rows, Sink
-from lalelu.desk.remote import Remote
+from lalelu.desk.reload import Reloader
+from lalelu.desk.remote import remote_of
 from lalelu.desk.sampler import PERIOD_NS, Sampler
 from lalelu.desk.segments import Header, ending, remove_oldest
 from lalelu.desk.takes import TakeLines
 from lalelu.errors import LaleluError
-from lalelu.ledger.files import create_ledger, name_at
+from lalelu.ledger.files import config_digest, create_ledger, name_at
 from lalelu.ledger.schema import EVENT, RECORDS, fixed_text
-from lalelu.registry import from_uri
+from lalelu.orders import OrderWriter
 from lalelu.session import NET, Plan, Session
 from lalelu.take import pack, recorded_at
 
@@ -133,6 +133,18 @@ class Desk:
         self._board.say(line)
         self._events.own.append(EVENT.pack(now_ns(), kind.encode(), fixed_text(line, 96)))
 
+    def show_problem(self, name: str, sentence: str | None) -> None:
+        """Show that something is wrong, or with None that it is no longer."""
+        self._board.problem(name, sentence)
+
+    def begin_epoch(self, epoch: int, plan: Plan, from_ns: int) -> None:
+        """Take note that `plan` holds for frames captured at `from_ns` or later; the header gets it."""
+        if self._recording.ledger is None:
+            return
+        config = effective_of(plan.config, plan.kits)
+        entry = {"epoch": epoch, "began_ns": from_ns, "config": config, "digest": config_digest(config)}
+        self._facts["epochs"] = [*self._facts.get("epochs", []), entry]
+
     def pack(self) -> None:
         """Pack the take, where that was asked for; it stays plain when there is no room."""
         take = self._recording.take
@@ -192,6 +204,7 @@ class Desk:
             self._learn(header)
             if header.changed:
                 header.write()
+            self._facts.pop("epochs", None)  # they are in the header now
             if self._rotation is not None:
                 following = self._following(at_ns, self._rotation, ends=ends)
                 if following is not None:
@@ -241,6 +254,11 @@ class Desk:
         requests.sort(key=lambda request: str(request.get("process")))
         unavailable = {**engine.get("unavailable", {}), **self._sampler.unavailable}
         header.amend(requests=requests, unavailable=unavailable)
+        known = list(header.known.get("epochs", []))
+        newest = known[-1].get("epoch", 0) if known else -1
+        header.amend(
+            epochs=[*known, *(each for each in self._facts.get("epochs", []) if each["epoch"] > newest)]
+        )
         lead = self._boards["lead"].value()
         if "restarts" in lead:
             header.amend(restarts=lead["restarts"])
@@ -313,7 +331,9 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
     if not desk.finished:
         desk.open()
         with ExitStack() as listening:
-            remote = _remote(session, plan)
+            orders = OrderWriter(session)
+            reloader = None if plan.source is None else Reloader(session, plan.source, board, desk, orders)
+            remote = remote_of(plan, orders)
             if remote is not None:
                 listening.enter_context(remote)
             poller = select.poll()
@@ -321,10 +341,16 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
             passed = 0
             while not (poller.poll(0 if passed >= BUSY_ROWS else POLL_MS) and not os.read(lifeline, 4096)):
                 passed = desk.step()
+                if reloader is not None:
+                    reloader.step(now_ns())
+                    if remote is not None:
+                        remote.follow(reloader.running)
                 if remote is not None:
                     board.problem("midi_in", remote.problem)
                     for line in remote.lines():
                         desk.say(line, "midi in")
+            if reloader is not None:
+                reloader.follow()  # the engine has ended by now
         if not desk.finish():
             error = "the end of the recording is missing: the disk took no more"
             board.tell(state="failed", error=error, exit_code=1)
@@ -332,15 +358,6 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
     desk.pack()
     board.tell(state="ended")
     return 0
-
-
-def _remote(session: Session, plan: Plan) -> Remote | None:
-    """Return what listens to the player's pedals, where the plan has an input for them."""
-    asked = plan.config.midi
-    if asked.input is None:
-        return None
-    build = partial(from_uri, "MIDI input", midi_in.ADAPTERS, asked.input)
-    return Remote(session, build, [kit.name for kit in plan.kits], asked.standby_controller)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -34,11 +34,20 @@ def new_header(
     `requests` lists what was asked of the machine, e.g. {"name": "fifo", "granted": false, "reason": "..."};
     `packages` names further distributions whose versions matter, such as the runtime's.
     """
+    began_ns = time.monotonic_ns()
     return {
         VERSION_KEY: LEDGER_VERSION,
         # one moment on both clocks: the rows' stamps know nothing of days
-        "began": {"utc": datetime.now(UTC).isoformat(), "monotonic_ns": time.monotonic_ns()},
-        "epochs": [{"config": dict(config), "digest": config_digest(config)}],
+        "began": {"utc": datetime.now(UTC).isoformat(), "monotonic_ns": began_ns},
+        # each holds for frames captured at its `began_ns` or later, and for their notes
+        "epochs": [
+            {
+                "epoch": 0,
+                "began_ns": began_ns,
+                "config": dict(config),
+                "digest": config_digest(config),
+            }
+        ],
         "versions": _versions(packages),
         "host": host_facts(),
         "requests": [dict(request) for request in requests],

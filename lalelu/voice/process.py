@@ -18,22 +18,24 @@ from typing import Final
 
 from lalelu import realtime
 from lalelu.bulletin import Bulletin
-from lalelu.channel import RingReader, RingWriter
+from lalelu.channel import BoardReader, RingReader, RingWriter
 from lalelu.clock import now_ns, slept_ns
 from lalelu.errors import LaleluError, PortLostError
 from lalelu.ledger.schema import FRAME_DTYPE, offset_of
+from lalelu.offer import Performance
 from lalelu.registry import from_uri
-from lalelu.session import CONTROL, FINISH, PLAY, RELEASE, SILENCE, TAP, Plan, Session
+from lalelu.session import CONTROL, FINISH, PLAY, RELEASE, SILENCE, TAP, Session
 from lalelu.voice import port as voice_port
 from lalelu.voice.alarm import Alarm
 from lalelu.voice.away import Away
+from lalelu.voice.coming import STEP_NS, Coming
 from lalelu.voice.delay import AutoDelay
 from lalelu.voice.port import MidiOutput, ValueOutput
 from lalelu.voice.recovery import Recovery
 from lalelu.voice.relayed import RelayedOutput, RelayedValues
 from lalelu.voice.sounding import SoundingTable
 from lalelu.voice.voice import Voice
-from lalelu.wire import EventRing, note_row, read_hit
+from lalelu.wire import EventRing, epoch_of, note_row, read_hit
 
 STUCK_NS: Final = 250_000_000  # an engine without a row for so long is stuck ...
 STUCK_FRAMES: Final = 4  # ... or for so many frame periods, of a film slower than any camera
@@ -80,7 +82,9 @@ class EnginePulse:
 class VoiceProcess:
     """The loop around a Voice. `bell` is an eventfd, `engine` a descriptor that is readable once the engine is gone.
 
-    `auto` changes the voice's delay while it plays; None leaves it as it is.
+    `auto` changes the voice's delay while it plays; None leaves it as it is. `epoch` is that of the configuration that
+    the voice plays; `first`: the number of the first of the engine's records to be read, None = the next. `tell` shows
+    on the board which epoch is ready to be played.
     """
 
     def __init__(
@@ -95,8 +99,12 @@ class VoiceProcess:
         events: EventRing,
         recovery: Recovery,
         auto: AutoDelay | None = None,
+        epoch: int = 0,
+        first: int | None = None,
+        tell: Callable[..., None] | None = None,
     ) -> None:
         self._voice = voice
+        self._coming = Coming(session, voice, epoch, tell)
         self._auto = auto
         self._delay_changed = False
         self._bpm: int | None = None  # as it was told last
@@ -108,7 +116,8 @@ class VoiceProcess:
         self._bell = bell
         self._engine = engine
         self._hits = RingReader(session / "hits")
-        self._next = self._hits.head  # what a voice before this one has not played is too late by now
+        # what a voice before this one has not played is too late by now
+        self._next = self._hits.head if first is None else first
         self._notes = RingWriter(session / "notes")
         self._events = events
         self._pulse = EnginePulse(RingReader(session / "frames"))
@@ -145,7 +154,7 @@ class VoiceProcess:
                 )
 
     def _set_alarm(self) -> None:
-        look_ns = now_ns() + LOOK_NS
+        look_ns = now_ns() + (STEP_NS if self._coming.busy else LOOK_NS)
         due_ns = self._voice.next_due_ns
         self._alarm.set(look_ns if due_ns is None else min(due_ns, look_ns))
 
@@ -173,6 +182,7 @@ class VoiceProcess:
             self._voice.repeat()
             self._again_ns = None
         self._check_outputs()
+        self._coming.step()
 
     def _take_orders(self) -> None:
         batch = self._hits.read(self._next)
@@ -182,6 +192,8 @@ class VoiceProcess:
             self._voice.silence()  # among them may have been what ends a held note
         for record in batch.records:
             kind, told = read_hit(record)
+            if epoch_of(record) != self._coming.epoch & 0xFF:
+                self._change(self._coming.change(epoch_of(record)))
             if kind == PLAY:
                 self._voice.add(told)
                 self._learn(now_ns() - told.struck_ns)
@@ -197,6 +209,14 @@ class VoiceProcess:
             elif kind == FINISH:
                 self._pulse.pause()
                 self._end_ns = now_ns() + FINISH_NS
+
+    def _change(self, wanted: Performance) -> None:
+        """Take over the delay of another configuration."""
+        if wanted.delay_ms is not None:
+            self._auto, self._voice.delay_ns = None, round(wanted.delay_ms * 1e6)
+        elif self._auto is None:
+            self._auto = AutoDelay()
+            self._voice.delay_ns = self._auto.delay_ms * 1_000_000
 
     def _learn(self, handed_ns: int) -> None:
         if self._auto is not None and self._auto.hit(handed_ns):
@@ -248,8 +268,12 @@ class VoiceProcess:
         self._events.write("silenced", f"{why}; {count} notes ended in {(now_ns() - began_ns) / 1e6:.2f} ms")
 
 
-def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: int) -> None:
+def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     """Open the outputs, ask for real time, and sound what comes. Raises what the outputs raise."""
+    # before the epoch: a change that comes in between is told by the records then
+    first = RingReader(session / "hits").head
+    epoch = int(BoardReader(session / "engine").value().get("epoch", 0))
+    plan = session.plan_at(epoch)
     asked = plan.config.realtime
     outputs: list[MidiOutput] = [
         from_uri("MIDI output", voice_port.ADAPTERS, uri, keep=str(session / f"kept.{place}"))
@@ -287,6 +311,9 @@ def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: in
         events=events,
         recovery=recovery,
         auto=auto,
+        epoch=epoch,
+        first=first,
+        tell=board.tell,
     )
     try:
         for line in voice.open(waits=waits):
@@ -332,7 +359,7 @@ def main(arguments: Sequence[str]) -> int:
     session = Session(Path(arguments[0]))
     board = Bulletin(session / "voice")
     try:
-        play(session, session.plan, board, bell=int(arguments[1]), engine=int(arguments[2]))
+        play(session, board, bell=int(arguments[1]), engine=int(arguments[2]))
     except LaleluError as exc:
         board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)
         return exc.exit_code

@@ -3,19 +3,23 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from lalelu.config.kit import KitConfig
 from lalelu.errors import LaleluError, LostError, MissingError, PortLostError, UsageError
 from lalelu.voice.message import CLOCK, all_notes_off, note_off
 from lalelu.voice.port import MidiOutput, PacedOutput, ValueOutput
+from lalelu.voice.repertoire import Repertoire
 from lalelu.voice.scheduler import Note, Owner, Scheduler, Sounding
 from lalelu.voice.sounding import SoundingTable
-from lalelu.voice.sounds import Sound, own_channel, sounds_of
+from lalelu.voice.sounds import Sound
 from lalelu.voice.targets import Targets, addresses
 from lalelu.voice.tempo import Tempo
 
 LATE_NS: Final = 1_000_000  # 1 ms: the variation a player tolerates (Wessel & Wright 2002)
+SIGNAL_NS: Final = 100_000_000  # of a note that is a signal ...
+SIGNAL_VELOCITY: Final = 40  # ... which is heard beside soft strokes and not over them
+_NOBODY: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,24 @@ class NoteSent:
     def late(self) -> bool:
         """Whether it was sent more than 1 ms after it was due."""
         return self.sent_ns > self.due_ns + LATE_NS
+
+
+class _Struck(NamedTuple):
+    """A hit, and what its pad sounded when it was struck."""
+
+    strike: Strike
+    sound: Sound
+
+
+def check_addresses(kits: Sequence[KitConfig], outputs: Sequence[MidiOutput]) -> None:
+    """Raise UsageError where a kit sets an OSC address and no output takes its values."""
+    found = addresses(kits)
+    if found and not any(isinstance(output, ValueOutput) for output in outputs):
+        kit, gesture, address = found[0]
+        raise UsageError(
+            f"kit {kit!r}: gesture {gesture!r} sets the OSC address {address}, and no output takes it; add "
+            "osc:HOST:PORT to midi.outputs, or have it set a controller"
+        )
 
 
 def velocity_of(strength: float) -> int:
@@ -82,10 +104,9 @@ class Voice:
         self._now_ns = now_ns
         self.delay_ns = delay_ns
         self._table = table or SoundingTable(None)
-        self._addresses = addresses(kits) if needs_osc else []
-        self._channels = tuple(channels)
-        self._sounds = {own: sounds_of(kits, own) for own in (None, *channels)}
-        self._scheduler: Scheduler[Strike] = Scheduler()
+        self._kits = kits if needs_osc else ()
+        self._repertoire = Repertoire.of(kits, channels)
+        self._scheduler: Scheduler[_Struck] = Scheduler()
         self._targets = Targets(kits, channels)
         self._tempo = Tempo()
         self._live: list[MidiOutput] = []  # open and not lost
@@ -141,12 +162,7 @@ class Voice:
         an output that is not there is gone like one that was lost. Raises UsageError where a kit sets an OSC address
         and no output takes its values.
         """
-        if self._addresses and not self._takers:
-            kit, gesture, address = self._addresses[0]
-            raise UsageError(
-                f"kit {kit!r}: gesture {gesture!r} sets the OSC address {address}, and no output takes it; add "
-                "osc:HOST:PORT to midi.outputs, or have it set a controller"
-            )
+        check_addresses(self._kits, self._outputs)
         lines = []
         with ExitStack() as undo:
             for place, output in enumerate(self._outputs):
@@ -196,24 +212,40 @@ class Voice:
         self._fresh.append(output)
         self._sort_outputs()
         channels = sorted(
-            {channel for sounds in self._sounds.values() for s in sounds for channel, _ in s.notes}
+            {channel for sounds in self._repertoire.sounds.values() for s in sounds for channel, _ in s.notes}
         )
         ends = [*map(all_notes_off, channels), *(note_off(*note) for note in self._left)]
         self._send_to(output, [*ends, *self._targets.now()])
 
+    def change(self, repertoire: Repertoire) -> None:
+        """Play other kits from the next hit on; what was struck before sounds as it would have."""
+        self._repertoire = repertoire
+        self._send(self._targets.change(repertoire.aims, repertoire.channels))
+
+    def signal(self, channel: int, note: int) -> None:
+        """Play a soft note now that belongs to no hit and leaves no row."""
+        at_ns = self._now_ns()
+        owner = Owner(_NOBODY, 0)
+        messages = self._scheduler.strike(
+            Note(channel, note, owner, at_ns, SIGNAL_NS, None), SIGNAL_VELOCITY, at_ns
+        )
+        if messages:
+            self._table.begin(channel, note)
+            self._send(messages)
+
     def add(self, strike: Strike) -> None:
         """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kits', from 1."""
-        sound = self._sound_of(strike)
-        owner = Owner(strike.player, strike.pad)
+        sound = self._repertoire.sound(strike.player, strike.pad)
+        owner = self._owner(strike.player, strike.pad)
         for channel, note in sound.notes:
             self._scheduler.add(
                 strike.struck_ns + self.delay_ns,
-                Note(channel, note, owner, strike.struck_ns, sound.note_ns, strike),
+                Note(channel, note, owner, strike.struck_ns, sound.note_ns, _Struck(strike, sound)),
             )
 
     def release(self, player: int, pad: int, at_ns: int) -> None:
         """End what a player's pad sounds, as types.Release tells."""
-        self._scheduler.release(Owner(player, pad), at_ns, at_ns + self.delay_ns)
+        self._scheduler.release(self._owner(player, pad), at_ns, at_ns + self.delay_ns)
 
     def control(self, number: int, player: int, value: float, captured_ns: int) -> None:
         """Take in the value 0..1 of a gesture's target, by the gesture's number from 1."""
@@ -239,9 +271,8 @@ class Voice:
         rows = []
         while (waiting := self._scheduler.pop(self._now_ns())) is not None:
             due_ns, note = waiting
-            strike = note.told
+            strike, sound = note.told
             velocity = velocity_of(strike.strength)
-            sound = self._sound_of(strike)
             if sound.choked:
                 self._end(self._scheduler.cut(sound.choked, sound.rivals))
             messages = self._scheduler.strike(note, velocity, self._now_ns())
@@ -292,8 +323,8 @@ class Voice:
         if problem is not None:
             raise problem
 
-    def _sound_of(self, strike: Strike) -> Sound:
-        return self._sounds[own_channel(self._channels, strike.player)][strike.pad - 1]
+    def _owner(self, player: int, pad: int) -> Owner:
+        return Owner(player, self._repertoire.before + pad)
 
     def _end_left(self) -> None:
         sounding = self._scheduler.sounding

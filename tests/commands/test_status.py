@@ -60,10 +60,11 @@ def play(session):
     engine.tell(
         state="playing", camera=camera, model="lightning", runtime={"name": "openvino"}, requests=[granted]
     )
-    engine.tell(kit="rock", standby=False)
+    engine.tell(kit="rock", standby=False, epoch=2)
     dark = {"name": "dark", "text": "the picture is black", "since_ns": now - 65_000 * MS}
     lead.tell(conditions=[dark])
     voice.tell(requests=[refused])
+    desk.tell(epoch=2, config_file="my.yaml")
     desk.tell(ledger="a.ledger", segment=2, rows={"frames": 201}, lost={"notes": 5}, failing=True)
     voice.say("MIDI: port:synth")
     create_board(session / NET)
@@ -104,6 +105,7 @@ def test_a_playing_instrument_tells_all_figures_as_json(session, capsys):
     assert (condition["name"], condition["text"]) == ("dark", "the picture is black")
     assert condition["for_s"] == pytest.approx(65, abs=5)
     assert (told["kit"], told["standby"]) == ("rock", False)
+    assert told["configuration"] == {"epoch": 2, "file": "my.yaml"}
     assert told["last_10_s"] == {
         "frames": 201,
         "frames_per_s": 100.0,
@@ -143,6 +145,7 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
         f"instrument {os.getpid()}: playing for 1:02:05",
         "  conditions dark for 0:01:05: the picture is black",
         "  kit        rock",
+        "  config     my.yaml, epoch 2",
         "  camera     sim, 640x480 at 100 fps",
         "             lightning on openvino",
         "  last 10 s  100.0 frames/s, 0.50% skipped",

@@ -32,9 +32,7 @@ def test_a_take_is_played_to_its_end_and_every_process_leaves(place):
     assert not psutil.pid_exists(played.process.pid)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
-)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_a_signal_in_the_middle_of_a_note_ends_the_note_and_keeps_all_rows(place, number):
     played = Played(place)
     played.wait_for_notes()

@@ -91,13 +91,13 @@ CONDITIONS: Final[dict[str, Kind]] = {  # the worst first
         recorded=True,
     ),
     "desk": Kind(
-        "the desk has died",
+        "the desk has died, or its service does not start it",
         "it is started again after 0.2 s and goes on where the dead one stopped",
         "when the new one is ready",
     ),
     "midi_in": Kind(
         "the MIDI input is lost or not there",
-        "the input is looked for every two seconds",
+        "the input is looked for every second",
         "when the input opens again",
         own_end=True,
     ),

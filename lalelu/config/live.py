@@ -54,6 +54,7 @@ RESTART: Final = frozenset(
         "player.min_size",
         "player.lost_ms",
         "midi.outputs",
+        "midi.wait",
         "midi.input",
         "realtime.core",
         "realtime.priority",

@@ -17,6 +17,9 @@ SERVICE: Final = "service"
 LOOK_S: Final = 0.25  # between two looks
 COMING_S: Final = 10.0  # patience with a desk that is to come, or to come back
 _DONE: Final = ("ended", "failed")
+_MISSED: Final = (
+    "there is no desk, and nothing is recorded: look at its service (systemctl status 'lalelu-desk*')"
+)
 
 
 def is_asked_for(environment: Mapping[str, str]) -> bool:
@@ -25,7 +28,10 @@ def is_asked_for(environment: Mapping[str, str]) -> bool:
 
 
 class Attendance:
-    """Whether a session has its desk; tells the others on the leader's `board`, people by `say`."""
+    """Whether a session has its desk; tells the others on the leader's `board`.
+
+    `problem` says that there has been none for so long that people must be told; None = all is well.
+    """
 
     def __init__(
         self, session: Session, board: Bulletin, events: EventRing, say: Callable[[str], None]
@@ -37,7 +43,7 @@ class Attendance:
         self._desk = BoardReader(session / "desk")
         self._looked_s = self._seen_s = time.monotonic()
         self._here = False
-        self.missed = False  # for so long that people were told
+        self.problem: str | None = None
         board.tell(attend=True)
 
     @property
@@ -56,16 +62,11 @@ class Attendance:
             self._seen_s = now_s
             if not was:
                 self._board.tell(desk=self._desk.value().get("pid"))
-            if self.missed:
-                self.missed = False
-                self._say("the desk is there: it records")
+            self.problem = None
         elif was and not self.done:
             self._events.write("desk died", "its service starts it again")
-        elif not (self.missed or self.done) and now_s > self._seen_s + COMING_S:
-            self.missed = True
-            self._say(
-                "there is no desk, and nothing is recorded: look at its service (systemctl status 'lalelu-desk*')"
-            )
+        elif not self.done and now_s > self._seen_s + COMING_S:
+            self.problem = _MISSED
 
     def wait(self, seconds: float, pass_time: Callable[[], bool]) -> None:
         """Wait until the desk has closed the recording, but not for one that does not come.
@@ -73,7 +74,7 @@ class Attendance:
         `pass_time` lets a moment pass, and tells whether waiting is to end.
         """
         give_up_s = time.monotonic() + seconds
-        while not (self.done or self.missed) and time.monotonic() < give_up_s and not pass_time():
+        while not (self.done or self.problem) and time.monotonic() < give_up_s and not pass_time():
             self.look()
         if self._desk.value().get("state") != "ended":
             self._say("the desk did not finish; the end of the recording may be missing")

@@ -248,7 +248,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(Kind("unplugged", "the camera is gone", condition="camera"), camera("unplugged"), (1, 4)),
     Fault(Kind("frozen", "the same picture", condition="frozen"), camera("frozen", AHEAD_S), (2, 4)),
     Fault(Kind("black", "lens covered, light off", condition="dark"), camera("black", AHEAD_S), (2, 4)),
-    Fault(Kind("slow", "half the frame rate", condition="rate"), camera("slow"), (4, 6)),
+    Fault(Kind("slow", "half the frames are dropped"), camera("slow"), (4, 6)),
     Fault(Kind("away", "no player in view", condition="player"), camera("away", AHEAD_S), (8, 12)),
     Fault(
         Kind("synth unplugged", "a port: target goes and comes back", missing_at=(SYNTH,), condition="midi"),

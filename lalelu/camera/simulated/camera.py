@@ -180,6 +180,7 @@ class SimulatedCamera:
             fps=options.fps * options.speed,
             exposure_ms=options.exposure_ms / options.speed,
             clock="computed: the film's start and the frame number; middle of the exposure",
+            live=options.faults is not None,  # it may be covered or stand still, as a real one may
         )
 
     def read(self) -> Frame:

@@ -1,9 +1,12 @@
 # What a checkout can do. Needs python3 with venv (Debian: python3-venv); everything else goes into .venv.
 #   make demo                     play the simulated drummer
 #   make test EXTRAS=tensorflow   all checks, with the adapters of further extras
+#   make soak SECONDS=600 SEED=2  ten minutes of faults; docs/soak.md
 
 PYTHON ?= python3
 EXTRAS ?=
+SECONDS ?= 1800
+SEED ?= 1
 
 empty :=
 comma := ,
@@ -22,7 +25,7 @@ TEST_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(TEST_EXTRAS))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test lint types benchmarks clean install-service uninstall-service install-user-service uninstall-user-service
+.PHONY: help demo test lint types benchmarks soak deb clean install-service uninstall-service install-user-service uninstall-user-service
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 32
@@ -34,7 +37,7 @@ test: $(TEST_STAMP) ## lint, types and tests (EXTRAS="tensorflow ..." for more a
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: test-system
 test-system: deb $(TEST_STAMP) ## the package in a real Debian, in an emulator (root; docs/system-bench.md)
@@ -50,6 +53,9 @@ types: $(TEST_STAMP) ## mypy, strict
 benchmarks: $(TEST_STAMP) ## measure this machine and write docs/benchmarks.md (EXTRAS="tensorflow litert torch")
 	$(BIN)/python tools/benchmarks.py
 
+soak: $(TEST_STAMP) ## play for half an hour, break something every 20 s, count (SECONDS=1800 SEED=1; jackd, root)
+	$(BIN)/python tools/soak.py --seconds $(SECONDS) --seed $(SEED)
+
 # Make hands PREFIX=, DESTDIR= and the other variables of systemd/service.sh on by itself.
 install-service: ## lalelu as a service of this machine (root; PREFIX=/opt/lalelu, DESTDIR= for packages)
 	@sh systemd/service.sh install system
@@ -62,6 +68,9 @@ install-user-service: ## lalelu as a service of your desktop session
 
 uninstall-user-service: ## remove what install-user-service put there
 	@sh systemd/service.sh uninstall user
+
+deb: ## dist/lalelu_VERSION_ARCH.deb: a Debian package with the service and all it needs
+	@sh packaging/deb.sh
 
 clean: ## remove the environment, caches and the demo's files
 	rm -rf $(VENV) demo dist .build .mypy_cache .ruff_cache .pytest_cache .hypothesis

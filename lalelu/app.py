@@ -10,23 +10,26 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 from lalelu import realtime
 from lalelu.bulletin import Bulletin, lines_after
 from lalelu.channel import BoardReader, RingReader
+from lalelu.child import RESTART_S, Child, how_ended
 from lalelu.clock import now_ns
 from lalelu.config.loader import Loaded
 from lalelu.config.schema import Config
 from lalelu.desk import midi_in
-from lalelu.errors import BY_EXIT_CODE, CheckFailedError, MissingError
+from lalelu.desk.attendance import Attendance, is_asked_for
+from lalelu.errors import BY_EXIT_CODE, CheckFailedError
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.notify import notify, watchdog_period_s
 from lalelu.registry import from_uri
 from lalelu.session import ROLES, Plan, Recording, Session, create_session
+from lalelu.signals import Signals
+from lalelu.situation import Situation
 from lalelu.skeleton import MOST_KEYPOINTS, SKELETONS
 from lalelu.wire import EventRing
 
@@ -35,10 +38,9 @@ LOOK_MS: Final = 50  # between two looks at the boards; an ended process is noti
 STOP_S: Final = 5.0  # an engine that has not ended by then is killed; the voice ends its notes all the same
 VOICE_S: Final = 60.0  # for the voice to end: notes may sound on for 10 s, an hour's MIDI file takes seconds
 DESK_S: Final = 60.0  # for the desk to end; packing an hour's take takes some ten seconds
-RESTART_S: Final = 0.2  # before a dead process is started again, doubled each time ...
-HEALTHY_S: Final = 10.0  # ... until it has lived for so long: a start takes some 0.4 s by itself
+SLOWEST_RESTART_S: Final = 5.0  # before a process that dies again and again is started again
+HEALTHY_S: Final = 10.0  # who has lived for so long is started as fast as the first time
 LEAVING_S: Final = 1.0  # patience with a process that has ended in order before it is started again
-SLOWEST_RESTART_S: Final = 5.0  # ... up to this
 PATIENCE_S: Final = 60.0  # asked of the service manager for the next step of a start
 WAITING_S: Final = 2.0  # between two words to the service manager while a camera is waited for
 _PACKAGES: Final = (
@@ -51,67 +53,6 @@ _PACKAGES: Final = (
     "mido",
     "python-rtmidi",
 )
-
-
-@dataclass(slots=True)
-class _Child:
-    """One process of the instrument."""
-
-    role: str
-    board: BoardReader
-    process: subprocess.Popen[bytes] | None = None
-    descriptor: int = -1  # a pidfd: readable once the process has ended
-    said: tuple[object, int] = (None, 0)  # whose lines of its board were told (a process id), and how many
-    started_s: float = 0.0
-    restarts: int = 0
-    pause_s: float = RESTART_S
-    due_s: float | None = None  # when it is to be started again
-    lamented: bool = False  # that it has given up was told
-
-    @property
-    def state(self) -> str:
-        """What its board says."""
-        return str(self.board.value().get("state", ""))
-
-    @property
-    def given_up(self) -> bool:
-        """Whether it has said why it cannot go on; one that played before may find its devices again."""
-        value = self.board.value()
-        again = self.restarts > 0 and value.get("exit_code") == MissingError.exit_code
-        return self.ended and value.get("state") == "failed" and not again
-
-    @property
-    def ended(self) -> bool:
-        """Whether it does not run."""
-        return self.process is None or self.process.poll() is not None
-
-
-@dataclass(slots=True)
-class _Signals:
-    """How often the end was asked for: once = in good order, twice = at once."""
-
-    count: int = 0
-    descriptor: int = -1  # readable once a signal has come
-
-    @contextmanager
-    def heard(self) -> Iterator[None]:
-        def hear(_number: int, _frame: object) -> None:
-            self.count += 1
-
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to play on
-            numbers.append(signal.SIGHUP)
-        self.descriptor, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        told = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        before = {number: signal.signal(number, hear) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(told)
-            os.close(self.descriptor)
-            os.close(writing)
 
 
 def play(
@@ -127,12 +68,12 @@ def play(
     `say` gets each line for people. Raises MissingError, UsageError or LostError for what the engine or the voice
     lacks or has lost, CheckFailedError when the engine has died.
     """
-    signals = _Signals()
+    signals = Signals()
     with signals.heard(), ExitStack() as opened:
         if loaded.config.midi.input is not None:  # the desk opens it; a wrong address stops the start
             from_uri("MIDI input", midi_in.ADAPTERS, loaded.config.midi.input)
         core = realtime.choose_core(loaded.config.realtime.core)
-        plan = Plan(loaded.config, loaded.kits, recording, core, seconds, once)
+        plan = Plan(loaded.config, loaded.kits, recording, core, seconds, once, loaded.source)
         if recording.ledger is not None:
             header = new_header(loaded.effective, camera={}, model="", runtime={}, packages=_PACKAGES)
             create_ledger(recording.ledger, header)
@@ -150,7 +91,7 @@ def play(
 
 
 class _Leader:
-    def __init__(self, session: Session, plan: Plan, say: Callable[[str], None], signals: _Signals) -> None:
+    def __init__(self, session: Session, plan: Plan, say: Callable[[str], None], signals: Signals) -> None:
         self._session = session
         self._plan = plan
         self._say = say
@@ -159,12 +100,17 @@ class _Leader:
         self._events = EventRing(session, "lead")
         self._frames = RingReader(session / "frames")
         self._bell = os.eventfd(0)
-        self._children = {role: _Child(role, BoardReader(session / role)) for role in ROLES}
+        self._children = {role: Child(role, BoardReader(session / role)) for role in ROLES}
         self._engine, self._voice, self._desk = (self._children[role] for role in ROLES)
+        self._attendance: Attendance | None = None  # of a desk that is a service of its own
+        if is_asked_for(os.environ):
+            self._attendance = Attendance(session, self._board, self._events, say)
         self._told_stop_s: float | None = None
         self._told_kill = False
+        self._reloads = 0  # told to the desk
         self._played = False
-        self._told_state = ""  # of the engine, to the service manager
+        self._situation = Situation(session, self._board, self._events, say)
+        self._told_state = ""  # of the engine
         self._beat = (-1, -1)  # the engine's rows and states when the watchdog was last fed
         self._feed_s = watchdog_period_s()
         self._fed_s = 0.0
@@ -174,7 +120,7 @@ class _Leader:
     def start(self) -> None:
         """Start the processes."""
         for child in self._children.values():
-            if child.role != "desk" or self._needs_desk():
+            if child.role != "desk" or self._attendance is None:
                 self._start(child)
 
     def lead(self) -> bool:
@@ -185,11 +131,20 @@ class _Leader:
                     os.read(descriptor, 64)
                 else:
                     self._poller.unregister(descriptor)  # an ended process is readable for ever
+            self._situation.look(
+                self._engine.board.value(), {c.role: c.board.value() for c in (self._voice, self._desk)}
+            )
             self._tell()
             self._heed_signals()
+            self._pass_on_reload()
             self._pulse()
             self._mend(self._voice)
             self._mend(self._desk)
+            if self._attendance is not None:
+                self._attendance.look()
+                self._situation.own.pop("desk", None)
+                if self._attendance.problem is not None:
+                    self._situation.own["desk"] = self._attendance.problem
         self._finish()
         failed = next((child for child in (self._voice, self._engine) if child.given_up), None)
         if failed is not None:
@@ -200,7 +155,7 @@ class _Leader:
         expected = {0} if self._told_stop_s is None else {0, -signal.SIGTERM}
         if status not in expected and not self._told_kill:
             raise CheckFailedError(
-                f"the engine has {_ending(status)}; its notes were ended: start lalelu again"
+                f"the engine has {how_ended(status)}; its notes were ended: start lalelu again"
             )
         return self._played
 
@@ -217,13 +172,14 @@ class _Leader:
                 os.close(child.descriptor)
                 child.descriptor = -1
         os.close(self._bell)
+        self._situation.close()
 
     @staticmethod
-    def _close_lifeline(child: _Child) -> None:
+    def _close_lifeline(child: Child) -> None:
         if child.process is not None and child.process.stdin is not None:
             child.process.stdin.close()
 
-    def _start(self, child: _Child) -> None:
+    def _start(self, child: Child) -> None:
         if child.descriptor >= 0:
             os.close(child.descriptor)
         arguments, passed, stdin = self._order(child.role)
@@ -236,10 +192,6 @@ class _Leader:
         self._poller.register(child.descriptor, select.POLLIN)
         pids = {role: c.process.pid for role, c in self._children.items() if c.process is not None}
         self._board.tell(**pids, restarts={role: c.restarts for role, c in self._children.items()})
-
-    def _needs_desk(self) -> bool:
-        recording = self._plan.recording
-        return bool(recording.ledger or recording.take or self._plan.config.midi.input)
 
     def _order(self, role: str) -> tuple[list[str], tuple[int, ...], int]:
         passed: tuple[int, ...] = ()
@@ -257,12 +209,14 @@ class _Leader:
         for child in self._children.values():
             value = child.board.value()
             pid, said = child.said
-            for line in lines_after(value, said if pid == value.get("pid") else 0):
-                self._say(line)
+            self._situation.say(lines_after(value, said if pid == value.get("pid") else 0), value)
             child.said = value.get("pid"), int(value.get("said", 0))
-            if child.given_up and child.role == "desk" and not child.lamented:
-                child.lamented = True
-                self._say(f"the desk: {value.get('error')}; nothing is recorded from here on")
+            if child.given_up and child.role == "desk":
+                self._situation.own["desk"] = (
+                    f"the desk: {value.get('error')}; nothing is recorded from here on"
+                )
+            elif child.ready:
+                self._situation.own.pop(child.role, None)
         if self._engine.state == "warm" and self._voice.state == "ready" and not self._played:
             self._board.tell(go=True)
         if self._engine.state == "playing" and not self._played:
@@ -272,7 +226,7 @@ class _Leader:
             notify(READY=1)
         if self._engine.state != self._told_state:
             self._told_state = self._engine.state
-            self._notify_state()
+            self._ask_patience()
 
     def _heed_signals(self) -> None:
         if (
@@ -290,6 +244,11 @@ class _Leader:
             self._say("the engine does not end; it is killed" if late else "ended at once")
             self._engine.process.kill()
 
+    def _pass_on_reload(self) -> None:
+        if self._signals.reloads != self._reloads:
+            self._reloads = self._signals.reloads
+            self._board.tell(reload=self._reloads)
+
     def _pulse(self) -> None:
         """Feed the service's watchdog, but only while the engine's loop, or its search for a camera, goes on."""
         now_s = time.monotonic()
@@ -303,16 +262,13 @@ class _Leader:
             ):  # the first one would arm it, in the midst of a slow start
                 notify(WATCHDOG=1)
             if self._engine.state == "waiting":
-                self._notify_state()
+                self._ask_patience()
 
-    def _notify_state(self) -> None:
-        state = self._told_state
-        problem = self._engine.board.value().get("problem", "") if state == "waiting" else ""
-        notify(STATUS=f"{state}: {problem}" if problem else state)
+    def _ask_patience(self) -> None:
         if not self._played:  # the start takes as long as the camera is waited for
             notify(EXTEND_TIMEOUT_USEC=round(PATIENCE_S * 1e6))
 
-    def _mend(self, child: _Child) -> None:
+    def _mend(self, child: Child) -> None:
         """Start a process again that has died; not one that has said why it cannot go on."""
         if child.process is None or not child.ended or child.given_up or self._told_stop_s is not None:
             return
@@ -322,9 +278,11 @@ class _Leader:
                 child.due_s = now_s + LEAVING_S
                 return
             error = child.board.value().get("error")
-            how = str(error) if error else _ending(child.process.returncode)
+            how = str(error) if error else how_ended(child.process.returncode)
             self._events.write(f"{child.role} died", how)
-            self._say(f"the {child.role}{':' if error else ' has'} {how}; it is started again")
+            self._situation.own[child.role] = (
+                f"the {child.role}{':' if error else ' has'} {how}; it is started again"
+            )
             if now_s - child.started_s > HEALTHY_S:
                 child.pause_s = RESTART_S
             child.due_s = now_s + child.pause_s
@@ -336,8 +294,8 @@ class _Leader:
 
     def _finish(self) -> None:
         """Wait for the voice, then for the desk."""
-        if self._voice.ended and self._voice.state != "ended" and self._leaves_notes():
-            self._start(self._voice)  # it ends what the one that died had begun, and leaves
+        if self._voice.ended and self._voice.state not in ("ended", "failed"):
+            self._start(self._voice)  # it ends what the one that died had begun, writes its files, and leaves
         self._wait(self._voice, VOICE_S)
         self._tell()
         self._board.tell(state="ended")
@@ -349,12 +307,18 @@ class _Leader:
             self._tell()
             if self._desk.process.returncode != 0:
                 self._say("the desk did not finish; the end of the recording may be missing")
+        elif self._attendance is not None:
+            self._attendance.wait(DESK_S, self._pass_time)
+            self._tell()
 
-    def _leaves_notes(self) -> bool:
-        marks = self._session / "sounding"
-        return marks.exists() and any(marks.read_bytes())
+    def _pass_time(self) -> bool:
+        """Let a moment pass; whether the end was asked for once more meanwhile."""
+        time.sleep(ENDING_LOOK_S)
+        if self._feed_s is not None:
+            notify(WATCHDOG=1)
+        return self._signals.count > 1
 
-    def _wait(self, child: _Child, seconds: float) -> None:
+    def _wait(self, child: Child, seconds: float) -> None:
         """Wait for a process's end; it is killed after `seconds`, or when the end is asked for once more."""
         if child.process is None:
             return
@@ -369,13 +333,6 @@ class _Leader:
             time.sleep(ENDING_LOOK_S)
             if self._feed_s is not None:
                 notify(WATCHDOG=1)
-
-
-def _ending(status: int) -> str:
-    """Say how a process ended."""
-    if status < 0:
-        return f"been killed by {signal.Signals(-status).name}"
-    return f"ended with status {status}"
 
 
 def _keypoints(config: Config) -> int:

@@ -14,6 +14,7 @@ class Bulletin:
     """One process's board. `tell` changes values, `say` adds a line; each is shown at once.
 
     What is shown: `pid`, `state`, `lines` (the last ones), `said` (how many there ever were), and what was told.
+    What is wrong now stands in `problems`.
     """
 
     def __init__(self, board: Path, state: str = "starting") -> None:
@@ -27,6 +28,15 @@ class Bulletin:
         """Show `values` beside what was told before, or instead of it."""
         self._told |= values
         self._show()
+
+    def problem(self, name: str, sentence: str | None) -> None:
+        """Show what is wrong now, by its name among CONDITIONS; None = it is over. Only a change is written."""
+        before: dict[str, str] = self._told.get("problems", {})
+        problems = {key: text for key, text in before.items() if key != name}
+        if sentence is not None:
+            problems[name] = sentence[:_LINE]
+        if problems != before:
+            self.tell(problems=problems)
 
     def say(self, line: str) -> None:
         """Show one more line for people."""

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import sys
 from importlib import import_module
 from typing import Final
@@ -34,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status (0 done, 1 check failed, 2 usage, 3 missing, 4 lost)."""
     arguments = sys.argv[1:] if argv is None else argv
+    os.umask(os.umask(0o777) | 0o022)  # whatever the user's, nobody else may write to what is made
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     parser = argparse.ArgumentParser(
         prog="lalelu", description="Play percussion in front of a camera.", allow_abbrev=False

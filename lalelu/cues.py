@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from lalelu.bulletin import Bulletin
 from lalelu.gesture.band import Band
-from lalelu.orders import KIT, PLAY, STANDBY, OrderReader
+from lalelu.orders import KIT, PLAY, RELOAD, STANDBY, OrderReader
+from lalelu.renewal import Renewal
 from lalelu.session import Session
 from lalelu.types import Command, Event, Frame
 
@@ -19,22 +20,32 @@ class DeskCues:
         self._kits = kits
         self._board = board
         self._record = record
+        self._renewal: Renewal | None = None
+
+    def renew_by(self, renewal: Renewal) -> None:
+        """Have other configurations taken over by `renewal`; without one they are not."""
+        self._renewal = renewal
 
     @property
     def waiting(self) -> bool:
-        """Whether the desk has asked for something."""
-        return self._orders.pending
+        """Whether the desk has asked for something that is not done yet."""
+        return self._orders.pending or (self._renewal is not None and self._renewal.busy)
 
     def take(self, band: Band, frame: Frame) -> Sequence[Event]:
         """Have the band do what the desk asks for; return what follows from it."""
         events: list[Event] = []
-        for order in self._orders.read():
-            if order.kind == KIT:
+        for order in self._orders.read() if self._orders.pending else ():
+            if order.kind == RELOAD:
+                if self._renewal is not None:
+                    self._renewal.begin(order.number, band)
+            elif order.kind == KIT:
                 if order.number < len(self._kits):
                     events += band.switch(order.number, frame.seq, frame.captured_ns)
             else:
                 standby = {STANDBY: True, PLAY: False}.get(order.kind)
                 events += band.toggle(frame.seq, frame.captured_ns, standby=standby)
+        if self._renewal is not None and self._renewal.busy and not events:  # what has happened is told first
+            self._kits = self._renewal.step(band, frame) or self._kits
         return events
 
     def tell(self, command: Command) -> None:

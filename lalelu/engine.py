@@ -37,6 +37,15 @@ class Cues(Protocol):
         """Tell people of a command that has been obeyed."""
 
 
+class Sight(Protocol):
+    """Whether the camera sees anything; see camera.sight."""
+
+    blind: bool
+
+    def look(self, frame: Frame) -> bool:
+        """Look at a frame, if it is time; whether the camera has become blind with it."""
+
+
 class Usage(Protocol):
     """What the thread costs and what is done to it; see ThreadUsage."""
 
@@ -55,8 +64,9 @@ def play(
     stop: Stop,
     cues: Cues,
     usage: Usage,
+    sight: Sight,
 ) -> None:
-    """Play until `stop.requested`; every frame leaves a row.
+    """Play until `stop.requested`; every frame leaves a row. A blind camera's frames count as empty.
 
     Raises LostError (the camera has gone), NetworkLostError (the network's device) and EndOfStreamError (a finite
     source has ended); notes that sound then are the caller's to end.
@@ -73,6 +83,8 @@ def play(
             raise NetworkLostError(str(exc)) from exc
         inferred_ns = now_ns()
         poses = estimator.poses()
+        if sight.blind:
+            poses = ()
         posed_ns = now_ns()
         events = band.frame(frame.seq, frame.captured_ns, poses)
         detected_ns = now_ns()
@@ -100,6 +112,8 @@ def play(
             used,
         )
         _tell(events, cues)
+        if sight.look(frame):
+            rings.send(band.rest(frame.seq, frame.captured_ns))
         if cues.waiting:
             asked = cues.take(band, frame)
             if asked:

@@ -1,7 +1,6 @@
 """Hits and truth as JSON Lines, one object a hit, sorted by time. Reads and writes files."""
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
+from lalelu.regular import read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ _WHOLE: Final[dict[str, tuple[int, int]]] = {
     "note": (0, 127),
     "channel": (1, 16),
 }
+MOST_BYTES: Final = 256 << 20  # 256 MiB: two days of hits without a pause
+MOST_SECONDS: Final = 1e9  # 31 years; the other numbers are smaller
 _DECIMALS: Final = 6  # of seconds: a microsecond, far below any stamp's truth
 
 
@@ -64,7 +66,7 @@ def read_hits(path: Path | str) -> tuple[HitRecord, ...]:
     or another known field has a value out of range.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_regular(Path(path), MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         raise UsageError(f"cannot read hits from {path}: {reason}; give a .jsonl file of hits") from exc
@@ -77,9 +79,9 @@ def read_hits(path: Path | str) -> tuple[HitRecord, ...]:
 def _record(where: str, line: str) -> HitRecord:
     try:
         values = json.loads(line)
-    except json.JSONDecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # RecursionError: thousands of brackets
         raise UsageError(
-            f"{where}: not JSON ({exc.msg}); every line is one object such as "
+            f"{where}: not JSON ({str(exc)[:80]}); every line is one object such as "
             '{"time_s": 1.25, "limb": "right_wrist"}'
         ) from exc
     if not isinstance(values, dict):
@@ -100,8 +102,8 @@ def _check(where: str, name: str, value: object) -> None:
         if not isinstance(value, str) or not value:
             raise UsageError(f"{where}: {name} is {value!r}; it must be a name")
         return
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise UsageError(f"{where}: {name} is {value!r}; it must be a finite number")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < MOST_SECONDS:
+        raise UsageError(f"{where}: {name} is {repr(value)[:40]}; it must be a finite number")
     if name in _WHOLE:
         low, high = _WHOLE[name]
         if not isinstance(value, int) or not low <= value <= high:

@@ -19,13 +19,15 @@ from lalelu import engine
 from lalelu.bulletin import Bulletin
 from lalelu.camera import port as camera_port
 from lalelu.camera.port import Camera, CameraFacts
+from lalelu.camera.sight import Sight
 from lalelu.camera.take import TakeCamera
 from lalelu.channel import BoardReader
 from lalelu.clock import now_ns
 from lalelu.cues import DeskCues
 from lalelu.engine import NetworkLostError
-from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError
+from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError, UsageError
 from lalelu.gesture.band import Band
+from lalelu.offer import OfferReader
 from lalelu.parent import end_with
 from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
@@ -33,13 +35,14 @@ from lalelu.pose.port import PoseEstimator, RuntimeFacts
 from lalelu.realtime import RealTime
 from lalelu.realtime.usage import ThreadUsage
 from lalelu.registry import from_uri
+from lalelu.renewal import Renewal
 from lalelu.session import Plan, Session
 from lalelu.skeleton import name_of
 from lalelu.stop import Stop
 from lalelu.types import Frame
 from lalelu.wire import EngineRings, EventRing
 
-RETRY_S: Final = 0.5  # between two attempts to find a camera
+RETRY_S: Final = 0.25  # between two attempts to find a camera
 LOOK_S: Final = 0.005  # between two looks for the leader's go
 REHEARSAL_FRAMES: Final = (
     30  # loops on an empty picture before the first real one: caches, branch tables, clocks
@@ -75,6 +78,7 @@ class Instrument:
             self._facts = self._open_camera()
             facts = self._facts
             self._board.say(f"camera: {facts.source}, {facts.width}x{facts.height} at {facts.fps:.4g} fps")
+            self._sight = Sight(facts, self._board.problem)
             self._estimator, runtime = self._open_estimator(opened)
             width, height = self._upright_size()
             self._band = self._make_band(width / height)
@@ -85,6 +89,15 @@ class Instrument:
                 kits=self._plan.kits,
                 skeleton=self._estimator.skeleton,
                 keeps_poses=self._plan.recording.take is not None,
+            )
+            self._cues.renew_by(
+                Renewal(
+                    OfferReader(self._session),
+                    self._rings,
+                    self._estimator.skeleton,
+                    self._board,
+                    self._events.write,
+                )
             )
             opened.callback(self._end_notes)
             self._board.tell(
@@ -98,6 +111,7 @@ class Instrument:
                 load=round(self._load, 3),
                 kit=self._plan.kits[0].name,
                 standby=False,
+                epoch=0,
             )
             self._closing = opened.pop_all()
         return self
@@ -126,6 +140,7 @@ class Instrument:
             self._play(stop)
         finally:
             stop.heard()
+            self._board.tell(state="ending")  # from here on, no frame is missed
             self._usage.close()
             self._realtime.end()  # before the closing, which may take its time
             if self._rings.unwritten:
@@ -137,7 +152,14 @@ class Instrument:
         while not stop.requested:
             try:
                 engine.play(
-                    self.camera, self._estimator, self._band, self._rings, stop, self._cues, self._usage
+                    self.camera,
+                    self._estimator,
+                    self._band,
+                    self._rings,
+                    stop,
+                    self._cues,
+                    self._usage,
+                    self._sight,
                 )
             except EndOfStreamError as exc:
                 self._events.write("end", str(exc))
@@ -146,10 +168,13 @@ class Instrument:
             except LostError as exc:
                 self._rings.silence()
                 self._band.rest(0, 0)  # what it ends is silent already
+                self._sight.forget()
                 self._events.write("lost", str(exc))
-                self._board.say(str(exc))
                 if isinstance(exc, NetworkLostError) or (self._plan.once and not stop.requested):
+                    self._board.say(str(exc))
                     raise
+                self._tell_waiting(exc)
+                self._board.say(str(exc))
                 self._find_camera(stop)
 
     def _make_band(self, aspect: float) -> Band:
@@ -180,10 +205,11 @@ class Instrument:
             except (MissingError, LostError) as exc:
                 if not waits:
                     raise
+                self._tell_waiting(exc)
                 if not told:
                     self._board.say(f"waiting for a camera: {exc}")
                 told = True
-                self._wait(exc)
+                time.sleep(RETRY_S)
             else:
                 self._board.tell(state="starting", problem=None)
                 return facts
@@ -192,19 +218,31 @@ class Instrument:
         while not stop.requested:
             self.camera.close()
             try:
-                self.camera.open()
+                facts = self.camera.open()
+                self._check_size(facts)
             except LaleluError as exc:
                 # UsageError, too: what it took before it will take again once it is settled
-                self._wait(exc)
+                self._tell_waiting(exc)
+                time.sleep(RETRY_S)
                 continue
             self._events.write("found", "camera opened again")
             self._board.say("camera: found again")
-            self._board.tell(state="playing", problem=None)
+            self._board.tell(state="playing", problem=None, camera=asdict(facts))
             return
 
-    def _wait(self, problem: LaleluError) -> None:
+    def _check_size(self, facts: CameraFacts) -> None:
+        """Refuse a camera that comes back with other pictures. Raises UsageError."""
+        had, has = ((each.width, each.height, each.grey) for each in (self._facts, facts))
+        if had != has:
+            sizes = [f"{width}x{height}{' grey' if grey else ''}" for width, height, grey in (had, has)]
+            raise UsageError(
+                f"the camera has come back with {sizes[1]} instead of {sizes[0]}; plug in the one that was there, or "
+                "start lalelu again"
+            )
+
+    def _tell_waiting(self, problem: LaleluError) -> None:
+        """Show what is waited for, before a line says it: the leader takes that line for the problem it knows."""
         self._board.tell(state="waiting", problem=str(problem), looked_ns=now_ns())
-        time.sleep(RETRY_S)
 
     def _open_estimator(self, opened: ExitStack) -> tuple[PoseEstimator, RuntimeFacts | None]:
         if isinstance(self.camera, TakeCamera):

@@ -23,7 +23,7 @@ def notify(**assignments: str | int) -> bool:
         return False
     if address.startswith("@"):  # Linux's abstract names begin with a zero byte
         address = "\0" + address[1:]
-    message = "\n".join(f"{name}={_one_line(value)}" for name, value in assignments.items())
+    message = "\n".join(f"{name}={one_line(value)}" for name, value in assignments.items())
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
             connection.settimeout(SEND_S)
@@ -45,5 +45,6 @@ def watchdog_period_s() -> float | None:
     return int(timeout_us) / 2e6
 
 
-def _one_line(value: str | int) -> str:
+def one_line(value: str | int) -> str:
+    """Return a value as one line, not too long for a message."""
     return " ".join(str(value).split())[:MAX_CHARACTERS]

@@ -1,8 +1,8 @@
 """What was played, as records and notes for files: from hits or a ledger's notes, and the kits. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,25 @@ def hit_records_from_notes(
         )
         for row in notes[np.sort(first)]
     ]
+    return sorted(records, key=lambda record: record.time_s)
+
+
+def hit_records_of_epochs(
+    notes: NDArray[np.void], epochs: Sequence[Mapping[str, Any]], *, skeleton: Sequence[str], origin_ns: int
+) -> list[HitRecord]:
+    """Return the same where kits were changed while playing: each note by the kits of its epoch.
+
+    `epochs` are those of the ledger's header, in order.
+    """
+    began = [int(epoch.get("began_ns", 0)) for epoch in epochs]
+    of_note = np.clip(np.searchsorted(began, notes["captured_ns"], side="right") - 1, 0, None)
+    records = []
+    for place, epoch in enumerate(epochs):
+        config = epoch["config"]
+        kits = [KitConfig.model_validate(kit) for kit in config.get("kits", [config["kit"]])]
+        records += hit_records_from_notes(
+            notes[of_note == place], kits, skeleton=skeleton, origin_ns=origin_ns
+        )
     return sorted(records, key=lambda record: record.time_s)
 
 

@@ -8,10 +8,11 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -19,37 +20,44 @@ from typing import IO, Any, Final
 from lalelu.channel import create_board, create_ring
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
+from lalelu.config.source import Source
 from lalelu.errors import MissingError, UsageError
 from lalelu.ledger.schema import EVENT, FRAME, NOTE
 
 ROLES: Final = ("engine", "voice", "desk")
 NET: Final = "net"  # the board of the network's own process, beside a carried flow
+NET_RESULTS: Final = "net.results"  # its ring, by which one sees that it works
 
 # What goes through the rings beside the ledger's rows; all numbers little-endian.
-# seq, captured_ns, struck_ns, strength, kind, player, limb, pad (limb and pad as in NOTE_DTYPE)
-HIT: Final = struct.Struct("<qqqdBBBxH2x")
+# seq, captured_ns, struck_ns, strength, kind, player, limb, pad (limb and pad as in NOTE_DTYPE), epoch modulo 256
+HIT: Final = struct.Struct("<qqqdBBBxHBx")
 POSE_HEAD: Final = struct.Struct(
     "<qqBBH4x"
 )  # seq, captured_ns, player, via, K; then K * (x, y), K scores, float32
-ORDER: Final = struct.Struct("<qBB6x")  # at_ns, kind, number (see `orders`)
+ORDER: Final = struct.Struct("<qB3xI")  # at_ns, kind, number (see `orders`)
+PIECE: Final = struct.Struct("<IHBx")  # epoch, bytes, kind, then JSON (see `offer`)
+PIECE_BYTES: Final = 4096  # of one record of the ring `offer`
 # Kinds of HIT. PLAY: sound it. SILENCE: end every note now. FINISH: sound what is due, then end. RELEASE: end what
 # the pad sounds, from struck_ns on (see types.Release). CONTROL: set the target of control number `pad` (counted from
-# 1 over the gestures of all kits) to `strength`, 0..1. TAP: the player has tapped the tempo at struck_ns.
-PLAY, SILENCE, FINISH, RELEASE, CONTROL, TAP = range(6)
+# 1 over the gestures of all kits) to `strength`, 0..1. TAP: the player has tapped the tempo at struck_ns. EPOCH: the
+# record's epoch of the configuration holds from here on, and so do the numbers of its pads and controls.
+PLAY, SILENCE, FINISH, RELEASE, CONTROL, TAP, EPOCH = range(7)
 
 _FRAME_ROWS: Final = 32_768  # five minutes at 100 frames a second
 _NOTE_ROWS: Final = 16_384
 _EVENT_ROWS: Final = 512
 _HITS: Final = 1024
 _ORDERS: Final = 64  # a player gives one now and then
+PIECES: Final = 512  # 2 MB; the shipped kits together have 80
 # by name: who leads stays small
 _MODULES: Final = {
     "engine": "lalelu.instrument",
     "voice": "lalelu.voice.process",
     "desk": "lalelu.desk.process",
 }
-_PLAN: Final = "plan.json"
+_PLAN: Final = "plan.json"  # of the start; `plan.N.json` is that of epoch N
 _LOCK: Final = "lock"
+_ATTENDED: Final = "attended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class Plan:
     core: int | None  # the engine's, which the others leave
     seconds: float | None = None  # of play; None = until stopped
     once: bool = False  # a lost device ends the run
+    source: Source | None = None  # of config and kits, to read them again when they are saved; None = never
 
     @property
     def kit(self) -> KitConfig:
@@ -83,7 +92,7 @@ class Session:
 
     Rings: `frames`, `poses`, `hits` and `events.engine` are written by the engine, `notes` and `events.voice` by the
     voice, `orders` by the desk, `events.lead` by the leading process. Boards: one for each of ROLES, and the leader's
-    `lead`, and NET where the network has its own process.
+    `lead`, and NET where the network has its own process. The desk's ring `offer` has new kits, piece by piece.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -99,9 +108,14 @@ class Session:
 
     @property
     def plan(self) -> Plan:
-        """What was agreed on. Raises UsageError where that cannot be read."""
+        """What was agreed on at the start. Raises UsageError where that cannot be read."""
+        return self.plan_at(0)
+
+    def plan_at(self, epoch: int) -> Plan:
+        """Return what holds in this epoch of the configuration. Raises UsageError where that cannot be read."""
+        path = self / _plan_file(epoch)
         try:
-            data = json.loads((self / _PLAN).read_bytes())
+            data = json.loads(path.read_bytes())
             recording = data["recording"]
             paths = {
                 key: None if recording[key] is None else Path(recording[key]) for key in ("ledger", "take")
@@ -113,9 +127,26 @@ class Session:
                 core=data["core"],
                 seconds=data["seconds"],
                 once=data["once"],
+                source=_source(data["source"]),
             )
         except (OSError, ValueError, LookupError, TypeError) as exc:
-            raise UsageError(f"the plan {self / _PLAN} cannot be read ({exc}); start lalelu again") from exc
+            raise UsageError(f"the plan {path} cannot be read ({exc}); start lalelu again") from exc
+
+    def keep_plan(self, plan: Plan, epoch: int) -> None:
+        """Keep what is to hold in an epoch. Raises OSError."""
+        unfinished = self / f".{_plan_file(epoch)}"
+        unfinished.write_text(json.dumps(_plain(plan)), encoding="utf-8")
+        unfinished.replace(self / _plan_file(epoch))
+
+    def epochs(self) -> list[int]:
+        """Return the epochs whose plans are kept, that of the start not among them."""
+        return [int(path.name.split(".")[1]) for path in self.folder.glob("plan.*.json")]
+
+    def drop_plans(self, before: int) -> None:
+        """Forget what held in earlier epochs, but not at the start."""
+        for epoch in self.epochs():
+            if epoch < before:
+                (self / _plan_file(epoch)).unlink(missing_ok=True)
 
     def command(self, role: str, *descriptors: int) -> list[str]:
         """Return the command line that starts the session's engine, voice or desk."""
@@ -123,14 +154,23 @@ class Session:
 
     def alive(self) -> bool:
         """Whether its leading process lives."""
-        try:
-            with (self / _LOCK).open("rb") as file:
-                fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return _locked(self / _LOCK)
+
+    def is_attended(self) -> bool:
+        """Whether a desk that is a service of its own serves it, its leader living or not."""
+        return _locked(self / _ATTENDED)
+
+    @contextmanager
+    def attended(self) -> Iterator[bool]:
+        """Hold the session for such a desk while the block runs; False where another desk holds it, or it is gone."""
+        with ExitStack() as opened:
+            try:
+                file = opened.enter_context((self / _ATTENDED).open("wb"))
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+            else:
+                yield True
 
     def remove(self) -> None:
         """Remove the folder; a process that still has a ring mapped keeps it."""
@@ -153,7 +193,7 @@ def create_session(
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_owner(place)
             for old in (*sessions(environment), *_unfinished(place)):
-                if not old.alive():
+                if not (old.alive() or old.is_attended()):
                     old.remove()
             unfinished.remove()
             unfinished.folder.mkdir(mode=0o750)  # `lalelu status` may look where the place lets its group in
@@ -173,9 +213,24 @@ def create_session(
     return session, lock
 
 
+def _locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _check_owner(place: Path) -> None:
-    if place.stat().st_uid != os.getuid():
+    """Refuse a place that another user has made, or a link to it, or may write to."""
+    mine = place.stat().st_uid == os.getuid() and place.lstat().st_uid in (0, os.getuid())
+    if not mine:
         raise MissingError(f"the folder {place} is another user's; set XDG_RUNTIME_DIR to one that is yours")
+    if place.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise MissingError(f"the folder {place} may be written by others; `chmod go-w` takes that away")
 
 
 def _create_channels(session: Session, plan: Plan, keypoints: int) -> None:
@@ -183,6 +238,7 @@ def _create_channels(session: Session, plan: Plan, keypoints: int) -> None:
     create_ring(session / "notes", NOTE.size, _NOTE_ROWS)
     create_ring(session / "hits", HIT.size, _HITS)
     create_ring(session / "orders", ORDER.size, _ORDERS)
+    create_ring(session / "offer", PIECE_BYTES, PIECES)
     for writer in ("engine", "voice", "lead"):
         create_ring(session / f"events.{writer}", EVENT.size, _EVENT_ROWS)
     if plan.recording.take is not None:
@@ -225,6 +281,16 @@ def pose_bytes(keypoints: int) -> int:
     return -(-(POSE_HEAD.size + keypoints * 12) // 8) * 8
 
 
+def _plan_file(epoch: int) -> str:
+    return f"plan.{epoch}.json" if epoch else _PLAN
+
+
+def _source(data: Mapping[str, Any] | None) -> Source | None:
+    if data is None:
+        return None
+    return Source(None if data["path"] is None else Path(data["path"]), data["overrides"])
+
+
 def _plain(plan: Plan) -> dict[str, Any]:
     recording = asdict(plan.recording)
     return {
@@ -237,4 +303,9 @@ def _plain(plan: Plan) -> dict[str, Any]:
         "core": plan.core,
         "seconds": plan.seconds,
         "once": plan.once,
+        "source": plan.source
+        and {
+            "path": plan.source.path and str(plan.source.path),
+            "overrides": {section: dict(given) for section, given in plan.source.overrides.items()},
+        },
     }

@@ -6,7 +6,6 @@ The format is in ARCHITECTURE, "The files". The first line is the header, then o
 
 import gzip
 import json
-import math
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -18,12 +17,20 @@ import numpy as np
 
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
+from lalelu.regular import read_regular
 from lalelu.skeleton import SKELETONS
 from lalelu.types import Pose, Via
 
 VERSION: Final = 1
 _OPTIONAL: Final = ("model", "exposure_ms", "readout_ms")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+MOST_BYTES: Final = 1 << 30  # 1 GiB unpacked: four hours of one player at 100 frames a second
+MOST_FPS: Final = 10_000
+MOST_PIXELS: Final = 100_000  # of a side
+MOST_MS: Final = 10_000  # of an exposure or a readout
+MOST_STAMP: Final = 1 << 62  # ns, 146 years; a row's field has 64 bits
+MOST_PLAYERS: Final = 256  # a player's number takes one byte of a row
+_NO_JSON: Final = (ValueError, RecursionError)  # the latter: thousands of brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +183,12 @@ def read_take(path: Path | str) -> Take:
         where = f"{path}:{number}"
         try:
             record = json.loads(line, parse_constant=_refuse_constant(where))
-        except json.JSONDecodeError as exc:
+        except _NO_JSON as exc:
             if number == numbered[-1][0]:  # recording stopped in the middle of a line
                 problem = f"{where}: the take's end is cut off; {len(frames)} whole frames were read"
                 break
             raise UsageError(
-                f"{where}: not JSON ({exc.msg}); every line of a take is one JSON object"
+                f"{where}: not JSON ({str(exc)[:80]}); every line of a take is one JSON object"
             ) from exc
         frame = _frame(where, record, len(header.keypoints))
         if frames and frame.captured_ns <= frames[-1].captured_ns:
@@ -195,7 +202,7 @@ def read_take(path: Path | str) -> Take:
 def _lines(path: Path) -> tuple[list[tuple[int, str]], str | None]:
     """Return the file's non-empty lines with their numbers, and a warning for a cut-off gzip stream."""
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path, MOST_BYTES)
     except OSError as exc:
         raise UsageError(
             f"cannot read the take {path}: {exc.strerror}; give a .take or .take.gz file"
@@ -204,9 +211,13 @@ def _lines(path: Path) -> tuple[list[tuple[int, str]], str | None]:
     if raw[:2] == _GZIP_MAGIC:
         unpacker = zlib.decompressobj(wbits=31)
         try:
-            raw = unpacker.decompress(raw)
+            raw = unpacker.decompress(raw, MOST_BYTES)
         except zlib.error as exc:
             raise UsageError(f"{path}: damaged gzip data ({exc}); record the take again") from exc
+        if unpacker.unconsumed_tail:
+            raise UsageError(
+                f"{path}: unpacks to more than {MOST_BYTES} bytes; cut the take into shorter ones"
+            )
         if not unpacker.eof:
             warning = f"{path}: the take's end is cut off (the gzip stream is not complete)"
     try:
@@ -231,9 +242,9 @@ def _header(path: Path, line: str) -> TakeHeader:
     where = f"{path}:1"
     try:
         record = json.loads(line, parse_constant=_refuse_constant(where))
-    except json.JSONDecodeError as exc:
+    except _NO_JSON as exc:
         raise UsageError(
-            f"{where}: not a take (not JSON: {exc.msg}); its first line must be the header"
+            f"{where}: not a take (not JSON: {str(exc)[:80]}); its first line must be the header"
         ) from exc
     if not isinstance(record, dict) or "lalelu_take" not in record:
         raise UsageError(f'{where}: not a take; its first line must be {{"lalelu_take": {VERSION}, ...}}')
@@ -242,19 +253,19 @@ def _header(path: Path, line: str) -> TakeHeader:
             f"{where}: lalelu_take is {record['lalelu_take']!r}; this lalelu reads {VERSION}; record it again"
         )
     skeleton = record.get("skeleton")
-    if skeleton not in SKELETONS:
+    if not isinstance(skeleton, str) or skeleton not in SKELETONS:
         raise UsageError(
             f"{where}: skeleton is {skeleton!r}; known are {', '.join(SKELETONS)}"
             f"{did_you_mean(str(skeleton), SKELETONS)}"
         )
     known = ("lalelu_take", "source", "fps", "width", "height", "skeleton", *_OPTIONAL)
-    for key in ("fps", "width", "height"):
-        if not _is_number(record.get(key)) or record[key] <= 0:
-            raise UsageError(f"{where}: {key} is {record.get(key)!r}; it must be a number above 0")
+    for key, most in (("fps", MOST_FPS), ("width", MOST_PIXELS), ("height", MOST_PIXELS)):
+        if not _is_number(record.get(key)) or not 1 <= record[key] <= most:
+            raise UsageError(f"{where}: {key} is {_short(record.get(key))}; it must be a number 1..{most}")
     for key in ("exposure_ms", "readout_ms"):
         value = record.get(key)
-        if value is not None and not (_is_number(value) and value >= 0):
-            raise UsageError(f"{where}: {key} is {value!r}; it must be a number from 0")
+        if value is not None and not (_is_number(value) and 0 <= value <= MOST_MS):
+            raise UsageError(f"{where}: {key} is {_short(value)}; it must be a number 0..{MOST_MS}")
     model = record.get("model")
     return TakeHeader(
         str(record.get("source", "")),
@@ -270,7 +281,11 @@ def _header(path: Path, line: str) -> TakeHeader:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _short(value: object) -> str:
+    return repr(value)[:40]
 
 
 def _frame(where: str, record: object, keypoints: int) -> TakeFrame:
@@ -278,11 +293,13 @@ def _frame(where: str, record: object, keypoints: int) -> TakeFrame:
         raise UsageError(f"{where}: a frame must be a JSON object with seq, captured_ns and players")
     for key in ("seq", "captured_ns"):
         value = record.get(key)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise UsageError(f"{where}: {key} is {value!r}; every frame needs it as a whole number")
+        if not isinstance(value, int) or isinstance(value, bool) or not -MOST_STAMP < value < MOST_STAMP:
+            raise UsageError(f"{where}: {key} is {_short(value)}; every frame needs it as a whole number")
     players = record.get("players")
     if not isinstance(players, list):
-        raise UsageError(f"{where}: players is {players!r}; it must be a list (empty when nobody is seen)")
+        raise UsageError(
+            f"{where}: players is {_short(players)}; it must be a list (empty when nobody is seen)"
+        )
     seq, captured_ns = record["seq"], record["captured_ns"]
     return TakeFrame(
         seq,
@@ -300,11 +317,13 @@ def _objects(where: str, players: list[object]) -> Iterator[dict[str, Any]]:
 
 def _pose(where: str, seq: int, captured_ns: int, record: dict[str, Any], keypoints: int) -> Pose:
     player = record.get("player", 0)
-    if not isinstance(player, int) or isinstance(player, bool) or player < 0:
-        raise UsageError(f"{where}: player is {player!r}; it must be a whole number from 0")
+    if not isinstance(player, int) or isinstance(player, bool) or not 0 <= player < MOST_PLAYERS:
+        raise UsageError(
+            f"{where}: player is {_short(player)}; it must be a whole number 0..{MOST_PLAYERS - 1}"
+        )
     via = record.get("via", "net")
     if via not in ("net", "flow"):
-        raise UsageError(f"{where}: via is {via!r}; it must be net or flow")
+        raise UsageError(f"{where}: via is {_short(via)}; it must be net or flow")
     for key in ("xy", "score"):
         if key not in record:
             raise UsageError(f"{where}: player {player} has no {key}; every player needs xy and score")

@@ -12,6 +12,7 @@ from lalelu.ledger.schema import EVENT, FRAME, NOTE, VIA, fixed_text
 from lalelu.performance import Numbers, limb_names
 from lalelu.session import (
     CONTROL,
+    EPOCH,
     FINISH,
     HIT,
     PLAY,
@@ -25,6 +26,7 @@ from lalelu.types import Control, Event, Hit, Pose, Release
 from lalelu.voice.voice import NoteSent, Strike
 
 TEXT_BYTES: Final = 96  # of an event
+_EPOCH_AT: Final = HIT.size - 2
 _COMMANDS: Final = {"standby": SILENCE, "tap": TAP}  # the others are nothing to the voice
 
 
@@ -38,6 +40,15 @@ class EventRing:
         """Record that something happened now; `kind` up to 24 ASCII characters, `text` up to 96 bytes."""
         ascii_kind = kind.encode("ascii", "replace")
         self._ring.write(EVENT.pack(time.monotonic_ns(), ascii_kind, fixed_text(text, TEXT_BYTES)))
+
+
+class Numbering:
+    """The numbers by which records call the kits' pads, controls and limbs, by name; see NOTE_DTYPE."""
+
+    def __init__(self, skeleton: Sequence[str], kits: Sequence[KitConfig]) -> None:
+        numbers = Numbers(kits)
+        self.pads, self.controls = numbers.pads, numbers.controls
+        self.limbs = {name: number for number, name in enumerate(limb_names(skeleton, kits), 1)}
 
 
 class EngineRings:
@@ -60,8 +71,8 @@ class EngineRings:
         self._hits = RingWriter(session / "hits")
         self._poses = RingWriter(session / "poses") if keeps_poses else None
         self._bell = bell
-        self._numbers = Numbers(kits)
-        self._limbs = {name: number for number, name in enumerate(limb_names(skeleton, kits), 1)}
+        self._numbers = Numbering(skeleton, kits)
+        self._epoch = 0
         self._keypoints = len(skeleton)
         self._frame = bytearray(FRAME.size)
         self._pose = bytearray(0 if self._poses is None else self._poses.record_bytes)
@@ -84,6 +95,12 @@ class EngineRings:
     def silence(self) -> None:
         """Have every note ended now."""
         self._tell(SILENCE)
+
+    def renew(self, epoch: int, numbers: Numbering | None) -> None:
+        """Have everything from here on told in this epoch of the configuration; None = by the same numbers."""
+        self._epoch = epoch & 0xFF
+        self._numbers = numbers or self._numbers
+        self._tell(EPOCH)
 
     def finish(self) -> None:
         """Have everything that is due sounded to its end; no hit follows."""
@@ -138,7 +155,7 @@ class EngineRings:
         at_ns, strength, limb, number = 0, 0.0, 0, 0
         if isinstance(event, Hit):
             kind, at_ns, strength = PLAY, event.struck_ns, event.strength
-            limb, number = self._limbs.get(event.limb, 0), self._numbers.pads[event.kit, event.pad]
+            limb, number = self._numbers.limbs.get(event.limb, 0), self._numbers.pads[event.kit, event.pad]
         elif isinstance(event, Control):
             kind, strength = CONTROL, event.value
             number = self._numbers.controls[event.kit, event.target]
@@ -149,10 +166,12 @@ class EngineRings:
             kind, at_ns = _COMMANDS[event.name], event.at_ns
         else:
             return None
-        return HIT.pack(event.seq, event.captured_ns, at_ns, strength, kind, event.player, limb, number)
+        return HIT.pack(
+            event.seq, event.captured_ns, at_ns, strength, kind, event.player, limb, number, self._epoch
+        )
 
     def _tell(self, kind: int) -> None:
-        self._hits.write(HIT.pack(0, 0, 0, 0.0, kind, 0, 0, 0))
+        self._hits.write(HIT.pack(0, 0, 0, 0.0, kind, 0, 0, 0, self._epoch))
         os.eventfd_write(self._bell, 1)
 
 
@@ -167,5 +186,10 @@ def note_row(note: NoteSent) -> bytes:
 
 def read_hit(record: bytes) -> tuple[int, Strike]:
     """Return the kind of what the engine told the voice, and its numbers (see HIT) as those of a hit."""
-    seq, captured_ns, struck_ns, strength, kind, player, limb, pad = HIT.unpack(record)
+    seq, captured_ns, struck_ns, strength, kind, player, limb, pad, _ = HIT.unpack(record)
     return kind, Strike(seq, captured_ns, struck_ns, strength, player, limb, pad)
+
+
+def epoch_of(record: bytes) -> int:
+    """Return the epoch, modulo 256, in which the engine told it."""
+    return record[_EPOCH_AT]

@@ -6,6 +6,7 @@
 #   SERVICE_BIN     the folder of a lalelu command that is installed already; then PREFIX is not used
 #   SERVICE_LIB     where units, users and rules of the machine go (/usr/local/lib; packages: /usr/lib)
 #   SERVICE_MODELS  the networks to fetch, so that a start needs no network (lightning)
+#   SERVICE_PINNED  no = whatever releases pyproject.toml allows, unchecked (default: those of requirements/, by hash)
 #   PYTHON          the Python of the new environment (python3)
 set -eu
 umask 022
@@ -21,6 +22,7 @@ DESTDIR=${DESTDIR:-}
 SERVICE_BIN=${SERVICE_BIN:-}
 SERVICE_LIB=${SERVICE_LIB:-/usr/local/lib}
 SERVICE_MODELS=${SERVICE_MODELS-lightning}
+SERVICE_PINNED=${SERVICE_PINNED:-yes}
 case $scope in
     system)
         PREFIX=${PREFIX:-/opt/lalelu}
@@ -49,19 +51,38 @@ done
 # from -> to, of what is ours alone and goes away again
 files() {
     if [ "$scope" = system ]; then
-        echo "lalelu.service.in $SERVICE_LIB/systemd/system/lalelu.service"
+        for instance in "" @; do
+            echo "lalelu.service.in $SERVICE_LIB/systemd/system/lalelu$instance.service"
+            echo "lalelu-desk.service.in $SERVICE_LIB/systemd/system/lalelu-desk$instance.service"
+        done
+        echo "lalelu.slice $SERVICE_LIB/systemd/system/lalelu.slice"
         echo "lalelu-user.service.in $SERVICE_LIB/systemd/user/lalelu.service"
         echo "lalelu.sysusers.conf $SERVICE_LIB/sysusers.d/lalelu.conf"
+        echo "lalelu.tmpfiles.conf $SERVICE_LIB/tmpfiles.d/lalelu.conf"
         echo "90-lalelu.rules $SERVICE_LIB/udev/rules.d/90-lalelu.rules"
     else
         echo "lalelu-user.service.in $data/systemd/user/lalelu.service"
     fi
 }
 
-place() {  # from to: with its paths filled in
+place() {  # from to: with its names and paths filled in
+    own="" of="" at="" file=$config folders=lalelu
+    case $2 in  # several instruments, each by its name (%i)
+        *@.service) own=-%i of=" (%i)" at=@%i file=/etc/lalelu/%i.yaml folders="lalelu lalelu/%i" ;;
+    esac
     mkdir -p "$(dirname "$DESTDIR$2")"
-    sed -e "s|@BINDIR@|$bin|g" -e "s|@STATE@|$state|g" "$source/systemd/$1" >"$DESTDIR$2"
+    sed -e "s|@BINDIR@|$bin|g" -e "s|@PYTHON@|$(interpreter)|g" -e "s|@STATE@|$state|g" -e "s|@CONFIG@|$file|g" \
+        -e "s|@NAME@|lalelu$at|g" -e "s|@DESK@|lalelu-desk$at|g" -e "s|@OF@|$of|g" \
+        -e "s|@FOLDER@|lalelu$own|g" -e "s|@STATEDIRS@|$folders|g" "$source/systemd/$1" >"$DESTDIR$2"
     say "  $DESTDIR$2"
+}
+
+interpreter() {  # the Python that runs $bin/lalelu
+    if [ -e "$DESTDIR$bin/python" ] || [ -e "$bin/python" ]; then
+        echo "$bin/python"
+    else
+        sed -n '1s/^#! *\([^ ]*\).*/\1/p' "$bin/lalelu"
+    fi
 }
 
 systemd_runs() {
@@ -75,7 +96,9 @@ reload() {
     systemd_runs || return 0
     control daemon-reload
     if [ "$scope" = system ] && command -v udevadm >/dev/null; then
-        udevadm control --reload && udevadm trigger --sysname-match=cpu_dma_latency
+        udevadm control --reload
+        udevadm trigger --action=add --sysname-match=cpu_dma_latency
+        udevadm trigger --action=add --subsystem-match=usb --attr-match=bInterfaceClass=0e
     fi
 }
 
@@ -85,7 +108,7 @@ check_in_sight() {
     if [ -z "$SERVICE_BIN" ]; then
         python=$(command -v "${PYTHON:-python3}") || fail "PYTHON is ${PYTHON:-python3}, which is not there"
     elif [ -z "$DESTDIR" ]; then
-        python=$(sed -n '1s/^#! *\([^ ]*\).*/\1/p' "$bin/lalelu")
+        python=$(interpreter)
     else
         return 0
     fi
@@ -98,6 +121,29 @@ check_in_sight() {
     done
 }
 
+pip() {  # environment, what to install
+    environment=$1
+    shift
+    "$environment/bin/python" -m pip --disable-pip-version-check install --quiet --progress-bar off "$@"
+}
+
+# Only wheels whose checksums stand in requirements/, for lalelu itself and for what builds it.
+install_pinned() {
+    hashed="--require-hashes --only-binary :all:"
+    # shellcheck disable=SC2086  # two options
+    pip "$root" $hashed -r "$source/requirements/service.txt" ||
+        fail "the pinned wheels do not fit this Python, or do not come; requirements/service.txt says which Pythons they" \
+            "are for; PYTHON= names another, SERVICE_PINNED=no takes any releases"
+    builder=$(mktemp -d)
+    trap 'rm -rf "$builder"' EXIT
+    "${PYTHON:-python3}" -m venv "$builder"
+    # shellcheck disable=SC2086
+    pip "$builder" $hashed -r "$source/requirements/build.txt"
+    "$builder/bin/python" -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation \
+        --wheel-dir "$builder/wheel" "$source"
+    pip "$root" --no-deps --force-reinstall "$builder"/wheel/*.whl
+}
+
 install_lalelu() {
     root=$DESTDIR$PREFIX
     if [ -e "$root" ] && [ ! -e "$DESTDIR$mark" ] && [ -n "$(ls -A "$root")" ]; then
@@ -107,7 +153,7 @@ install_lalelu() {
     mkdir -p "$root"
     touch "$DESTDIR$mark"
     "${PYTHON:-python3}" -m venv "$root" || fail "venv failed; on Debian: apt-get install python3-venv"
-    "$root/bin/python" -m pip --disable-pip-version-check install --quiet --progress-bar off "$source"
+    if [ "$SERVICE_PINNED" = no ]; then pip "$root" "$source"; else install_pinned; fi
     if [ -n "$DESTDIR" ]; then  # scripts name their Python by its path
         grep -rlIF "$root" "$root/bin" "$root/pyvenv.cfg" | while read -r file; do
             sed -i "s|$root|$PREFIX|g" "$file"
@@ -150,6 +196,7 @@ install_all() {
     if [ "$scope" = system ] && [ -z "$DESTDIR" ]; then
         command -v systemd-sysusers >/dev/null || fail "systemd-sysusers, which makes the user lalelu, is not there"
         systemd-sysusers "$SERVICE_LIB/sysusers.d/lalelu.conf"
+        systemd-tmpfiles --create "$SERVICE_LIB/tmpfiles.d/lalelu.conf"
     fi
     reload
     fetch_models
@@ -159,7 +206,12 @@ install_all() {
 }
 
 uninstall_all() {
-    if systemd_runs; then control disable --now lalelu.service || say "it was not enabled"; fi
+    if systemd_runs; then
+        control disable --now lalelu.service || say "it was not enabled"
+        [ "$scope" = user ] || for unit in /etc/systemd/system/*.wants/lalelu@?*.service; do
+            [ ! -L "$unit" ] || control disable --now "$(basename "$unit")"
+        done
+    fi
     say "removed:"
     files | while read -r _ to; do
         [ ! -e "$DESTDIR$to" ] || { rm "$DESTDIR$to" && say "  $DESTDIR$to"; }

@@ -68,3 +68,16 @@ def test_a_process_that_starts_again_begins_its_lines_anew(board):
     Bulletin(board, "waiting").say("the second one's")
     value = BoardReader(board).value()
     assert (value["state"], value["lines"], value["said"]) == ("waiting", ["the second one's"], 1)
+
+
+def test_problems_stand_beside_each_other_and_only_a_change_is_written(board):
+    bulletin, reader = Bulletin(board), BoardReader(board)
+    bulletin.problem("disk", "the disk is full")
+    bulletin.problem("config", "a typo")
+    assert reader.value()["problems"] == {"disk": "the disk is full", "config": "a typo"}
+    changes = reader.changes
+    bulletin.problem("config", "a typo")
+    bulletin.problem("midi", None)
+    assert reader.changes == changes
+    bulletin.problem("disk", None)
+    assert reader.value()["problems"] == {"config": "a typo"}

@@ -65,6 +65,19 @@ class ScriptedCues:
         self.told.append(command)
 
 
+@dataclass
+class Eyes:
+    """Sees from frame `dark` on nothing, and all again from frame `light` on."""
+
+    dark: int = FRAMES
+    light: int = FRAMES
+    blind: bool = False
+
+    def look(self, frame):
+        was, self.blind = self.blind, self.dark <= frame.seq < self.light
+        return self.blind and not was
+
+
 class WatchedRings(EngineRings):
     """Rings that note how many hits and poses were in them when each frame's row was written."""
 
@@ -91,11 +104,12 @@ class Show:
     stop: object = field(default_factory=Stop)
     cues: ScriptedCues = field(default_factory=ScriptedCues)
     usage: object = field(default_factory=ThreadUsage)
+    sight: object = field(default_factory=Eyes)
 
     def play(self, *, until=EndOfStreamError):
         """Play until the error `until` is raised, None = until the loop returns."""
         band = Band(self.plan.kits, skeleton=COCO17)
-        parts = (self.camera, self.estimator, band, self.rings, self.stop, self.cues, self.usage)
+        parts = (self.camera, self.estimator, band, self.rings, self.stop, self.cues, self.usage, self.sight)
         if until is None:
             engine.play(*parts)
         else:
@@ -146,13 +160,13 @@ def test_the_voice_gets_what_the_detector_finds_offline(show):
     expected = [
         (
             *(hit.seq, hit.captured_ns, hit.struck_ns, hit.strength, PLAY, hit.player),
-            *(1 + COCO17.index(hit.limb), 1 + ["left", "right"].index(hit.pad)),
+            *(1 + COCO17.index(hit.limb), 1 + ["left", "right"].index(hit.pad), 0),
         )
         for hit in show.offline()
     ]
     assert show.orders == expected
     assert len(expected) == 8
-    assert {pad for *_, pad in expected} == {1, 2}
+    assert {pad for *_, pad, _ in expected} == {1, 2}
 
 
 def test_every_frame_leaves_one_row_with_its_identity(show):
@@ -224,6 +238,20 @@ def test_a_frames_hits_and_poses_are_there_before_its_row(show):
     assert show.rings.before_rows == expected
 
 
+def test_a_blind_camera_ends_what_is_held_and_plays_nothing_until_it_sees_again(show):
+    show.sight = Eyes(dark=50, light=100)
+    show.play()
+    rows = show.frames
+    assert rows["seq"].tolist() == list(range(FRAMES))  # the loop goes on
+    dark = (rows["seq"] > 50) & (rows["seq"] <= 100)
+    assert set(rows["players"][dark].tolist()) == {0}
+    assert set(rows["players"][~dark].tolist()) == {1}
+    played = [order[0] for order in show.orders if order[4] == PLAY]
+    assert [seq for seq in played if 50 < seq <= 100] == []
+    assert any(seq <= 50 for seq in played)
+    assert any(seq > 100 for seq in played)
+
+
 def test_no_poses_are_kept_where_no_take_is_recorded(tmp_path):
     plan = stage_plan(tmp_path, take=False)
     with session_of(plan, tmp_path) as (session, bell):
@@ -232,7 +260,7 @@ def test_no_poses_are_kept_where_no_take_is_recorded(tmp_path):
         camera.open()
         band = Band(plan.kits, skeleton=COCO17)
         with pytest.raises(EndOfStreamError):
-            engine.play(camera, recorded(), band, rings, Stop(), ScriptedCues(), ThreadUsage())
+            engine.play(camera, recorded(), band, rings, Stop(), ScriptedCues(), ThreadUsage(), Eyes())
         assert len(rows_of(session)) == FRAMES
         assert not (session / "poses").exists()
 

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from lalelu import instrument
 from lalelu.bulletin import Bulletin
 from lalelu.camera import port as camera_port
 from lalelu.camera.port import CameraFacts
+from lalelu.camera.sight import DARK
 from lalelu.channel import BoardReader, BoardWriter, RingReader
 from lalelu.errors import LostError, MissingError
 from lalelu.session import FINISH, PLAY, SILENCE, Session
@@ -35,16 +36,18 @@ ABSENT = "the stage's camera is not there; plug it in"
 
 
 class Chronicle(Bulletin):
-    """A board that remembers every state it has shown, and the problem of each."""
+    """A board that remembers every state it has shown, the problem of each, and what else was wrong."""
 
     def __init__(self, board):
         self.states = []
+        self.problems = set()  # sentences
         super().__init__(board)
 
     def _show(self):
         state, problem = self._told["state"], self._told.get("problem")
         if not self.states or self.states[-1] != (state, problem):
             self.states.append((state, problem))
+        self.problems |= {*self._told.get("problems", {}).values()}
         super()._show()
 
 
@@ -106,7 +109,7 @@ def test_a_finite_source_is_played_to_its_end_and_its_last_notes_may_ring_out(st
         assert len(engine.kinds) >= 9
         assert engine.kinds == [PLAY] * (len(engine.kinds) - 1) + [FINISH]
         assert engine.events == [("end", "the stage has closed")]
-        assert [state for state, _ in engine.board.states] == ["starting", "warm", "playing"]
+        assert [state for state, _ in engine.board.states] == ["starting", "warm", "playing", "ending"]
 
 
 def test_a_lost_camera_silences_what_sounds_and_is_played_again_when_it_is_found(stage):
@@ -133,7 +136,35 @@ def test_the_board_tells_a_loss_and_what_is_waited_for(stage):
         lines = engine.shown["lines"]
         assert lines.index("camera: found again") == lines.index(GONE) + 1
         assert (lines.count(GONE), lines.count("camera: found again")) == (1, 1)
-        assert engine.board.states[2:] == [("playing", None), ("waiting", ABSENT), ("playing", None)]
+        waits = [("waiting", GONE), ("waiting", ABSENT)]
+        assert engine.board.states[2:] == [("playing", None), *waits, ("playing", None), ("ending", None)]
+
+
+def test_a_camera_in_the_dark_plays_nothing_more_and_says_so_until_it_is_lost(stage):
+    with engine_on(stage, "stage:?live=true&unplug_after=100&frames=110") as engine:
+        engine.play()
+        assert engine.frames == list(range(110))
+        assert engine.shown["problems"] == {}  # the camera that is back has ten frames only
+        assert DARK in engine.board.problems
+        players = rows_of(engine.session)["players"].tolist()
+        assert players == [1] * 26 + [0] * 74 + [1] * 10
+
+
+def test_a_camera_that_comes_back_with_other_pictures_is_refused_in_words(stage, monkeypatch):
+    openings = []
+
+    def another(camera):
+        facts = open_stage(camera)
+        openings.append(facts)
+        return replace(facts, width=80) if len(openings) == 2 else facts
+
+    open_stage = StageCamera.open
+    monkeypatch.setattr(StageCamera, "open", another)
+    with engine_on(stage, "stage:?unplug_after=60") as engine:
+        engine.play()
+        assert engine.frames == list(range(FRAMES))
+        (problem,) = [problem for _, problem in engine.board.states if problem not in (None, GONE)]
+        assert problem.startswith("the camera has come back with 80x48 instead of 64x48; plug in the one")
 
 
 def test_with_once_a_lost_camera_ends_the_engine_in_silence(stage):
@@ -198,7 +229,7 @@ def test_a_camera_that_is_not_there_yet_is_waited_for_where_that_is_wanted(stage
         assert engine.frames == list(range(FRAMES))
         assert engine.shown["lines"][0] == f"waiting for a camera: {ABSENT}"
         assert engine.shown["lines"].count(f"waiting for a camera: {ABSENT}") == 1
-        begun = [("starting", None), ("warm", None), ("playing", None)]
+        begun = [("starting", None), ("warm", None), ("playing", None), ("ending", None)]
         assert engine.board.states == [("starting", None), ("waiting", ABSENT), *begun]
 
 
@@ -245,7 +276,7 @@ def test_a_stop_before_the_go_plays_nothing_and_asks_for_no_real_time(stage):
         stop.requested = True
         engine.play(stop, go=False)
         assert engine.frames == []
-        assert [state for state, _ in engine.board.states] == ["starting", "warm"]
+        assert [state for state, _ in engine.board.states] == ["starting", "warm", "ending"]
         assert not any("real time" in line for line in engine.shown["lines"])
         assert engine.kinds == [SILENCE]
 

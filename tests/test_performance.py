@@ -11,6 +11,7 @@ from lalelu.performance import (
     Delays,
     hit_records,
     hit_records_from_notes,
+    hit_records_of_epochs,
     limb_names,
     sounding_notes,
 )
@@ -204,3 +205,18 @@ def test_pads_of_the_same_name_sound_the_notes_of_their_own_kits():
 def test_limbs_are_numbered_by_skeleton_virtual_ones_and_kits_each_name_once():
     names = limb_names(COCO17, [kit(), other(), other()])
     assert names == (*COCO17, *virtual_of(COCO17), "elbow_tip")
+
+
+def test_each_note_is_told_by_the_kits_of_its_epoch():
+    one = {"config": {"kit": kit().model_dump(mode="json")}}  # as in headers from before there were several
+    two = {"began_ns": START + 40 * MS, "config": {"kit": None, "kits": [other().model_dump(mode="json")]}}
+    two["config"]["kit"] = two["config"]["kits"][0]
+    rows = np.concatenate(
+        [note(pad=2), note(pad=2, captured_ns=39 * MS), note(pad=2, captured_ns=40 * MS, seq=8)]
+    )
+    records = hit_records_of_epochs(rows, [one, two], skeleton=COCO17, origin_ns=START)
+    assert [(round(hit.decided_s, 3), hit.pad) for hit in records] == [
+        (0.030, "chord"),
+        (0.039, "chord"),
+        (0.040, "bell"),
+    ]

@@ -153,6 +153,31 @@ def test_a_place_that_cannot_be_used_is_told_in_a_sentence(tmp_path):
         create_session(a_plan(), {"XDG_RUNTIME_DIR": str(tmp_path)}, keypoints=17)
 
 
+def test_a_place_that_others_may_write_to_is_not_used(tmp_path, environment, monkeypatch):
+    place = tmp_path / "lalelu"
+    place.mkdir()
+    place.chmod(0o777)
+    with pytest.raises(MissingError, match=r"lalelu may be written by others; `chmod go-w`"):
+        create_session(a_plan(), environment, keypoints=17)
+    place.chmod(0o700)
+    monkeypatch.setattr(os, "getuid", lambda: place.stat().st_uid + 1)
+    with pytest.raises(MissingError, match="lalelu is another user's; set XDG_RUNTIME_DIR"):
+        create_session(a_plan(), environment, keypoints=17)
+    assert list(place.iterdir()) == []
+
+
+def test_a_link_that_another_user_has_laid_is_not_followed(tmp_path, environment, expect):
+    if os.getuid() != 0:
+        expect("root", "only root can lay a link in another user's name")
+    (tmp_path / "home").mkdir()
+    link = tmp_path / "lalelu"
+    link.symlink_to("home")
+    os.lchown(link, 12345, 12345)
+    with pytest.raises(MissingError, match="lalelu is another user's"):
+        create_session(a_plan(), environment, keypoints=17)
+    assert list((tmp_path / "home").iterdir()) == []
+
+
 def test_an_unreadable_plan_is_told_in_a_sentence(environment):
     session, lock = create_session(a_plan(), environment, keypoints=17)
     (session / "plan.json").write_text("{")

@@ -1,14 +1,17 @@
 import gzip
 import json
+import os
 
 import numpy as np
 import pytest
 
+from lalelu import take as take_module
 from lalelu.errors import UsageError
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
 from lalelu.types import Pose
 
 HEADER = TakeHeader("test", 100.0, 640, 480, "coco17", "lightning", 5.0, {"room": "attic"}, 8.0)
+BRACKETS = "[" * 100_000
 FIRST = {"lalelu_take": 1, "source": "test", "fps": 100, "width": 640, "height": 480, "skeleton": "coco17"}
 
 
@@ -127,6 +130,16 @@ def test_frames_without_player_and_via_belong_to_player_0_and_the_net(tmp_path):
             r":2: via is 'guess'",
         ),
         ([FIRST, line(), line()], r":3: captured_ns is 0 after 0"),
+        ([BRACKETS], r":1: not a take \(not JSON: maximum recursion"),
+        ([FIRST, BRACKETS + "\n", line()], r":2: not JSON \(maximum recursion"),
+        ([FIRST, f'{{"seq": {"9" * 5000}}}\n', line()], r":2: not JSON \(Exceeds the limit"),
+        ([FIRST | {"skeleton": ["coco17"]}], r":1: skeleton is \['coco17'\]"),
+        ([FIRST | {"fps": 1e-300}], r":1: fps is 1e-300; it must be a number 1..10000"),
+        ([FIRST | {"width": 10**400}], r":1: width is 10{39}; it must be a number 1..100000"),
+        ([FIRST | {"readout_ms": 1e300}], r":1: readout_ms is 1e\+300; it must be a number 0..10000"),
+        ([FIRST, line(captured_ns=10**30)], r":2: captured_ns is 10{30}; every frame needs it"),
+        ([FIRST, line(players=[{"player": 256}])], r":2: player is 256; it must be a whole number 0..255"),
+        ([FIRST, line(players=[{"via": BRACKETS}])], r":2: via is '\[{39}; it must be net or flow"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
@@ -143,6 +156,24 @@ def test_a_missing_file_and_damaged_gzip_data_are_refused(tmp_path):
     (tmp_path / "bad.take.gz").write_bytes(bytes(packed))
     with pytest.raises(UsageError, match="damaged gzip data"):
         read_take(tmp_path / "bad.take.gz")
+
+
+def test_a_take_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(take_module, "MOST_BYTES", 100_000)
+    bomb = tmp_path / "bomb.take.gz"
+    bomb.write_bytes(gzip.compress(bytes(10_000_000)))
+    assert bomb.stat().st_size < 100_000
+    with pytest.raises(UsageError, match=r"bomb\.take\.gz: unpacks to more than 100000 bytes"):
+        read_take(bomb)
+    (tmp_path / "long.take").write_bytes(b" " * 100_001)
+    with pytest.raises(UsageError, match=r"cannot read the take .*: it has more than 100000 bytes"):
+        read_take(tmp_path / "long.take")
+
+
+def test_a_pipe_is_no_take(tmp_path):
+    os.mkfifo(tmp_path / "pipe.take")
+    with pytest.raises(UsageError, match="it is a pipe, a socket or a device, not a file"):
+        read_take(tmp_path / "pipe.take")
 
 
 def test_nan_is_never_written(tmp_path):

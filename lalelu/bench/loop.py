@@ -74,11 +74,12 @@ class Costs:
 
 
 class Stand:
-    """Camera, network, usage and cues of a loop that plays made-up poses as fast as its pauses let it."""
+    """Camera, network, usage, cues and sight of a loop that plays made-up poses as fast as its pauses let it."""
 
     skeleton = COCO17
     requested = False  # nobody asks it to stop
     waiting = False  # nor for anything else
+    blind = False
 
     def __init__(self) -> None:
         self.ns: list[int] = []
@@ -91,7 +92,7 @@ class Stand:
         """Return how long the loop took for each of so many frames, ns."""
         self.ns, self._left, self._began_ns = [], frames, 0
         try:
-            play(self, self, band, rings, self, self, usage or self)
+            play(self, self, band, rings, self, self, usage or self, self)
         except EndOfStreamError:
             return self.ns
         raise AssertionError("the loop ends with the frames")
@@ -116,6 +117,10 @@ class Stand:
         captured_ns = self._seq * PERIOD_NS
         self._began_ns = now_ns()
         return Frame(self._seq, captured_ns, captured_ns, 0, self._image)
+
+    def look(self, _frame: Frame) -> bool:
+        """See nothing."""
+        return False
 
     def prepare(self, _frame: Frame) -> None:
         """Do nothing."""

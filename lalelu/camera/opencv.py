@@ -1,5 +1,6 @@
 """Drive one camera through OpenCV's video capture. Opens a device."""
 
+import os
 import statistics
 from itertools import pairwise
 from typing import Annotated, Final, Literal
@@ -15,6 +16,7 @@ from lalelu.registry import AdapterOptions
 from lalelu.types import Frame
 
 PROBE_FRAMES: Final = 30  # frames timed at start to learn the rate that is really delivered
+SILENCE_S: Final = 2  # without a frame for so long, a camera is lost; OpenCV by itself waits for 10 s
 STAMP_TRUST_NS: Final = 1_000_000_000  # a driver stamp further from now than this is of another clock
 
 
@@ -48,6 +50,8 @@ class OpenCVCamera:
             )
         cv2.setNumThreads(1)
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our sentence says it
+        # OpenCV reads it when it opens the first device
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(SILENCE_S))
         capture = cv2.VideoCapture(int(self._options.target))
         if not capture.isOpened():
             raise MissingError(
@@ -67,6 +71,7 @@ class OpenCVCamera:
             fps=fps,
             exposure_ms=None if exposure is None else exposure / 10,
             clock="the driver's stamp where it is monotonic, else arrival; less half the exposure where that is set",
+            live=True,
         )
 
     def _configure(self, capture: cv2.VideoCapture) -> tuple[int, int]:

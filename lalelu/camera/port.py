@@ -27,6 +27,8 @@ class CameraFacts:
     busy_ms: float = 0.0  # processor time that read() takes, as far as it is known: decoding
     grey: bool = False  # pictures are (H, W)
     readout_ms: float = 0.0  # rolling shutter, from the first row's readout to the last's
+    live: bool = False  # a device that films: its pictures always have noise
+    asked_fps: float | None = None  # of a device that counts its frames itself, and may deliver another rate
 
 
 class Camera(Protocol):

@@ -34,10 +34,8 @@ class VideoCamera:
         )
 
     def read(self) -> Frame:
-        """Wait for the next frame that is due. Raises EndOfStreamError after the last."""
-        stamp_ns = self._film.grab()
-        if stamp_ns is None:
-            raise EndOfStreamError(f"film {self._film.path.name} has ended")
+        """Wait for the next frame that is due. Raises EndOfStreamError once the last was due."""
+        stamp_ns = self._grab()
         if self._start_ns is None:
             self._start_ns = now_ns() - stamp_ns
         self._seq += 1
@@ -45,15 +43,18 @@ class VideoCamera:
         period_ns = round(1e9 / self._film.fps)
         # A frame more than a period late has a successor that is due: that one is the newest.
         while now_ns() > self._start_ns + stamp_ns + period_ns:
-            newer_ns = self._film.grab()
-            if newer_ns is None:
-                break
-            stamp_ns = newer_ns
+            stamp_ns = self._grab()
             self._seq += 1
             skipped += 1
         due_ns = self._start_ns + stamp_ns
         sleep_until(due_ns)
         return Frame(self._seq, due_ns, due_ns, skipped, self._film.retrieve())
+
+    def _grab(self) -> int:
+        stamp_ns = self._film.grab()
+        if stamp_ns is None:
+            raise EndOfStreamError(f"film {self._film.path.name} has ended")
+        return stamp_ns
 
     def close(self) -> None:
         """Release the film."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from lalelu.analysis.chart import Panel
-from lalelu.bench import gesture, inference, instrument, loop, pipeline
+from lalelu.bench import gesture, inference, instrument, loop, pipeline, reload
 from lalelu.bench.lineup import PRECISIONS, Environment, line_up, line_up_in_auto, multiply_adds, products
 from lalelu.bench.placement import PLACEMENTS, Placement
 from lalelu.commands import bench_merge
@@ -76,6 +76,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "turns.",
         allow_abbrev=False,
     )
+    saved = subparsers.add_parser(
+        "reload",
+        help="what saved kits, taken over while playing, cost the loop",
+        description="Have a playing loop take over the shipped kits again and again; a bare sleeper beside it, on one "
+        "core, in turns.",
+        allow_abbrev=False,
+    )
     merge = subparsers.add_parser(
         "merge",
         help="networks with and without the camera's picture in their graph",
@@ -89,7 +96,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "--runtimes", default=",".join(PRECISIONS), help="names, by commas (%(default)s)"
         )
         subject.add_argument("--chart", type=Path, metavar="F", help="draw the figures, too (.png or .svg)")
-    for subject, runs in ((networks, 2000), (whole, 200), (own, 2000), (step, 2000), (merge, 2000)):
+    for subject, runs in (
+        (networks, 2000),
+        (whole, 200),
+        (own, 2000),
+        (step, 2000),
+        (saved, 200),
+        (merge, 2000),
+    ):
         subject.add_argument(
             "--warmups", type=int, default=100, help="runs before the clock counts (%(default)s)"
         )
@@ -110,6 +124,8 @@ def run(args: argparse.Namespace) -> int:
         return _gesture(core, args)
     if args.subject == "loop":
         return _loop(core, args)
+    if args.subject == "reload":
+        return _reload(core, args)
     runtimes = names_in(args.runtimes)
     if args.subject == "merge":
         return bench_merge.run(args, names_in(args.model), runtimes, core)
@@ -134,6 +150,12 @@ def _gesture(core: int, args: argparse.Namespace) -> int:
 def _loop(core: int, args: argparse.Namespace) -> int:
     costs = loop.measure(core=core, warmups=args.warmups, runs=args.runs, progress=StderrProgress().say)
     print(json.dumps({"loop": costs.as_json()}) if args.json else loop.table(costs))
+    return 0
+
+
+def _reload(core: int, args: argparse.Namespace) -> int:
+    costs = reload.measure(core=core, warmups=args.warmups, runs=args.runs, progress=StderrProgress().say)
+    print(json.dumps({"reload": costs.as_json()}) if args.json else reload.table(costs))
     return 0
 
 

@@ -25,7 +25,7 @@ from lalelu.errors import UsageError
 from lalelu.hits import HitRecord
 from lalelu.ledger.reader import Ledger, read_ledger
 from lalelu.models import catalogue
-from lalelu.performance import hit_records_from_notes, sounding_notes
+from lalelu.performance import hit_records_of_epochs, sounding_notes
 from lalelu.picture import draw, encode_png
 from lalelu.pose.body import torso_of
 from lalelu.pose.build import require_installed
@@ -99,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
     last_ns = int(ledger.frames[-1]["captured_ns"])
     take = read_take(out / "demo.take.gz")
     played = Played(
-        hit_records_from_notes(ledger.notes, loaded.kits, skeleton=take.header.keypoints, origin_ns=first_ns),
+        hit_records_of_epochs(
+            ledger.notes, ledger.header["epochs"], skeleton=take.header.keypoints, origin_ns=first_ns
+        ),
         [hit_record(hit) for hit in camera.truth(last_ns - first_ns)],
         ledger,
         take,

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from lalelu.camera.v4l2.system import Linux, SystemCalls
 from lalelu.voice.outputs.rtmidi import APIS, Api, available_api, ports, why_unavailable
 
 CLASSES: Final = Path("/sys/class/video4linux")
+TTYS: Final = Path("/sys/class/tty")
 DEVICES: Final = Path("/dev")
 
 
@@ -44,25 +46,36 @@ class MidiApi:
     ports: tuple[MidiPort, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SerialPort:
+    """One serial line of the machine: a UART, or an adapter on USB."""
+
+    device: str  # by its lasting name where it has one
+    config: str  # for midi.outputs
+    problem: str | None  # why it cannot be used
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """List cameras and MIDI outputs; returns 0."""
+    """List cameras, MIDI outputs and serial lines; returns 0."""
     found = cameras()
     apis = tuple(midi_api(api) for api in APIS)
     own = available_api()
+    serial = serial_ports()
     if args.json:
         listing = {
             "cameras": [asdict(camera) for camera in found],
             "midi": [asdict(api) for api in apis],
+            "serial": [asdict(port) for port in serial],
             "virtual": None if own is None else {"api": own, "config": "virtual:lalelu"},
         }
         sys.stdout.write(json.dumps(listing) + "\n")
     else:
-        sys.stdout.write("\n".join(_lines(found, apis, own)) + "\n")
+        sys.stdout.write("\n".join(_lines(found, apis, serial, own)) + "\n")
     return 0
 
 
@@ -100,6 +113,25 @@ def midi_api(api: Api) -> MidiApi:
     return MidiApi(api, reason, tuple(MidiPort(name, port_address(name, api)) for name in names))
 
 
+def serial_ports(classes: Path = TTYS, devices: Path = DEVICES) -> tuple[SerialPort, ...]:
+    """Return the serial lines, by name; the kernel's places for UARTs that are not there are left out."""
+    lasting = {link.resolve(): link for link in sorted((devices / "serial" / "by-id").glob("*"))}
+    found = []
+    for entry in sorted(classes.glob("*"), key=lambda path: (len(path.name), path.name)):
+        if not (entry / "device").exists() or _is_empty_place(entry):
+            continue
+        node = devices / entry.name
+        device = lasting.get(node.resolve(), node)
+        problem = None if os.access(node, os.R_OK | os.W_OK) else "cannot be opened; join the group dialout"
+        found.append(SerialPort(str(device), f"serial:{quote(str(device), safe=' /:')}", problem))
+    return tuple(found)
+
+
+def _is_empty_place(entry: Path) -> bool:
+    kind = entry / "type"  # of UARTs on the board; 0 = PORT_UNKNOWN (serial_core.h)
+    return kind.exists() and kind.read_text(encoding="ascii").strip() == "0"
+
+
 def port_address(name: str, api: Api) -> str:
     """Return the address that connects to port `name`, for midi.outputs.
 
@@ -129,7 +161,9 @@ def _look_at(device: Path, calls: SystemCalls) -> tuple[bool, str | None]:
     )
 
 
-def _lines(found: tuple[CameraNode, ...], apis: tuple[MidiApi, ...], own: Api | None) -> list[str]:
+def _lines(
+    found: tuple[CameraNode, ...], apis: tuple[MidiApi, ...], serial: tuple[SerialPort, ...], own: Api | None
+) -> list[str]:
     lines = ["Cameras (camera.uri):"]
     for camera in found:
         note = f"  [{camera.problem}]" if camera.problem else ""
@@ -147,5 +181,8 @@ def _lines(found: tuple[CameraNode, ...], apis: tuple[MidiApi, ...], own: Api | 
             lines += [f"    {port.config}" for port in api.ports]
     if own is not None:
         lines.append(f"  virtual:lalelu  a port of our own, on {own.upper()}, to which synthesizers connect")
+    for port in serial:
+        note = f"  [{port.problem}]" if port.problem else ""
+        lines.append(f"  {port.config}  a serial line, for a MIDI socket{note}")
     lines.append("  file:out.mid    a MIDI file")
     return lines

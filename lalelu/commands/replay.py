@@ -199,7 +199,7 @@ def write_midi(
             now_ns = due_ns
             voice.advance(now_ns)
         now_ns = handed_ns
-        _hand(voice, event, numbers)
+        hand(voice, event, numbers)
         voice.advance(now_ns)
     while voice.busy and (due_ns := voice.next_due_ns) is not None:
         now_ns = due_ns
@@ -207,7 +207,8 @@ def write_midi(
     voice.close()
 
 
-def _hand(voice: Voice, event: Event, numbers: Numbers) -> None:
+def hand(voice: Voice, event: Event, numbers: Numbers) -> None:
+    """Have the voice take in what a band has found; `numbers` are those of both one's kits."""
     if isinstance(event, Hit):
         pad = numbers.pads[event.kit, event.pad]
         voice.add(Strike(event.seq, event.captured_ns, event.struck_ns, event.strength, event.player, 0, pad))

@@ -9,7 +9,7 @@ from lalelu import app
 from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.console import say
 from lalelu.errors import UsageError
-from lalelu.ledger.files import name_at
+from lalelu.ledger.files import claim
 from lalelu.ledger.schema import HEADER
 from lalelu.session import Recording
 from lalelu.take import recorded_at
@@ -76,10 +76,13 @@ def check_new(take: Path) -> None:
 
 
 def ledger_dir(asked: Path | None, loaded: Loaded) -> Path | None:
-    """Return where this run's ledger goes: as asked, else a new folder in the configured one, else nowhere."""
+    """Return where this run's ledger goes: as asked, else a new folder in the configured one, else nowhere.
+
+    Raises UsageError.
+    """
     if asked is not None or loaded.config.ledger.dir is None:
         return asked
-    return Path(loaded.config.ledger.dir) / name_at(datetime.now().astimezone())
+    return claim(Path(loaded.config.ledger.dir), datetime.now().astimezone())
 
 
 def run(args: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ LOOK_BACK_S: Final = 10
 _MOST_FRAMES: Final = LOOK_BACK_S * 250  # faster than any camera here
 _MOST_NOTES: Final = 1000  # in that time; a drummer plays some hundred
 _LINES: Final = 3  # said last, of each process
-SERVICE: Final = Path("/run/lalelu")  # the system service's $RUNTIME_DIRECTORY, which a shell does not know
+SERVICES: Final = Path("/run")  # above the system services' $RUNTIME_DIRECTORY, which a shell does not know
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +52,17 @@ def instruments(environment: Mapping[str, str], proc: Path = Path("/proc")) -> I
 
 
 def _living(environment: Mapping[str, str]) -> Iterator[Session]:
-    places = dict.fromkeys([runtime_directory(environment), SERVICE])
+    places = dict.fromkeys([runtime_directory(environment), *_services()])
     for place in places:
         try:
             yield from (s for s in sessions({"RUNTIME_DIRECTORY": str(place)}) if s.alive())
         except OSError:  # another user's
             continue
+
+
+def _services() -> list[Path]:
+    """Return the folders of lalelu.service and of each lalelu@NAME.service."""
+    return sorted(path for path in SERVICES.glob("lalelu*") if path.name == "lalelu" or path.name[6] == "-")
 
 
 def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
@@ -74,8 +79,17 @@ def _instrument(session: Session, proc: Path, at_ns: int) -> dict[str, Any]:
         "state": engine.get("state", lead.get("state", "starting")),
         "waiting_for": engine.get("problem") if engine.get("state") == "waiting" else None,
         "playing_s": None if since_ns is None else round((at_ns - since_ns) * 1e-9, 1),
+        "conditions": [
+            {
+                "name": each["name"],
+                "text": each["text"],
+                "for_s": round((at_ns - each["since_ns"]) * 1e-9, 1),
+            }
+            for each in lead.get("conditions", [])
+        ],
         "kit": engine.get("kit"),
         "standby": engine.get("standby"),
+        "configuration": {"epoch": engine.get("epoch"), "file": desk.get("config_file")},
         "camera": engine.get("camera"),
         "model": engine.get("model"),
         "runtime": engine.get("runtime"),
@@ -141,7 +155,9 @@ def text(instrument: Mapping[str, Any]) -> str:
     """Return what is known of one instrument, for people."""
     lines = [f"instrument {instrument['leader']}: {_state(instrument)}"]
     for title, parts in (
+        ("conditions", _conditions(instrument["conditions"])),
         ("kit", _kit(instrument)),
+        ("config", _configuration(instrument["configuration"])),
         ("camera", _camera(instrument)),
         (f"last {LOOK_BACK_S} s", _figures(instrument[f"last_{LOOK_BACK_S}_s"])),
         ("real time", _requests(instrument["requests"])),
@@ -159,15 +175,30 @@ def _state(instrument: Mapping[str, Any]) -> str:
     if instrument["waiting_for"]:
         return f"{state}: {instrument['waiting_for']}"
     if state == "playing" and instrument["playing_s"] is not None:
-        minutes, seconds = divmod(round(instrument["playing_s"]), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{state} for {hours}:{minutes:02}:{seconds:02}"
+        return f"{state} for {_duration(instrument['playing_s'])}"
     return state
+
+
+def _duration(seconds: float) -> str:
+    minutes, whole = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{whole:02}"
+
+
+def _conditions(conditions: list[dict[str, Any]]) -> Iterator[str]:
+    for each in conditions:
+        yield f"{each['name']} for {_duration(each['for_s'])}: {each['text']}"
 
 
 def _kit(instrument: Mapping[str, Any]) -> Iterator[str]:
     if instrument["kit"]:
         yield f"{instrument['kit']}{'; standby, nothing sounds' if instrument['standby'] else ''}"
+
+
+def _configuration(configuration: Mapping[str, Any]) -> Iterator[str]:
+    if configuration["file"]:
+        epoch = configuration["epoch"]
+        yield f"{configuration['file']}{f', epoch {epoch}' if epoch else ''}"
 
 
 def _camera(instrument: Mapping[str, Any]) -> Iterator[str]:

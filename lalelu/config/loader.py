@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,14 +19,16 @@ from lalelu.config.positions import Path as Place
 from lalelu.config.problem import ConfigError, Problem
 from lalelu.config.schema import Config
 from lalelu.config.section import Section
-from lalelu.config.sentences import explain
+from lalelu.config.sentences import MOST_TOLD, explain
+from lalelu.config.source import Source
 from lalelu.desk import midi_in
 from lalelu.errors import MissingError, UsageError
 from lalelu.registry import did_you_mean, from_uri
+from lalelu.regular import read_regular
 from lalelu.voice import port as voice_port
 
 SYSTEM_FILE: Final = Path("/etc/lalelu/lalelu.yaml")
-MAX_BYTES: Final = 1 << 20  # 1 MiB: hundreds of times what anybody writes
+MAX_BYTES: Final = 256 << 10  # 256 KiB: 25 times the longest file that comes with lalelu
 KIT_ENDINGS: Final = (".yaml", ".yml")
 
 _Model = TypeVar("_Model", Config, KitConfig)
@@ -42,6 +44,7 @@ class Loaded:
     origin: str  # for people: the file's path, or "built-in defaults", and what the command line changed
     effective: dict[str, Any]  # {"config": ..., "kit": ...} and with several kits also "kits", ready for JSON
     digest: str  # SHA-256 of `effective`, hexadecimal
+    source: Source
 
     @property
     def kit(self) -> KitConfig:
@@ -70,12 +73,19 @@ def load_config(path: Path | None, *, builtin: bool = False) -> Loaded:
     path = None if builtin else path or _configured()
     if path is None:
         config, kit_path = Config(), kit_file(Config().kit, None)
-        return _loaded(config, (_valid(read(kit_path), KitConfig),), (kit_path,), "built-in defaults")
+        return _loaded(
+            config, (_valid(read(kit_path), KitConfig),), (kit_path,), "built-in defaults", Source(None)
+        )
     document, config_or_none, kits = read_config(path)
     if document.problems or config_or_none is None:
         raise ConfigError(tuple(document.problems))
     files = (path, *(kit_file(ref, path.parent) for ref in config_or_none.kit_refs))
-    return _loaded(config_or_none, kits, files, str(path))
+    return _loaded(config_or_none, kits, files, str(path), Source(path))
+
+
+def load_again(source: Source) -> Loaded:
+    """Return what `source` is now. Raises ConfigError and UsageError as `load_config` does."""
+    return _overridden(load_config(source.path, builtin=source.path is None), source.overrides)
 
 
 def with_overrides(
@@ -98,6 +108,10 @@ def with_overrides(
     pose = {key: name for key, name in (("model", model), ("runtime", runtime)) if name is not None}
     if pose:
         given["pose"] = pose
+    return _overridden(loaded, given)
+
+
+def _overridden(loaded: Loaded, given: Mapping[str, Mapping[str, Any]]) -> Loaded:
     if not given:
         return loaded
     data = loaded.config.model_dump(mode="json")
@@ -109,7 +123,7 @@ def with_overrides(
         raise UsageError("\n".join(problem.message for problem in document.problems))
     changed = ", ".join(f"{section}.{key}" for section, options in given.items() for key in options)
     origin = f"{loaded.origin}, {changed} from the command line"
-    return _loaded(config, loaded.kits, loaded.files, origin)
+    return _loaded(config, loaded.kits, loaded.files, origin, loaded.source.with_overrides(given))
 
 
 def load_kit(ref: str, base: Path | None) -> KitConfig:
@@ -123,7 +137,10 @@ def load_kit(ref: str, base: Path | None) -> KitConfig:
 def kit_file(ref: str, base: Path | None, option: str = "kit") -> Path:
     """Return the file of the kit `ref`, which `option` names. Raises UsageError when no shipped kit is called so."""
     if ref.endswith(KIT_ENDINGS):
-        return (base or Path()) / Path(ref).expanduser()
+        try:
+            return (base or Path()) / Path(ref).expanduser()
+        except RuntimeError as exc:  # ~somebody
+            raise UsageError(f"{option} is {ref!r}; nobody is called so here; write the whole path") from exc
     known = shipped_kits()
     if ref not in known:
         raise UsageError(
@@ -198,6 +215,7 @@ def check_file(path: Path) -> tuple[Problem, ...]:
 
 def _check_addresses(document: Document) -> None:
     """Add what is wrong with the options inside addresses, which only their adapters know."""
+    told = {problem.path for problem in document.problems}
     for port, adapters, section, option in (
         ("camera", camera_port.ADAPTERS, "camera", "uri"),
         ("MIDI output", voice_port.ADAPTERS, "midi", "outputs"),
@@ -207,10 +225,9 @@ def _check_addresses(document: Document) -> None:
         value = options.get(option) if isinstance(options, dict) else None
         places: dict[Place, Value] = {(section, option): value}
         if isinstance(value, list):
-            places = {(section, option, index): entry for index, entry in enumerate(value)}
+            places = {(section, option, index): entry for index, entry in enumerate(value[:MOST_TOLD])}
         for place, uri in places.items():
-            told = any(problem.path == dotted(place) for problem in document.problems)
-            if told or not isinstance(uri, str):
+            if dotted(place) in told or not isinstance(uri, str):
                 continue
             try:
                 from_uri(port, adapters, uri)
@@ -224,17 +241,13 @@ def read(path: Path) -> Document:
     """Read a YAML file; whatever is wrong with it is in the document's `problems`."""
     document = Document(str(path))
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+        raw = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
         document.add((), "there is no such file; check the path")
     except (OSError, ValueError) as exc:  # ValueError: a path with a zero byte
         reason = exc.strerror if isinstance(exc, OSError) else exc
         document.add((), f"the file cannot be read ({reason}); check the path and its permissions")
     else:
-        if len(raw) > MAX_BYTES:
-            document.add((), f"the file has more than {MAX_BYTES} bytes; that is no configuration of lalelu")
-            return document
         try:
             return read_document(raw.decode("utf-8-sig"), str(path))
         except UnicodeDecodeError as exc:
@@ -298,10 +311,19 @@ def _valid(document: Document, model: type[_Model]) -> _Model:
     return result
 
 
-def _loaded(config: Config, kits: tuple[KitConfig, ...], files: tuple[Path, ...], origin: str) -> Loaded:
+def effective_of(config: Config, kits: Sequence[KitConfig]) -> dict[str, Any]:
+    """Return what holds, ready for JSON (see Loaded)."""
     plain = [kit.model_dump(mode="json") for kit in kits]
     effective: dict[str, Any] = {"config": config.model_dump(mode="json"), "kit": plain[0]}
     if len(plain) > 1:
         effective["kits"] = plain
+    return effective
+
+
+def _loaded(
+    config: Config, kits: tuple[KitConfig, ...], files: tuple[Path, ...], origin: str, source: Source
+) -> Loaded:
+    effective = effective_of(config, kits)
     canonical = json.dumps(effective, sort_keys=True, separators=(",", ":"))
-    return Loaded(config, kits, files, origin, effective, hashlib.sha256(canonical.encode()).hexdigest())
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return Loaded(config, kits, files, origin, effective, digest, source)

@@ -17,8 +17,12 @@ Value: TypeAlias = str | int | float | bool | list["Value"] | dict[str, "Value"]
 Path: TypeAlias = tuple[str | int, ...]
 
 MAX_VALUES: Final = 10_000  # a kit has some hundreds; aliases that multiply (billion laughs) end here
-MAX_CHARACTERS: Final = 2 << 20  # in all values together; a file has at most 1 MiB, aliases repeat it
+MAX_CHARACTERS: Final = 512 << 10  # in all values together; a file has at most 256 KiB, aliases repeat it
+MAX_NODES: Final = 2 * MAX_VALUES  # values and keys as written, before aliases are unfolded
+MAX_ALIASES: Final = 256  # more than a kit has pads and gestures
 MAX_DEPTH: Final = 20  # lalelu's own files need 5
+MAX_KEY: Final = 100  # characters; the longest name that is allowed anywhere has 32
+MAX_BITS: Final = 1024  # of a whole number: beyond that no float holds it either
 MAX_WRITTEN: Final = 80  # characters of a value that are repeated in a sentence
 
 _TAG: Final = "tag:yaml.org,2002:"
@@ -72,7 +76,9 @@ def read_document(text: str, file: str) -> Document:
     """Return the values of a YAML text. Whatever is wrong stands in `problems`; an empty text is `{}`."""
     document = Document(file)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_BoundedLoader)
+    except _TooMuchError as exc:
+        document.add((), str(exc), exc.place)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         place = Place(mark.line + 1, mark.column + 1, "") if mark else None
@@ -83,8 +89,6 @@ def read_document(text: str, file: str) -> Document:
             f"the character U+{int(exc.character):04X} may not stand in YAML",
             _at(text, exc.position),
         )
-    except RecursionError:
-        document.add((), f"lists and mappings are nested too deeply; allowed are {MAX_DEPTH} levels")
     except (
         ValueError,
         OverflowError,
@@ -93,7 +97,9 @@ def read_document(text: str, file: str) -> Document:
         document.add((), f"not valid YAML: {shortened(str(exc))}")
     else:
         # an empty text, or one with nothing but ---
-        if node is None or (isinstance(node, yaml.ScalarNode) and not node.value and node.style is None):
+        if node is None or (
+            isinstance(node, yaml.ScalarNode) and not node.value and node.tag == _TAG + "null"
+        ):
             document.root = {}
         else:
             document.root = _Walk(document).value(node, ())
@@ -116,7 +122,56 @@ def _syntax(exc: yaml.MarkedYAMLError) -> str:
 
 
 class _TooMuchError(Exception):
-    """The file unfolds to more than anybody writes by hand."""
+    """The file holds, or unfolds to, more than anybody writes by hand."""
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+_TOO_DEEP: Final = f"lists and mappings are nested too deeply; allowed are {MAX_DEPTH} levels"
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """Makes the tree of nodes, and stops where it grows beyond the limits instead of reading to the end."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._nodes = 0
+        self._aliases = 0
+        self._depth = 0
+        self._open: set[str] = set()  # anchors of lists and mappings that have begun and not ended
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call] # the stubs leave it open
+        self._check(event)
+        anchor = event.anchor if isinstance(event, yaml.CollectionStartEvent) else None
+        self._depth += 1
+        if anchor is not None:
+            self._open.add(anchor)
+        node = super().compose_node(parent, index)
+        self._open.discard(anchor or "")
+        self._depth -= 1
+        return node
+
+    def _check(self, event: yaml.Event) -> None:
+        self._nodes += 1
+        alias = event.anchor if isinstance(event, yaml.AliasEvent) else None
+        self._aliases += alias is not None
+        problem = ""
+        if self._nodes > MAX_NODES:
+            problem = f"the file has more than {MAX_VALUES} values; that is no configuration of lalelu"
+        elif self._aliases > MAX_ALIASES:
+            problem = f"the file has more than {MAX_ALIASES} aliases (*name); write some of the values out"
+        elif self._depth > MAX_DEPTH:
+            problem = _TOO_DEEP
+        elif alias in self._open:
+            problem = (
+                f"the alias *{shortened(str(alias))} stands inside of what it names; write the value out"
+            )
+        if problem:
+            mark = event.start_mark
+            raise _TooMuchError(problem, Place(mark.line + 1, mark.column + 1, "") if mark else None)
 
 
 class _Walk:
@@ -141,10 +196,10 @@ class _Walk:
             self.characters += len(node.value)
         if self.count > MAX_VALUES or self.characters > MAX_CHARACTERS:
             raise _TooMuchError(
-                f"the file unfolds to too much (more than {MAX_VALUES} values, or 2 MiB); use fewer aliases (*name)"
+                f"the file unfolds to too much (more than {MAX_VALUES} values, or 512 KiB); use fewer aliases (*name)"
             )
         if len(path) > MAX_DEPTH:
-            raise _TooMuchError(f"lists and mappings are nested too deeply; allowed are {MAX_DEPTH} levels")
+            raise _TooMuchError(_TOO_DEEP)
         place = _place(node)
         self.document.values[path] = place
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
@@ -186,6 +241,8 @@ class _Walk:
             message = f"a list or mapping stands as a key{where}; a key is a name"
         elif node.tag != _TAG + "str" and not (node.style is None and _NUMBER.fullmatch(node.value)):
             message = f"the key {place.written}{where} is no text{place.trap}; put it in quotes"
+        elif len(node.value) > MAX_KEY:
+            message = f"a key{where} has {len(node.value)} characters; allowed are {MAX_KEY}"
         elif not _encodable(node.value):
             message = f"a key{where} has half a surrogate pair, which is not text; write the character itself"
         else:
@@ -211,11 +268,16 @@ class _Walk:
 
 def _plain(scalars: SafeConstructor, node: yaml.ScalarNode, kind: str) -> Value:
     if kind == "null":
+        if node.value.lower() not in ("", "~", "null"):  # !!null x
+            raise ValueError
         return None
     if kind == "bool":
         return bool(scalars.construct_yaml_bool(node))
     if kind == "int":
-        return int(scalars.construct_yaml_int(node))
+        number = int(scalars.construct_yaml_int(node))
+        if number.bit_length() > MAX_BITS:  # 0xff..., which Python cannot print
+            raise OverflowError
+        return number
     if kind == "float":
         return float(scalars.construct_yaml_float(node))
     return str(node.value)  # also what YAML takes for a date: a kit may be called 2026-01-31
@@ -226,7 +288,7 @@ def _surprise(node: yaml.ScalarNode, kind: str) -> str:
     text = str(node.value)
     if not _encodable(text):
         return "half a surrogate pair is no text; write the character itself"
-    if node.style is None and kind in ("int", "float"):
+    if kind in ("int", "float"):
         if _SEXAGESIMAL.fullmatch(text):
             return f'YAML reads that in base 60; write "{shortened(text)}" in quotes, or the number meant'
         if kind == "int" and _OCTAL.fullmatch(text):

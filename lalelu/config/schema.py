@@ -67,6 +67,13 @@ def _off(value: object) -> object:
     return "off" if value is False else value
 
 
+def _no_truth(value: object) -> object:
+    """Python takes false for 0."""
+    if isinstance(value, bool):
+        raise ValueError("allowed one of 0, 90, 180, 270")  # noqa: TRY004 - pydantic wants it
+    return value
+
+
 def _lies_open(region: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     left, top, right, bottom = region
     if not (left < right and top < bottom):
@@ -101,7 +108,8 @@ class CameraSection(Section):
     """Where frames come from and how the picture lies."""
 
     uri: CameraAddress = "v4l2:/dev/video0"
-    rotate: Literal[0, 90, 180, 270] = 0  # degrees clockwise that make the player upright
+    # degrees clockwise that make the player upright
+    rotate: Annotated[Literal[0, 90, 180, 270], BeforeValidator(_no_truth)] = 0
     mirror: bool = False  # the camera delivers a mirror picture
     # from the first row's readout to the last's (rolling shutter); 0 = all rows at once, or not known
     readout_ms: Annotated[float, Field(ge=0.0, le=50.0)] = 0.0
@@ -212,10 +220,13 @@ class MidiSection(Section):
     """Where notes go, and what may come in. Addresses such as virtual:lalelu, port:NAME or file:OUT.mid."""
 
     outputs: Annotated[tuple[MidiAddress, ...], Field(min_length=1, max_length=16)] = ("virtual:lalelu",)
+    wait: bool = False  # wait for outputs that are not there yet (the service's setting)
     note_map: NoteMapName = "general_midi"  # which notes the kits' percussion names stand for
     # where program changes (0 = the first kit) and a footswitch come in; null = nowhere
     input: MidiInputAddress | None = None
     standby_controller: Annotated[int, Field(ge=0, le=119)] = 64  # 64 and above: silent, or playing again
+    # played softly, for those who tune by ear, when a saved file cannot be used; null = none
+    error_note: Annotated[int, Field(ge=0, le=127)] | None = None
 
 
 MAX_LEAD_MS: Final = 40.0  # a strike can be foreseen 30..40 ms ahead (Oda and others, NIME 2015)

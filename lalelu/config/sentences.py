@@ -14,6 +14,7 @@ from lalelu.registry import did_you_mean
 Schema: TypeAlias = Mapping[str, Any]  # a piece of JSON schema
 
 SHOWN: Final = 12  # names of a long list that a sentence holds
+MOST_TOLD: Final = 100  # problems of one file; nobody reads more, and each takes its time
 
 # what the keys of these options' mappings are
 _KEYS: Final = {
@@ -28,10 +29,12 @@ def explain(document: Document, model: type[BaseModel], exc: ValidationError) ->
     """Return one problem per place of the file for what `exc` says about it."""
     schema = _schema(model)
     findings = _by_place(document, exc)
+    above = {path[:length] for path, _ in findings for length in range(len(path))}
+    # a union's other member, which wants something else, or a list that is short of what is wrong
+    telling = [found for found in findings if found[1] or found[0] not in above]
     problems = []
-    for (path, kind), error in findings.items():
-        if not kind and any(len(other) > len(path) and other[: len(path)] == path for other, _ in findings):
-            continue  # a union's other member, which wants something else, or a list that is short of what is wrong
+    for path, kind in telling[:MOST_TOLD]:
+        error = findings[path, kind]
         if kind == "extra_forbidden":
             problems.append(_unknown_key(document, schema, path))
         elif kind == "missing":
@@ -43,6 +46,10 @@ def explain(document: Document, model: type[BaseModel], exc: ValidationError) ->
             problems.append(document.problem(path, message, document.keys.get(path)))
         else:
             problems.append(document.problem(path, _sentence(document, schema, path, error)))
+    if len(telling) > MOST_TOLD:
+        path, _ = telling[MOST_TOLD]
+        rest = f"{len(telling) - MOST_TOLD - 1} others are wrong, too; put these {MOST_TOLD} right first"
+        problems.append(document.problem(path, f"{dotted(path)} and {rest}"))
     return problems
 
 

@@ -173,6 +173,7 @@ class Drain:
         self._say = say
         self._kept: dict[str, Any] = {}
         self._failed: dict[str, int] = {}  # since when
+        self.problem: str | None = None  # why some file cannot be written
         if state.exists():  # a desk before this one has left it
             kept = json.loads(state.read_bytes())
             self.facts, self._kept = kept["facts"], kept["sinks"]
@@ -256,14 +257,16 @@ class Drain:
         sink = self.sinks[name]
         sink.retry_ns = at_ns + RETRY_NS
         if not self._failed:  # one disk, one sentence
-            self._say(
+            self.problem = (
                 f"{sink.path} cannot be written ({exc.strerror}); its rows wait in memory for five minutes, then the "
                 "oldest are lost: make room, or bring the disk back"
             )
+            self._say(self.problem)
         self._failed.setdefault(name, at_ns)
 
     def _work(self, name: str, at_ns: int) -> None:
         since_ns = self._failed.pop(name, None)
         if since_ns is not None and not self._failed:
+            self.problem = None
             lost = sum(self.lost().values())
             self._say(f"written again after {(at_ns - since_ns) * 1e-9:.1f} s; {lost or 'no'} rows were lost")

@@ -14,23 +14,24 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from lalelu.alive import lives
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
-from lalelu.desk import midi_in
+from lalelu.config.loader import effective_of
 from lalelu.desk.drain import Drain, Rows, Sink
-from lalelu.desk.remote import Remote
+from lalelu.desk.reload import Reloader
+from lalelu.desk.remote import remote_of
 from lalelu.desk.sampler import PERIOD_NS, Sampler
 from lalelu.desk.segments import Header, ending, remove_oldest
 from lalelu.desk.takes import TakeLines
 from lalelu.errors import LaleluError
-from lalelu.ledger.files import create_ledger, name_at
+from lalelu.ledger.files import config_digest, create_ledger, name_at
 from lalelu.ledger.schema import EVENT, RECORDS, fixed_text
-from lalelu.registry import from_uri
+from lalelu.orders import OrderWriter
 from lalelu.session import NET, Plan, Session
 from lalelu.take import pack, recorded_at
 
@@ -71,7 +72,7 @@ class Desk:
         self._events = Rows({}, stamped=True)
         self._samples = Rows({})
         self._boards = {name: BoardReader(session / name) for name in (*_PLAYERS, "lead")}
-        self._trouble = False
+        self._trouble: str | None = None  # what does not work, but for writing rows
         self._sample_ns = self._tend_ns = self._remove_ns = 0
 
     @property
@@ -117,7 +118,7 @@ class Desk:
     def finish(self) -> bool:
         """Wait for engine and voice, write what is left, close the recording; whether all of it is on the disk."""
         give_up_ns = now_ns() + GONE_NS
-        while any(map(_lives, self._pids())) and now_ns() < give_up_ns:
+        while any(map(lives, self._pids())) and now_ns() < give_up_ns:
             self.step()
             time.sleep(POLL_MS * 1e-3)
         give_up_ns = now_ns() + GIVE_UP_NS
@@ -131,6 +132,18 @@ class Desk:
         """Tell people, and the ledger."""
         self._board.say(line)
         self._events.own.append(EVENT.pack(now_ns(), kind.encode(), fixed_text(line, 96)))
+
+    def show_problem(self, name: str, sentence: str | None) -> None:
+        """Show that something is wrong, or with None that it is no longer."""
+        self._board.problem(name, sentence)
+
+    def begin_epoch(self, epoch: int, plan: Plan, from_ns: int) -> None:
+        """Take note that `plan` holds for frames captured at `from_ns` or later; the header gets it."""
+        if self._recording.ledger is None:
+            return
+        config = effective_of(plan.config, plan.kits)
+        entry = {"epoch": epoch, "began_ns": from_ns, "config": config, "digest": config_digest(config)}
+        self._facts["epochs"] = [*self._facts.get("epochs", []), entry]
 
     def pack(self) -> None:
         """Pack the take, where that was asked for; it stays plain when there is no room."""
@@ -178,8 +191,9 @@ class Desk:
     def _complain(self, exc: Exception) -> None:
         """Say once what does not work; `_tend` says when it works again."""
         if not self._trouble:
-            self._trouble = True
-            self.say(f"the recording cannot be kept up to date ({exc}); trying again each second")
+            self._trouble = f"the recording cannot be kept up to date ({exc}); trying again each second"
+            self._board.problem("disk", self._trouble)
+            self.say(self._trouble)
 
     def _tend(self, at_ns: int, *, ends: bool = False) -> None:
         """Look at what changes seldom. Raises OSError, and ValueError for a damaged header."""
@@ -190,13 +204,14 @@ class Desk:
             self._learn(header)
             if header.changed:
                 header.write()
+            self._facts.pop("epochs", None)  # they are in the header now
             if self._rotation is not None:
                 following = self._following(at_ns, self._rotation, ends=ends)
                 if following is not None:
                     self._rotate(at_ns, following)
                 self._remove(at_ns, self._rotation)
         if self._trouble:
-            self._trouble = False
+            self._trouble = None
             self.say("the recording is up to date again")
 
     def _show(self) -> None:
@@ -210,6 +225,7 @@ class Desk:
             lost={ring: count for ring, count in self._drain.lost().items() if count},
             failing=self._drain.failing,
         )
+        self._board.problem("disk", self._drain.problem or self._trouble)
 
     def _begin_take(self) -> None:
         """Begin the take's file once the engine has told what it films."""
@@ -238,6 +254,11 @@ class Desk:
         requests.sort(key=lambda request: str(request.get("process")))
         unavailable = {**engine.get("unavailable", {}), **self._sampler.unavailable}
         header.amend(requests=requests, unavailable=unavailable)
+        known = list(header.known.get("epochs", []))
+        newest = known[-1].get("epoch", 0) if known else -1
+        header.amend(
+            epochs=[*known, *(each for each in self._facts.get("epochs", []) if each["epoch"] > newest)]
+        )
         lead = self._boards["lead"].value()
         if "restarts" in lead:
             header.amend(restarts=lead["restarts"])
@@ -257,7 +278,12 @@ class Desk:
         if ends or at_ns - self._facts["began_ns"] < rotation.period_ns:
             return None
         path = self._ledger.with_name(name_at(datetime.now().astimezone()))
-        return None if path.exists() else path
+        try:
+            path.mkdir()
+        except OSError:
+            if path.exists():  # another instance's, or the clock was set back: a second later there is a name
+                return None
+        return path  # where it could not be made, making the ledger says why
 
     def _rotate(self, at_ns: int, following: Path) -> None:
         """Begin the next segment. A kill after any step leaves `next`, and all of it is done again."""
@@ -305,7 +331,9 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
     if not desk.finished:
         desk.open()
         with ExitStack() as listening:
-            remote = _remote(session, plan)
+            orders = OrderWriter(session)
+            reloader = None if plan.source is None else Reloader(session, plan.source, board, desk, orders)
+            remote = remote_of(plan, orders)
             if remote is not None:
                 listening.enter_context(remote)
             poller = select.poll()
@@ -313,8 +341,16 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
             passed = 0
             while not (poller.poll(0 if passed >= BUSY_ROWS else POLL_MS) and not os.read(lifeline, 4096)):
                 passed = desk.step()
-                for line in remote.lines() if remote is not None else ():
-                    desk.say(line, "midi in")
+                if reloader is not None:
+                    reloader.step(now_ns())
+                    if remote is not None:
+                        remote.follow(reloader.running)
+                if remote is not None:
+                    board.problem("midi_in", remote.problem)
+                    for line in remote.lines():
+                        desk.say(line, "midi in")
+            if reloader is not None:
+                reloader.follow()  # the engine has ended by now
         if not desk.finish():
             error = "the end of the recording is missing: the disk took no more"
             board.tell(state="failed", error=error, exit_code=1)
@@ -324,15 +360,6 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
     return 0
 
 
-def _remote(session: Session, plan: Plan) -> Remote | None:
-    """Return what listens to the player's pedals, where the plan has an input for them."""
-    asked = plan.config.midi
-    if asked.input is None:
-        return None
-    build = partial(from_uri, "MIDI input", midi_in.ADAPTERS, asked.input)
-    return Remote(session, build, [kit.name for kit in plan.kits], asked.standby_controller)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the session's desk; what it could not do is on its board."""
     for number in _ENDING_SIGNALS:  # rows still follow until the others are done
@@ -340,27 +367,20 @@ def main(arguments: Sequence[str]) -> int:
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     with suppress(OSError):  # where memory runs out, the desk goes before the sound
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
-    session = Session(Path(arguments[0]))
+    return attend(Session(Path(arguments[0])), 0)
+
+
+def attend(session: Session, lifeline: int) -> int:
+    """Be a session's desk until its lifeline has ended; return the exit status."""
     board = Bulletin(session / "desk")
     try:
         plan = session.plan
         asked = plan.config.ledger
         rotation = Rotation(asked.rotate_hours * 3_600_000_000_000, asked.keep_mb * 1_000_000)
-        return run(session, plan, board, 0, rotation if plan.recording.rotates else None)
+        return run(session, plan, board, lifeline, rotation if plan.recording.rotates else None)
     except LaleluError as exc:
         board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)
         return exc.exit_code
-
-
-def _lives(pid: int | None) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
-    if pid is None:
-        return False
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
-    except OSError:
-        return False
-    return state.split()[0] not in "ZX"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """All players on all kits: who plays which, standby, and switching while playing. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from lalelu.config.kit import KitConfig
@@ -36,23 +37,24 @@ class Band:
         chokes: bool = False,
         aspect: float | None = None,
     ) -> None:
+        self._lasting = partial(
+            Band, skeleton=skeleton, explain=explain, row_delay_ns=row_delay_ns, aspect=aspect
+        )
+        self._make = partial(
+            Detector,
+            skeleton=skeleton,
+            left_handed=left_handed,
+            explain=explain,
+            row_delay_ns=row_delay_ns,
+            lead_ms=lead_ms,
+            chokes=chokes,
+            aspect=aspect,
+        )
         self._names = [kit.name for kit in kits]
-        self._detectors = [
-            Detector(
-                kit,
-                skeleton=skeleton,
-                left_handed=left_handed,
-                explain=explain,
-                row_delay_ns=row_delay_ns,
-                lead_ms=lead_ms,
-                chokes=chokes,
-                aspect=aspect,
-                number=number,
-            )
-            for number, kit in enumerate(kits)
-        ]
+        self._detectors = [self._make(kit, number=number) for number, kit in enumerate(kits)]
         self._first = 0  # the kit of everybody who has none of their own
-        self._kit_of = dict(player_kits or {})
+        self._begun_on = dict(player_kits or {})
+        self._kit_of = dict(self._begun_on)
         self._seen_ns: dict[int, int] = {}  # by player; those who have gone are taken out
         self._events: list[Event] = []
         self.standby = False
@@ -98,16 +100,86 @@ class Band:
 
     def rest(self, seq: int, at_ns: int) -> Sequence[Event]:
         """Return what ends because no frame will come for a while."""
+        self.pause(seq, at_ns)
+        self._seen_ns.clear()
+        return self._events
+
+    def pause(self, seq: int, at_ns: int) -> Sequence[Event]:
+        """Return what ends because all gestures begin anew with the next frame."""
         self._events.clear()
         for player in self._seen_ns:
             self._rest(player, seq, at_ns)
-        self._seen_ns.clear()
         return self._events
+
+    def renewed(
+        self,
+        kits: Sequence[KitConfig],
+        *,
+        player_kits: Mapping[int, int],
+        left_handed: bool,
+        lead_ms: float,
+        chokes: bool,
+    ) -> Generator[None, None, "Band"]:
+        """Make the band that `become` is to be given, a little at each step, while this one plays on.
+
+        Raises UsageError as Detector does.
+        """
+        fresh = self._lasting(
+            (), player_kits=player_kits, left_handed=left_handed, lead_ms=lead_ms, chokes=chokes
+        )
+        for number, kit in enumerate(kits):
+            detector = fresh._make(kit, number=number, at_once=False)
+            yield
+            yield from detector.settle()
+            fresh._detectors.append(detector)
+            fresh._names.append(kit.name)
+        for player in tuple(self._seen_ns):
+            fresh._detectors[fresh._kit_after(self, player)].welcome(player)
+            yield
+        return fresh
+
+    def become(self, fresh: "Band") -> None:
+        """Play as `fresh` from now on, after `pause`; `fresh` keeps what was played with up to now.
+
+        Players go on with their body and their moving hands. Each plays on on the kit of the same name; where that is
+        gone, or the configuration has everybody begin otherwise, on the one that they begin with.
+        """
+        first = fresh._kit_after(self, None)
+        kit_of = {player: fresh._kit_after(self, player) for player in (*self._kit_of, *fresh._kit_of)}
+        for player in self._seen_ns:
+            number = kit_of.get(player, first)
+            fresh._detectors[number].follow(player, self._detectors[self.kit_of(player)])
+        self._detectors, fresh._detectors = fresh._detectors, self._detectors
+        self._names, self._begun_on = fresh._names, fresh._begun_on
+        self._make = fresh._make
+        self._first, self._kit_of = first, kit_of
+        for detector in self._detectors:
+            detector.muted = self.standby
+
+    def dismantle(self) -> Iterator[None]:
+        """Free all detectors, a little at each step; nobody may play any more."""
+        while self._detectors:
+            yield from self._detectors[-1].dismantle()
+            self._detectors.pop()
+            yield
 
     def finish(self) -> None:
         """Tell `explain` the last verdicts; no frame may follow."""
         for detector in self._detectors:
             detector.finish()
+
+    def _kit_after(self, before: "Band", player: int | None) -> int:
+        """Return the number of the kit that a player (None: a new one) plays when this band follows `before`."""
+        playing = before._first if player is None else before.kit_of(player)
+        name = before._names[playing]
+        if self._beginning == before._beginning and name in self._names:
+            return self._names.index(name)
+        return self._first if player is None else self.kit_of(player)
+
+    @property
+    def _beginning(self) -> tuple[str, dict[int, str]]:
+        """On which kits players begin, by name."""
+        return self._names[0], {player: self._names[kit] for player, kit in self._begun_on.items()}
 
     def _part(self, seq: int, captured_ns: int) -> None:
         """End what players who have gone still sound."""

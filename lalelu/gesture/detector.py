@@ -1,6 +1,7 @@
 """From poses to events: one kit, and each player's body and limbs. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from lalelu.config.kit import KitConfig
@@ -27,7 +28,7 @@ class Detector:
     cannot be predicted is decided when the limb surely rises again, as everything is with 0.
     `chokes`: a predicted stroke that does not happen is ended by a Release.
     `aspect`: the upright picture's width in image heights, for pads that lie in the picture of a left-handed player.
-    `number` of the kit, for its events.
+    `number` of the kit, for its events. `at_once`: all is made here; else `settle` makes it.
     Raises UsageError when the kit needs a limb that the skeleton does not have, or the aspect where there is none.
     """
 
@@ -43,7 +44,9 @@ class Detector:
         chokes: bool = False,
         aspect: float | None = None,
         number: int = 0,
+        at_once: bool = True,
     ) -> None:
+        self._kit = kit
         self._explain = explain
         for name in ("left_shoulder", "right_shoulder"):
             if name not in skeleton:
@@ -51,26 +54,41 @@ class Detector:
                     f"a player is measured by the keypoint {name!r}, which the poses do not have; "
                     f"they have {', '.join(skeleton)}{did_you_mean(name, skeleton)}"
                 )
-        named = {player for pad in kit.pads.values() for player in pad.players or ()}
-        named |= {player for gesture in kit.gestures.values() for player in gesture.players or ()}
+        self._setting = partial(
+            Setting,
+            number=number,
+            skeleton=tuple(skeleton),
+            left_handed=left_handed,
+            lead_s=lead_ms * 1e-3,
+            chokes=chokes,
+            row_delay_ns=row_delay_ns,
+        )
+        self._aspect = aspect
+        self._left_handed = left_handed
         self._settings: dict[int | None, Setting] = {}  # by the player's number; None = everybody else
-        for player in (None, *named):
-            share = _share_of(kit, player)
-            self._settings[player] = Setting(
-                kit=share,
-                number=number,
-                zones=Zones(share.pads, left_handed=left_handed, aspect=aspect),
-                skeleton=tuple(skeleton),
-                gestures=build_gestures(share, left_handed=left_handed, aspect=aspect),
-                left_handed=left_handed,
-                lead_s=lead_ms * 1e-3,
-                chokes=chokes,
-                row_delay_ns=row_delay_ns,
-            )
-            Player(0, self._settings[player])  # what cannot be played is told before the first frame
         self._muted = False
         self._players: dict[int, Player] = {}
         self.told: list[Tell] = []
+        if at_once:
+            for _ in self.settle():
+                pass
+
+    def settle(self) -> Iterator[None]:
+        """Make what the kit needs, a little at each step; where not `at_once`, before anything else."""
+        kit = self._kit
+        named = {player for pad in kit.pads.values() for player in pad.players or ()}
+        named |= {player for gesture in kit.gestures.values() for player in gesture.players or ()}
+        for player in (None, *named):
+            share = _share_of(kit, player)
+            yield
+            zones = Zones(share.pads, left_handed=self._left_handed, aspect=self._aspect)
+            yield
+            gestures = build_gestures(share, left_handed=self._left_handed, aspect=self._aspect)
+            setting = self._setting(kit=share, zones=zones, gestures=gestures)
+            yield
+            Player(0, setting).part()  # what cannot be played is told before the first frame
+            self._settings[player] = setting
+            yield
 
     @property
     def muted(self) -> bool:
@@ -90,7 +108,7 @@ class Detector:
         """
         player = self._players.get(pose.player)
         if player is None:
-            player = self._welcome(pose.player)
+            player = self.welcome(pose.player)
         self.told = player.told
         if player.last_ns is not None and pose.captured_ns <= player.last_ns:
             player.told.clear()
@@ -108,9 +126,26 @@ class Detector:
         for player in self._players.values():
             player.finish()
 
-    def _welcome(self, number: int) -> Player:
+    def follow(self, player: int, before: "Detector") -> None:
+        """Go on where a player has stopped who has played on another detector up to now; strokes on their way count."""
+        stopped = before._players.get(player)
+        if stopped is not None:
+            (self._players.get(player) or self.welcome(player)).follow(stopped)
+
+    def dismantle(self) -> Iterator[None]:
+        """Free what nobody plays any more, a little at each step, without a garbage collector."""
+        while self._players:
+            self._players.popitem()[1].part()
+            yield
+        while self._settings:
+            self._settings.popitem()
+            yield
+
+    def welcome(self, number: int) -> Player:
+        """Take up a player and return them."""
         if len(self._players) >= MOST_PLAYERS:
-            del self._players[min(self._players, key=lambda known: self._players[known].last_ns or 0)]
+            oldest = min(self._players, key=lambda known: self._players[known].last_ns or 0)
+            self._players.pop(oldest).part()
         player = Player(number, self._settings.get(number, self._settings[None]))
         player.muted = self._muted
         if self._explain is not None:

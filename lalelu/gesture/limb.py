@@ -48,6 +48,13 @@ class Limb:
         self.borrowed = False  # it has jumped onto the other one and moves with it
         self.witness: Witness | None = None  # only where verdicts are asked for
 
+    def follow(self, before: "Limb") -> None:
+        """Go on where the same limb of the kit before has stopped; a stroke on its way is found by its own rules."""
+        self.motion, self.speeds = before.motion, before.speeds
+        self.last_hit_ns, self.borrowed = before.last_hit_ns, before.borrowed
+        if self.finder.is_like(before.finder):
+            self.finder = before.finder
+
     def beside_other(self, distance: float) -> bool:
         """Whether both limbs are known and nearer than `distance` (body units)."""
         other = self.other

@@ -54,6 +54,13 @@ class PlayerPads:
         self._last_pad: dict[str, str] = {}  # by limb
         self._stand_ins: dict[str, str] = {}  # by the pad that is struck
 
+    def follow(self, before: "PlayerPads") -> None:
+        """Go on where the same player's pads of the kit before have stopped; what stood in for a pad no longer does."""
+        self._body = before._body
+        self._last, self._last_of_limb, self._last_pad = before._last, before._last_of_limb, before._last_pad
+        if self._range.learns and before._range.learns:
+            self._range = before._range
+
     def pad_at(self, limb: str, x: float, y: float) -> str | None:
         """Return the pad that a stroke of `limb` that ends at (x, y), body units, plays now."""
         image = None

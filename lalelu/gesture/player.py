@@ -80,6 +80,21 @@ class Player:
         hips = ("mid_hip",) if {"left_hip", "right_hip"} <= set(skeleton) else ()
         self._torso = Keypoints(skeleton, {}, ("left_shoulder", "right_shoulder", *hips))
 
+    def follow(self, before: "Player") -> None:
+        """Go on where the same player of the kit before has stopped: with their body and their moving limbs."""
+        self.last_ns = before.last_ns
+        self._body = before._body
+        self._pads.follow(before._pads)
+        for name, limb in self._limbs.items():
+            if name in before._limbs:
+                limb.follow(before._limbs[name])
+
+    def part(self) -> None:
+        """Untie what refers to each other, so that the player's memory is free without a garbage collector."""
+        for limb in self._limbs.values():
+            limb.other = None
+        self._limbs.clear()
+
     def watch(self, tell: Callable[[Verdict], None]) -> None:
         """Have the verdict on every candidate stroke and stomp, and on every sound of a gesture, told."""
         self._explain = tell

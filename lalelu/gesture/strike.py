@@ -130,6 +130,10 @@ class StrokeFinder:
         self._clear = -math.inf
         self._fast_ns = self._lowest_ns = self._top_ns = 0
 
+    def is_like(self, other: "StrokeFinder") -> bool:
+        """Whether the other one finds the same strokes."""
+        return (self._options, self._lead_s) == (other._options, other._lead_s)
+
     def restart(self) -> None:
         """Forget the movement so far (not the last hit: its mask time goes on)."""
         self._samples.clear()

@@ -65,16 +65,16 @@ class Speeds:
 class Range:
     """The speed that plays full strength: as the kit says, or learned from one player's recent strokes."""
 
-    __slots__ = ("_learns", "_recent", "full_speed")
+    __slots__ = ("_recent", "full_speed", "learns")
 
     def __init__(self, full_speed: float | None) -> None:
-        self._learns = full_speed is None
+        self.learns = full_speed is None
         self.full_speed = full_speed or FIRST_FULL_SPEED
         self._recent: deque[float] = deque(maxlen=RECENT)
 
     def learn(self, speed: float) -> None:
         """Take in a stroke that has sounded (body units/s); the range moves slowly and within its bounds."""
-        if not self._learns:
+        if not self.learns:
             return
         self._recent.append(speed)
         if len(self._recent) < ENOUGH:

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,11 +34,20 @@ def new_header(
     `requests` lists what was asked of the machine, e.g. {"name": "fifo", "granted": false, "reason": "..."};
     `packages` names further distributions whose versions matter, such as the runtime's.
     """
+    began_ns = time.monotonic_ns()
     return {
         VERSION_KEY: LEDGER_VERSION,
         # one moment on both clocks: the rows' stamps know nothing of days
-        "began": {"utc": datetime.now(UTC).isoformat(), "monotonic_ns": time.monotonic_ns()},
-        "epochs": [{"config": dict(config), "digest": config_digest(config)}],
+        "began": {"utc": datetime.now(UTC).isoformat(), "monotonic_ns": began_ns},
+        # each holds for frames captured at its `began_ns` or later, and for their notes
+        "epochs": [
+            {
+                "epoch": 0,
+                "began_ns": began_ns,
+                "config": dict(config),
+                "digest": config_digest(config),
+            }
+        ],
         "versions": _versions(packages),
         "host": host_facts(),
         "requests": [dict(request) for request in requests],
@@ -72,6 +82,28 @@ def host_facts() -> dict[str, Any]:
 def name_at(started: datetime) -> str:
     """Return the name of a ledger in a folder of ledgers: by the local time at which it begins."""
     return f"{started:%Y%m%d-%H%M%S}.ledger"
+
+
+def claim(folder: Path, started: datetime) -> Path:
+    """Make a folder for a ledger in a folder of ledgers and return it: nobody else has it, whatever the clock says.
+
+    Another instance may begin in the same second, and a clock that was set back comes by again. Raises UsageError.
+    """
+    name = name_at(started)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            path = folder / (name if number == 1 else f"{Path(name).stem}-{number}.ledger")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+        raise AssertionError("there is always one more number")
+    except OSError as exc:
+        raise UsageError(
+            f"no ledger can begin in {folder} ({exc.strerror}); choose a folder you may write to"
+        ) from exc
 
 
 def create_ledger(directory: Path, header: Mapping[str, Any]) -> None:

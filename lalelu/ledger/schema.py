@@ -66,7 +66,7 @@ NOTE_DTYPE: Final = np.dtype(
         ("velocity", "u1"),
         ("late", "u1"),  # 1: sent more than 1 ms after it was due
         ("limb", "u1"),  # which limb played it: 1 + its index in the skeleton; 0 = not told
-        ("pad", "<u2"),  # which pad: 1 + its place among the pads of the header's kits; 0 = not told
+        ("pad", "<u2"),  # which pad: 1 + its place among the pads of its epoch's kits; 0 = not told
     ]
 )
 

@@ -8,15 +8,33 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from lalelu.errors import UsageError
+from lalelu.regular import read_regular
+
+MOST_BYTES: Final = 1 << 30  # 1 GiB: the largest pose networks have 300 MB
 
 
 def cache_dir() -> Path:
     """Return the folder of fetched and made files; it may not be there yet.
 
-    $LALELU_CACHE, else $CACHE_DIRECTORY (systemd), else $XDG_CACHE_HOME/lalelu, else ~/.cache/lalelu.
+    $LALELU_CACHE, else $CACHE_DIRECTORY (systemd), else $XDG_CACHE_HOME/lalelu, else ~/.cache/lalelu. Raises
+    UsageError where another user may change it: the files in it are loaded, and their checksums lie beside them.
     """
+    place = _cache_dir()
+    try:
+        facts = place.stat()
+    except OSError:  # not there, which whoever writes to it will tell
+        return place
+    is_others = os.geteuid() != 0 and facts.st_uid not in (0, os.geteuid())
+    if is_others or facts.st_mode & stat.S_IWOTH:
+        why = "is another user's" if is_others else "may be written by everybody (chmod o-w takes that away)"
+        raise UsageError(f"the model cache {place} {why}; set LALELU_CACHE to a folder of yours")
+    return place
+
+
+def _cache_dir() -> Path:
     if own := os.environ.get("LALELU_CACHE"):
         return Path(own)
     if systemd := os.environ.get("CACHE_DIRECTORY"):
@@ -50,6 +68,24 @@ def not_writable(path: Path, exc: OSError) -> UsageError:
 def out_not_writable(path: Path, exc: OSError) -> UsageError:
     """Return the error of a file that the user named and that cannot be written."""
     return UsageError(f"{path} cannot be written ({exc.strerror}); give another --out")
+
+
+def own_bytes(path: Path, option: str = "") -> bytes:
+    """Return the bytes of the user's own model, which `option` names.
+
+    Raises UsageError where it cannot be read, or is larger than any pose network.
+    """
+    try:
+        return read_regular(path, MOST_BYTES)
+    except OSError as exc:
+        raise no_model(f"{option} {path}".strip(), exc.strerror) from exc
+
+
+def no_model(name: str, reason: str | None) -> UsageError:
+    """Return the error of a file that is no ONNX model."""
+    return UsageError(
+        f"{name} cannot be read as an ONNX model ({reason}); give another file, or export it again"
+    )
 
 
 @contextmanager

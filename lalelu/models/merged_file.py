@@ -5,10 +5,19 @@ import tempfile
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # comes with onnx, without types
 
 from lalelu.errors import UsageError
-from lalelu.models import catalogue, merge, merge_onnx, onnx_export, savedmodel, slim, store, tflite_export
+from lalelu.models import (
+    catalogue,
+    merge,
+    merge_onnx,
+    onnx_export,
+    onnx_file,
+    savedmodel,
+    slim,
+    store,
+    tflite_export,
+)
 from lalelu.models.cache import cache_dir, out_not_writable, write_whole
 from lalelu.models.camera_graph import Camera
 from lalelu.models.graph import Graph
@@ -59,7 +68,7 @@ def make(
             f"{'--slim out' if slimmed else f'--as out for {own}'}"
         )
     if own is not None:
-        merged = merge_onnx.merged_onnx(_read(own), camera, reading or Reading())
+        merged = merge_onnx.merged_onnx(onnx_file.read(own), camera, reading or Reading())
     else:
         row = catalogue.find(model)
         graph = merge.merged(store.graph_of(model, progress=progress), row.family, camera)
@@ -71,15 +80,6 @@ def make(
             return
         merged = onnx.load_model_from_string(onnx_export.to_onnx(graph, model))
     write_whole(out, (slim.slimmed(merged) if slimmed else merged).SerializeToString())
-
-
-def _read(path: Path) -> onnx.ModelProto:
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-    except (OSError, DecodeError, onnx.checker.ValidationError, ValueError) as exc:
-        raise UsageError(f"{path} cannot be read as an ONNX model; give another file") from exc
-    return model
 
 
 def _write_folder(path: Path, graph: Graph) -> None:

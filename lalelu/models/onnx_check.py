@@ -2,10 +2,10 @@
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # comes with onnx, without types
 from onnx import helper
 
 from lalelu.errors import UsageError
+from lalelu.models import onnx_file
 from lalelu.models.catalogue import Model
 from lalelu.models.heads import IS_PEAK
 from lalelu.models.picture import BGR
@@ -13,11 +13,7 @@ from lalelu.models.picture import BGR
 
 def check(data: bytes, row: Model, name: str) -> None:
     """Raise UsageError unless `data` is a valid ONNX model with the input and output of `row`'s family."""
-    try:
-        model = onnx.load_model_from_string(data)
-        onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError, ValueError) as exc:
-        raise UsageError(f"{name} is not a whole ONNX model ({_first_line(exc)}); get it again") from exc
+    model = onnx_file.parse(data, name)
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     # lalelu's own conversions, brought from another machine, have the heads too, and take the camera's picture;
@@ -45,10 +41,6 @@ def check(data: bytes, row: Model, name: str) -> None:
 
 def _told(name: str, dtype: object, shape: tuple[int, ...], by_name: bool) -> str:
     return f"{name}: {dtype} {shape}" if by_name else f"{dtype} {shape}"
-
-
-def _first_line(exc: Exception) -> str:
-    return str(exc).strip().partition("\n")[0]
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:

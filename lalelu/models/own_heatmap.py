@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # comes with onnx, without types
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from lalelu.errors import UsageError
+from lalelu.models import onnx_file
 from lalelu.models.catalogue import Normalisation
 from lalelu.models.original import WHITE
 from lalelu.models.picture import BGR
@@ -29,7 +29,7 @@ def adapted(data: bytes, name: str, *, keypoints: int, normalisation: Normalisat
     Its output is `heatmaps`, the last of the outputs that has `keypoints` maps; the others are left out. Raises
     UsageError for a file that is no such network.
     """
-    model = _read(data, name)
+    model = onnx_file.parse(data, name)
     graph = model.graph
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
@@ -103,16 +103,6 @@ def _rewritten(
         field.extend(values)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
-
-
-def _read(data: bytes, name: str) -> onnx.ModelProto:
-    try:
-        model = onnx.load_model_from_string(data)
-        onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError, ValueError) as exc:
-        reason = str(exc).strip().partition("\n")[0]
-        raise UsageError(f"{name} is not a whole ONNX model ({reason}); export it again") from exc
-    return model
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:

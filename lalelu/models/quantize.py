@@ -14,11 +14,11 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # comes with onnx, without types
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper, shape_inference
 
 from lalelu.errors import MissingError, UsageError
+from lalelu.models import onnx_file
 from lalelu.models.picture import BGR
 from lalelu.registry import did_you_mean
 
@@ -41,12 +41,8 @@ class Layer:
 
 def read(path: Path) -> onnx.ModelProto:
     """Read a model; every node gets a name. Raises UsageError for a file that is none, or too old for this."""
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-    except (OSError, DecodeError, onnx.checker.ValidationError, ValueError) as exc:
-        raise UsageError(f"{path} cannot be read as an ONNX model; give another file") from exc
-    opset = max(each.version for each in model.opset_import if each.domain in {"", "ai.onnx"})
+    model = onnx_file.read(path)
+    opset = max((each.version for each in model.opset_import if each.domain in {"", "ai.onnx"}), default=0)
     if opset < LEAST_OPSET:
         raise UsageError(f"{path} has opset {opset}; quantising needs {LEAST_OPSET} or later: export it anew")
     for at, node in enumerate(model.graph.node):

@@ -12,7 +12,7 @@ from typing import Final
 
 from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue, fetch
-from lalelu.models.cache import cache_dir, digest, lock, not_writable, replacing
+from lalelu.models.cache import cache_dir, digest, lock, not_writable, own_bytes, replacing
 from lalelu.models.catalogue import Model, Normalisation
 from lalelu.models.graph import Graph
 from lalelu.models.progress import Progress, Silent, StderrProgress
@@ -97,12 +97,7 @@ def own_heatmap_path(file: Path, *, keypoints: int, normalisation: Normalisation
 
     Raises UsageError for a file that is not there, or no such network.
     """
-    try:
-        data = file.read_bytes()
-    except OSError as exc:
-        raise UsageError(
-            f"pose.heatmap.file {file} cannot be read ({exc.strerror}); give an ONNX file"
-        ) from exc
+    data = own_bytes(file, "pose.heatmap.file")
     state = hashlib.sha256(data + repr((keypoints, normalisation, rgb)).encode())
     state.update((Path(__file__).parent / "own_heatmap.py").read_bytes())
     path = cache_dir() / "heatmap" / f"{file.stem}-{state.hexdigest()[:12]}.onnx"
@@ -233,10 +228,7 @@ def import_onnx(model: str, file: Path) -> Path:
     row = catalogue.find(model)
     from lalelu.models import onnx_check
 
-    try:
-        data = file.read_bytes()
-    except OSError as exc:
-        raise UsageError(f"{file} cannot be read ({exc.strerror}); give an ONNX file") from exc
+    data = own_bytes(file)
     onnx_check.check(data, row, str(file))
     return _keep(row, data, f"ONNX {file.resolve()}")
 

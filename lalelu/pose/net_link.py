@@ -24,7 +24,7 @@ from lalelu.clock import now_ns
 from lalelu.errors import BY_EXIT_CODE, LostError, MissingError
 from lalelu.pose.estimator_flow import Result, Wrists
 from lalelu.pose.port import RuntimeFacts, TensorSpec
-from lalelu.session import NET
+from lalelu.session import NET, NET_RESULTS
 from lalelu.skeleton import COCO17
 from lalelu.types import Frame, Pose
 
@@ -36,7 +36,7 @@ RESULT: Final = struct.Struct(
 SLOTS: Final = (
     4  # frames; a network that shares its core with the engine may take two periods to cut its square
 )
-RINGS: Final = ("net.jobs", "net.results")
+RINGS: Final = ("net.jobs", NET_RESULTS)
 READY_S: Final = 180.0  # for the first start, which may fetch and convert the model
 LOOK_S: Final = 0.01
 HEALTHY_NS: Final = 10_000_000_000  # a process that dies within this time after a new start is given up

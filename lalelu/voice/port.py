@@ -5,6 +5,7 @@ from typing import Final, Protocol, runtime_checkable
 ADAPTERS: Final[dict[str, str]] = {
     "virtual": "lalelu.voice.outputs.rtmidi:VirtualOutput",
     "port": "lalelu.voice.outputs.rtmidi:PortOutput",
+    "serial": "lalelu.voice.outputs.serial:SerialOutput",
     "file": "lalelu.voice.outputs.file:FileOutput",
     "osc": "lalelu.voice.outputs.osc:OscOutput",
     "memory": "lalelu.voice.outputs.memory:MemoryOutput",
@@ -17,6 +18,8 @@ class MidiOutput(Protocol):
     An adapter is built by `registry.from_uri` and carries its option schema as `Options`.
     """
 
+    comes_back: bool  # whether one that was lost may be there again, and is looked for
+
     def open(self) -> str:
         """Open the port and say in one line what was opened. Raises MissingError when it cannot be."""
 
@@ -26,8 +29,25 @@ class MidiOutput(Protocol):
         Raises LostError when the port has gone.
         """
 
+    def look(self) -> None:
+        """Raise LostError when the port has gone: some do not say so when they are sent to. Takes up to 1 ms."""
+
     def close(self) -> None:
         """Send nothing more and release the port; safe to call twice and before `open()`."""
+
+
+@runtime_checkable
+class PacedOutput(MidiOutput, Protocol):
+    """An output that takes messages faster than it can pass them on, and keeps what has to wait."""
+
+    dropped: int  # messages that found no room to wait, and so never were sent
+
+    @property
+    def next_ns(self) -> int | None:
+        """When more of what waits can be passed on; None while nothing waits."""
+
+    def advance(self, at_ns: int) -> None:
+        """Pass on what can be at this moment; never waits. Raises LostError as `send` does."""
 
 
 @runtime_checkable

@@ -12,23 +12,30 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from lalelu import realtime
 from lalelu.bulletin import Bulletin
-from lalelu.channel import RingReader, RingWriter
-from lalelu.clock import now_ns
+from lalelu.channel import BoardReader, RingReader, RingWriter
+from lalelu.clock import now_ns, slept_ns
 from lalelu.errors import LaleluError, PortLostError
 from lalelu.ledger.schema import FRAME_DTYPE, offset_of
+from lalelu.offer import Performance
 from lalelu.registry import from_uri
-from lalelu.session import CONTROL, FINISH, PLAY, RELEASE, SILENCE, TAP, Plan, Session
+from lalelu.session import CONTROL, FINISH, PLAY, RELEASE, SILENCE, TAP, Session
 from lalelu.voice import port as voice_port
 from lalelu.voice.alarm import Alarm
+from lalelu.voice.away import Away
+from lalelu.voice.coming import STEP_NS, Coming
 from lalelu.voice.delay import AutoDelay
+from lalelu.voice.port import MidiOutput, ValueOutput
+from lalelu.voice.recovery import Recovery
+from lalelu.voice.relayed import RelayedOutput, RelayedValues
 from lalelu.voice.sounding import SoundingTable
 from lalelu.voice.voice import Voice
-from lalelu.wire import EventRing, note_row, read_hit
+from lalelu.wire import EventRing, epoch_of, note_row, read_hit
 
 STUCK_NS: Final = 250_000_000  # an engine without a row for so long is stuck ...
 STUCK_FRAMES: Final = 4  # ... or for so many frame periods, of a film slower than any camera
@@ -39,6 +46,7 @@ FINISH_NS: Final = (
 AGAIN_NS: Final = 1_500_000_000  # a session manager has connected our port by then
 PRIORITY_ABOVE: Final = 5  # the engine's
 _HIGHEST: Final = 99
+_SOUNDING: Final = "sounding"  # the session's file of notes that sound
 _STAMP: Final = struct.Struct("<q")
 _CAPTURED_AT, _SENT_AT = (offset_of(FRAME_DTYPE, name) for name in ("captured_ns", "sent_ns"))
 
@@ -74,7 +82,9 @@ class EnginePulse:
 class VoiceProcess:
     """The loop around a Voice. `bell` is an eventfd, `engine` a descriptor that is readable once the engine is gone.
 
-    `auto` changes the voice's delay while it plays; None leaves it as it is.
+    `auto` changes the voice's delay while it plays; None leaves it as it is. `epoch` is that of the configuration that
+    the voice plays; `first`: the number of the first of the engine's records to be read, None = the next. `tell` shows
+    on the board which epoch is ready to be played.
     """
 
     def __init__(
@@ -86,9 +96,15 @@ class VoiceProcess:
         once: bool,
         bell: int,
         engine: int,
+        events: EventRing,
+        recovery: Recovery,
         auto: AutoDelay | None = None,
+        epoch: int = 0,
+        first: int | None = None,
+        tell: Callable[..., None] | None = None,
     ) -> None:
         self._voice = voice
+        self._coming = Coming(session, voice, epoch, tell)
         self._auto = auto
         self._delay_changed = False
         self._bpm: int | None = None  # as it was told last
@@ -96,14 +112,17 @@ class VoiceProcess:
             voice.delay_ns = auto.delay_ms * 1_000_000
         self._say = say  # gets one line for people
         self._once = once
+        self._recovery = recovery
         self._bell = bell
         self._engine = engine
         self._hits = RingReader(session / "hits")
-        self._next = self._hits.head  # what a voice before this one has not played is too late by now
+        # what a voice before this one has not played is too late by now
+        self._next = self._hits.head if first is None else first
         self._notes = RingWriter(session / "notes")
-        self._events = EventRing(session, "voice")
+        self._events = events
         self._pulse = EnginePulse(RingReader(session / "frames"))
         self._alarm = Alarm()
+        self._away = Away()
         self._again_ns: int | None = now_ns() + AGAIN_NS  # when the outputs are told once more
         self._end_ns: int | None = None  # when what still sounds is ended, once the engine is done
         self._gone = False
@@ -122,6 +141,7 @@ class VoiceProcess:
                     poller.unregister(self._engine)
         finally:
             self._voice.silence()
+            self._recovery.close()
             self._alarm.close()
             if self._voice.refused:
                 self._events.write(
@@ -130,11 +150,11 @@ class VoiceProcess:
             if self._voice.dropped:
                 self._events.write(
                     "values dropped",
-                    f"{self._voice.dropped} messages found the network busy and were left out",
+                    f"{self._voice.dropped} messages found an output busy and were left out",
                 )
 
     def _set_alarm(self) -> None:
-        look_ns = now_ns() + LOOK_NS
+        look_ns = now_ns() + (STEP_NS if self._coming.busy else LOOK_NS)
         due_ns = self._voice.next_due_ns
         self._alarm.set(look_ns if due_ns is None else min(due_ns, look_ns))
 
@@ -144,6 +164,9 @@ class VoiceProcess:
         if self._alarm.descriptor in ready:
             os.read(self._alarm.descriptor, 8)
         self._take_orders()
+        away = self._away.look(now_ns(), slept_ns())
+        if away is not None:  # what fell due meanwhile is dropped, too: all of it at once would be no music
+            self._silence(away)
         for note in self._voice.advance(woken_ns):
             self._notes.write(note_row(note))
         self._tell_delay()
@@ -153,10 +176,13 @@ class VoiceProcess:
             if self._end_ns is None:
                 self._mourn()
         self._watch(woken_ns)
+        if self._recovery.step(now_ns()):
+            self._again_ns = now_ns() + AGAIN_NS
         if self._again_ns is not None and woken_ns > self._again_ns:
             self._voice.repeat()
             self._again_ns = None
         self._check_outputs()
+        self._coming.step()
 
     def _take_orders(self) -> None:
         batch = self._hits.read(self._next)
@@ -166,6 +192,8 @@ class VoiceProcess:
             self._voice.silence()  # among them may have been what ends a held note
         for record in batch.records:
             kind, told = read_hit(record)
+            if epoch_of(record) != self._coming.epoch & 0xFF:
+                self._change(self._coming.change(epoch_of(record)))
             if kind == PLAY:
                 self._voice.add(told)
                 self._learn(now_ns() - told.struck_ns)
@@ -181,6 +209,14 @@ class VoiceProcess:
             elif kind == FINISH:
                 self._pulse.pause()
                 self._end_ns = now_ns() + FINISH_NS
+
+    def _change(self, wanted: Performance) -> None:
+        """Take over the delay of another configuration."""
+        if wanted.delay_ms is not None:
+            self._auto, self._voice.delay_ns = None, round(wanted.delay_ms * 1e6)
+        elif self._auto is None:
+            self._auto = AutoDelay()
+            self._voice.delay_ns = self._auto.delay_ms * 1_000_000
 
     def _learn(self, handed_ns: int) -> None:
         if self._auto is not None and self._auto.hit(handed_ns):
@@ -215,7 +251,7 @@ class VoiceProcess:
             self._voice.check()
         except PortLostError as exc:
             self._events.write("lost", str(exc))
-            if self._once or self._voice.silent:
+            if self._once or self._recovery.hopeless:
                 raise
             self._say(str(exc))
 
@@ -232,27 +268,58 @@ class VoiceProcess:
         self._events.write("silenced", f"{why}; {count} notes ended in {(now_ns() - began_ns) / 1e6:.2f} ms")
 
 
-def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: int) -> None:
+def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     """Open the outputs, ask for real time, and sound what comes. Raises what the outputs raise."""
+    # before the epoch: a change that comes in between is told by the records then
+    first = RingReader(session / "hits").head
+    epoch = int(BoardReader(session / "engine").value().get("epoch", 0))
+    plan = session.plan_at(epoch)
     asked = plan.config.realtime
-    outputs = [from_uri("MIDI output", voice_port.ADAPTERS, uri) for uri in plan.config.midi.outputs]
+    outputs: list[MidiOutput] = [
+        from_uri("MIDI output", voice_port.ADAPTERS, uri, keep=str(session / f"kept.{place}"))
+        for place, uri in enumerate(plan.config.midi.outputs)
+    ]
     delay_ms = plan.config.timing.delay_ms
     auto = AutoDelay() if delay_ms == "auto" else None
+    waits = not plan.once and (plan.config.midi.wait or _is_second(session))
     voice = Voice(
         outputs,
         plan.kits,
         now_ns=now_ns,
         channels=plan.config.player.channels or (),
         delay_ns=0 if delay_ms == "auto" else round(delay_ms * 1e6),
-        table=SoundingTable(session / "sounding"),
+        table=SoundingTable(session / _SOUNDING),
     )
-    process = VoiceProcess(session, voice, board.say, once=plan.once, bell=bell, engine=engine, auto=auto)
+    priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
+    events = EventRing(session, "voice")
+    recovery = Recovery(
+        voice,
+        {}
+        if plan.once
+        else _relays(plan.config.midi.outputs, outputs, priority, lock_memory=asked.lock_memory),
+        say=board.say,
+        tell=lambda problem: board.problem("midi", problem or None),
+        record=events.write,
+    )
+    process = VoiceProcess(
+        session,
+        voice,
+        board.say,
+        once=plan.once,
+        bell=bell,
+        engine=engine,
+        events=events,
+        recovery=recovery,
+        auto=auto,
+        epoch=epoch,
+        first=first,
+        tell=board.tell,
+    )
     try:
-        for line in voice.open():
+        for line in voice.open(waits=waits):
             board.say(f"MIDI: {line}")
         if auto is not None:
             board.say(f"timing: the delay begins at {auto.delay_ms} ms and follows the hits")
-        priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
         grants = realtime.enter_voice(priority, lock_memory=asked.lock_memory, required=asked.required)
         for grant in grants:
             board.say(f"real time, voice: {grant}")
@@ -263,6 +330,27 @@ def play(session: Session, plan: Plan, board: Bulletin, *, bell: int, engine: in
     board.tell(state="ended")
 
 
+def _is_second(session: Session) -> bool:
+    """Whether a voice of this session has played before: its outputs were there, and may have gone together with it."""
+    return (session / _SOUNDING).exists()
+
+
+def _relays(
+    uris: Sequence[str], outputs: Sequence[MidiOutput], priority: int, *, lock_memory: bool
+) -> dict[int, Callable[[], RelayedOutput]]:
+    """Return what makes the process that looks for a lost output, by the places of those that may come back."""
+    return {
+        place: partial(
+            RelayedValues if isinstance(output, ValueOutput) else RelayedOutput,
+            uri,
+            priority=priority,
+            lock_memory=lock_memory,
+        )
+        for place, (uri, output) in enumerate(zip(uris, outputs, strict=True))
+        if output.comes_back
+    }
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the session's voice; what it could not do is on its board."""
     for number in (signal.SIGINT, signal.SIGHUP):  # the leader's to answer
@@ -271,7 +359,7 @@ def main(arguments: Sequence[str]) -> int:
     session = Session(Path(arguments[0]))
     board = Bulletin(session / "voice")
     try:
-        play(session, session.plan, board, bell=int(arguments[1]), engine=int(arguments[2]))
+        play(session, board, bell=int(arguments[1]), engine=int(arguments[2]))
     except LaleluError as exc:
         board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)
         return exc.exit_code

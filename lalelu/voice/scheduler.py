@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from lalelu.voice.message import note_off, note_on
 
@@ -88,7 +88,7 @@ class Scheduler(Generic[T]):
         due_ns, _, note = heapq.heappop(self._waiting)
         return due_ns, note
 
-    def strike(self, note: Note[T], velocity: int, now_ns: int) -> tuple[bytes, ...]:
+    def strike(self, note: Note[Any], velocity: int, now_ns: int) -> tuple[bytes, ...]:
         """Return what to send now for one note: its note-on, after a note-off where it still sounds.
 
         The older note-off of a note that is struck again is cancelled, whoever struck it; it is the last one's from

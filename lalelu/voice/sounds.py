@@ -14,7 +14,7 @@ class Sound:
     notes: tuple[Sounding, ...]
     note_ns: int | None  # from note-on to note-off; None = until it is released
     choked: frozenset[Sounding]  # what its hit ends, where one of `rivals` has struck it
-    rivals: frozenset[int]  # the pads of its choke group but for itself, by number from 1
+    rivals: frozenset[int]  # the pads of its choke group but for itself, by number
 
 
 def own_channel(channels: Sequence[int | None], player: int) -> int | None:
@@ -22,14 +22,14 @@ def own_channel(channels: Sequence[int | None], player: int) -> int | None:
     return channels[player] if player < len(channels) else None
 
 
-def sounds_of(kits: Sequence[KitConfig], own: int | None) -> list[Sound]:
+def sounds_of(kits: Sequence[KitConfig], own: int | None, before: int = 0) -> list[Sound]:
     """Return the sounds of all pads of all kits, in order, for a player whose own channel is `own`.
 
-    A choke group reaches no farther than its kit and the player's channel.
+    A choke group reaches no farther than its kit and the player's channel. The pads' numbers count from `before` + 1.
     """
     sounds: list[Sound] = []
     for kit in kits:
-        first = len(sounds) + 1
+        first = before + len(sounds) + 1
         # dict.fromkeys: a note that stands twice in a chord is one note
         notes = [
             tuple(dict.fromkeys((pad.channel or own or kit.channel, note) for note in pad.notes))

@@ -5,7 +5,7 @@ only the newest goes out, and a controller or wheel only where the synth would h
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -22,7 +22,7 @@ Key: TypeAlias = tuple[str, int | str, int]
 Encoded: TypeAlias = tuple[float, int]  # what goes on the wire, and a wheel's range in semitones, else 0
 
 
-class _Aim(NamedTuple):
+class Aim(NamedTuple):
     """Where a gesture's values go: `key` is shared by all gestures that set the same thing."""
 
     target: Target
@@ -30,6 +30,7 @@ class _Aim(NamedTuple):
 
     @property
     def key(self) -> Key:
+        """Return what names the controller, wheel or address that is set."""
         target = self.target
         if isinstance(target, ToController):
             return "controller", target.controller, self.channel
@@ -49,7 +50,7 @@ class _Aim(NamedTuple):
 class _Line:
     """What one controller, wheel or address gets, and has got."""
 
-    waiting: deque[tuple[int, _Aim, Encoded]] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
+    waiting: deque[tuple[int, Aim, Encoded]] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
     sent: Encoded | None = None
 
 
@@ -66,7 +67,9 @@ class Targets:
 
     def __init__(self, kits: Sequence[KitConfig], channels: Sequence[int | None] = ()) -> None:
         self._channels = tuple(channels)
-        self._aims = {own: _aims(kits, own) for own in (None, *channels)}
+        self._aims: Mapping[int | None, Sequence[Aim | None]] = {
+            own: aims_of(kits, own) for own in (None, *channels)
+        }
         self._lines: dict[Key, _Line] = {}
         self._ranges: dict[int, int] = {}  # of the wheels, in semitones, by channel, as told
 
@@ -80,9 +83,27 @@ class Targets:
                     messages.append(pitch_bend(aim.channel, CENTRE))
         return messages
 
+    def change(
+        self, aims: Mapping[int | None, Sequence[Aim | None]], channels: Sequence[int | None]
+    ) -> list[bytes]:
+        """Take up other kits, `aims` by a player's own channel; return what lets go of wheels and tells new ranges."""
+        let_go = self.end()
+        self._aims, self._channels = aims, tuple(channels)
+        return let_go + self.begin()
+
     def ranges(self) -> list[bytes]:
         """Return what tells a synth once more the ranges that it was told."""
         return [message for told in self._ranges.items() for message in bend_range(*told)]
+
+    def now(self) -> list[bytes]:
+        """Return what brings a synth that knows nothing to where the others are: ranges, wheels and controllers."""
+        messages = self.ranges()
+        for (kind, number, channel), line in self._lines.items():
+            if line.sent is not None and kind == "bend":
+                messages.append(pitch_bend(channel, int(line.sent[0])))
+            elif line.sent is not None and kind == "controller":
+                messages.append(control(channel, int(number), int(line.sent[0])))
+        return messages
 
     def end(self) -> list[bytes]:
         """Return what puts the wheels that are turned into the centre, and forget all that waits."""
@@ -130,7 +151,7 @@ class Targets:
             line.sent = encoded
         return due
 
-    def _messages(self, aim: _Aim, encoded: int) -> list[bytes]:
+    def _messages(self, aim: Aim, encoded: int) -> list[bytes]:
         if isinstance(aim.target, ToController):
             return [control(aim.channel, aim.target.controller, encoded)]
         assert isinstance(aim.target, ToBend), "addresses get values, not messages"
@@ -144,13 +165,14 @@ class Targets:
         return list(bend_range(channel, semitones))
 
 
-def _aims(kits: Sequence[KitConfig], own: int | None) -> list[_Aim | None]:
-    aims: list[_Aim | None] = []
+def aims_of(kits: Sequence[KitConfig], own: int | None) -> list[Aim | None]:
+    """Return where the values of all gestures of all kits go, in order; None for gestures that set nothing."""
+    aims: list[Aim | None] = []
     for kit in kits:
         for gesture in kit.gestures.values():
             target = gesture.to if isinstance(gesture, ControlGesture | HiHat) else None
             named = None if target is None or isinstance(target, ToOsc) else target.channel
-            aims.append(None if target is None else _Aim(target, named or own or kit.channel))
+            aims.append(None if target is None else Aim(target, named or own or kit.channel))
     return aims
 
 

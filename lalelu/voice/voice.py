@@ -3,19 +3,23 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from lalelu.config.kit import KitConfig
-from lalelu.errors import LaleluError, LostError, PortLostError, UsageError
-from lalelu.voice.message import CLOCK, note_off
-from lalelu.voice.port import MidiOutput, ValueOutput
+from lalelu.errors import LaleluError, LostError, MissingError, PortLostError, UsageError
+from lalelu.voice.message import CLOCK, all_notes_off, note_off
+from lalelu.voice.port import MidiOutput, PacedOutput, ValueOutput
+from lalelu.voice.repertoire import Repertoire
 from lalelu.voice.scheduler import Note, Owner, Scheduler, Sounding
 from lalelu.voice.sounding import SoundingTable
-from lalelu.voice.sounds import Sound, own_channel, sounds_of
+from lalelu.voice.sounds import Sound
 from lalelu.voice.targets import Targets, addresses
 from lalelu.voice.tempo import Tempo
 
 LATE_NS: Final = 1_000_000  # 1 ms: the variation a player tolerates (Wessel & Wright 2002)
+SIGNAL_NS: Final = 100_000_000  # of a note that is a signal ...
+SIGNAL_VELOCITY: Final = 40  # ... which is heard beside soft strokes and not over them
+_NOBODY: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,24 @@ class NoteSent:
         return self.sent_ns > self.due_ns + LATE_NS
 
 
+class _Struck(NamedTuple):
+    """A hit, and what its pad sounded when it was struck."""
+
+    strike: Strike
+    sound: Sound
+
+
+def check_addresses(kits: Sequence[KitConfig], outputs: Sequence[MidiOutput]) -> None:
+    """Raise UsageError where a kit sets an OSC address and no output takes its values."""
+    found = addresses(kits)
+    if found and not any(isinstance(output, ValueOutput) for output in outputs):
+        kit, gesture, address = found[0]
+        raise UsageError(
+            f"kit {kit!r}: gesture {gesture!r} sets the OSC address {address}, and no output takes it; add "
+            "osc:HOST:PORT to midi.outputs, or have it set a controller"
+        )
+
+
 def velocity_of(strength: float) -> int:
     """Return the MIDI velocity 1..127 of a strength 0..1; beyond is clamped."""
     return min(127, max(1, round(127 * strength)))
@@ -60,8 +82,9 @@ class Voice:
     Pads are numbered from 1 over the pads of all kits in order, and so are controls over their gestures. `channels`,
     by player: a player's own MIDI channel, where a pad or target names none; None, and players beyond: the kit's.
     `delay_ns` may be changed while it plays: notes that wait keep the time they were given.
-    A lost output is named once, by PortLostError from `check()`; the others play on. `table` keeps what sounds for
-    a voice that comes after this one. `needs_osc`: kits that set OSC addresses need an output that takes them.
+    A lost output is named once, by PortLostError from `check()`; the others play on, and `replace()` puts another into
+    its place. `table` keeps what sounds for a voice that comes after this one. `needs_osc`: kits that set OSC addresses
+    need an output that takes them.
     """
 
     def __init__(
@@ -75,26 +98,30 @@ class Voice:
         table: SoundingTable | None = None,
         needs_osc: bool = True,
     ) -> None:
-        self._outputs = tuple(outputs)
-        self._takers = [output for output in outputs if isinstance(output, ValueOutput)]
+        self._first = tuple(outputs)
+        self._outputs = list(outputs)  # with those that took a lost one's place
+        self._sort_outputs()
         self._now_ns = now_ns
         self.delay_ns = delay_ns
         self._table = table or SoundingTable(None)
-        self._addresses = addresses(kits) if needs_osc else []
-        self._channels = tuple(channels)
-        self._sounds = {own: sounds_of(kits, own) for own in (None, *channels)}
-        self._scheduler: Scheduler[Strike] = Scheduler()
+        self._kits = kits if needs_osc else ()
+        self._repertoire = Repertoire.of(kits, channels)
+        self._scheduler: Scheduler[_Struck] = Scheduler()
         self._targets = Targets(kits, channels)
         self._tempo = Tempo()
         self._live: list[MidiOutput] = []  # open and not lost
-        self._opened: list[MidiOutput] = []  # to be closed, lost or not
         self._lost: list[LostError] = []  # not yet raised
+        self._gone: dict[int, str] = {}  # of lost outputs, by their place: why
+        self._owed: dict[int, Sequence[Sounding]] = {}  # what such an output was not told the end of
+        self._fresh: list[MidiOutput] = []  # opened since `repeat()`
+        self.unheard = 0  # notes that fell due while no output was there
         self._left: Sequence[Sounding] = ()  # what an earlier voice had begun
 
     @property
     def next_due_ns(self) -> int | None:
         """When the next note, note-off, value or tick of the clock falls due; None while there is none."""
         due = [self._scheduler.next_due_ns, self._targets.next_due_ns, self._tempo.next_ns]
+        due += [output.next_ns for output in self._paced if output in self._live]
         return min((at_ns for at_ns in due if at_ns is not None), default=None)
 
     @property
@@ -109,8 +136,13 @@ class Voice:
 
     @property
     def silent(self) -> bool:
-        """Whether every output has been lost."""
-        return bool(self._opened) and not self._live
+        """Whether no output is there."""
+        return not self._live
+
+    @property
+    def gone(self) -> dict[int, str]:
+        """The outputs that are not there, by their place, and why."""
+        return dict(self._gone)
 
     @property
     def refused(self) -> int:
@@ -120,54 +152,100 @@ class Voice:
     @property
     def dropped(self) -> int:
         """Messages and values that an output could not send at once, and so never did."""
-        return sum(output.dropped for output in self._takers)
+        takers, paced = self._takers, self._paced
+        return sum(output.dropped for output in takers) + sum(output.dropped for output in paced)
 
-    def open(self) -> list[str]:
+    def open(self, *, waits: bool = False) -> list[str]:
         """Open every output, end what an earlier voice has left sounding, and return one line about each output.
 
-        When one cannot be opened, those opened before are closed again and its error is raised. Raises UsageError
-        where a kit sets an OSC address and no output takes its values.
+        When one cannot be opened, those opened before are closed again and its error is raised; but where it `waits`,
+        an output that is not there is gone like one that was lost. Raises UsageError where a kit sets an OSC address
+        and no output takes its values.
         """
-        if self._addresses and not self._takers:
-            kit, gesture, address = self._addresses[0]
-            raise UsageError(
-                f"kit {kit!r}: gesture {gesture!r} sets the OSC address {address}, and no output takes it; add "
-                "osc:HOST:PORT to midi.outputs, or have it set a controller"
-            )
+        check_addresses(self._kits, self._outputs)
         lines = []
         with ExitStack() as undo:
-            for output in self._outputs:
-                lines.append(output.open())
-                undo.callback(output.close)
+            for place, output in enumerate(self._outputs):
+                try:
+                    lines.append(output.open())
+                except MissingError as exc:
+                    if not (waits and output.comes_back):
+                        raise
+                    self._gone[place] = str(exc)
+                    lines.append(f"{exc}; it is waited for")
+                else:
+                    undo.callback(output.close)
             undo.pop_all()
-        self._opened = list(self._outputs)
-        self._live = list(self._outputs)
+        self._live = [output for place, output in enumerate(self._outputs) if place not in self._gone]
+        self._fresh = list(self._live)
         self._left = self._table.left()
+        self._owed = dict.fromkeys(self._gone, self._left)
         self._end_left()
         self._send(self._targets.begin())
         return lines
 
     def repeat(self) -> None:
-        """End what an earlier voice has left sounding, and tell the wheels' ranges, once more.
+        """End what was left sounding, and tell the wheels' ranges, once more on outputs that were opened since.
 
         A listener that has to connect to our new port first misses what is sent before.
         """
-        self._end_left()
-        self._send(self._targets.ranges())
+        fresh, self._fresh = self._fresh, []
+        sounding = self._scheduler.sounding
+        ends = [note_off(*note) for note in self._left if note not in sounding]
+        for output in fresh:
+            self._send_to(output, [*ends, *self._targets.ranges()])
+
+    def look(self) -> None:
+        """Notice outputs that went without a word; takes up to 1 ms for each."""
+        for output in tuple(self._live):
+            try:
+                output.look()
+            except LostError as exc:
+                self._lose(output, exc)
+
+    def replace(self, place: int, output: MidiOutput) -> None:
+        """Let an open output take the place of one that has gone; what that still sounds is ended first."""
+        del self._gone[place]
+        self._left = sorted({*self._left, *self._owed.pop(place)})
+        self._outputs[place] = output
+        self._live.append(output)
+        self._fresh.append(output)
+        self._sort_outputs()
+        channels = sorted(
+            {channel for sounds in self._repertoire.sounds.values() for s in sounds for channel, _ in s.notes}
+        )
+        ends = [*map(all_notes_off, channels), *(note_off(*note) for note in self._left)]
+        self._send_to(output, [*ends, *self._targets.now()])
+
+    def change(self, repertoire: Repertoire) -> None:
+        """Play other kits from the next hit on; what was struck before sounds as it would have."""
+        self._repertoire = repertoire
+        self._send(self._targets.change(repertoire.aims, repertoire.channels))
+
+    def signal(self, channel: int, note: int) -> None:
+        """Play a soft note now that belongs to no hit and leaves no row."""
+        at_ns = self._now_ns()
+        owner = Owner(_NOBODY, 0)
+        messages = self._scheduler.strike(
+            Note(channel, note, owner, at_ns, SIGNAL_NS, None), SIGNAL_VELOCITY, at_ns
+        )
+        if messages:
+            self._table.begin(channel, note)
+            self._send(messages)
 
     def add(self, strike: Strike) -> None:
         """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kits', from 1."""
-        sound = self._sound_of(strike)
-        owner = Owner(strike.player, strike.pad)
+        sound = self._repertoire.sound(strike.player, strike.pad)
+        owner = self._owner(strike.player, strike.pad)
         for channel, note in sound.notes:
             self._scheduler.add(
                 strike.struck_ns + self.delay_ns,
-                Note(channel, note, owner, strike.struck_ns, sound.note_ns, strike),
+                Note(channel, note, owner, strike.struck_ns, sound.note_ns, _Struck(strike, sound)),
             )
 
     def release(self, player: int, pad: int, at_ns: int) -> None:
         """End what a player's pad sounds, as types.Release tells."""
-        self._scheduler.release(Owner(player, pad), at_ns, at_ns + self.delay_ns)
+        self._scheduler.release(self._owner(player, pad), at_ns, at_ns + self.delay_ns)
 
     def control(self, number: int, player: int, value: float, captured_ns: int) -> None:
         """Take in the value 0..1 of a gesture's target, by the gesture's number from 1."""
@@ -186,15 +264,15 @@ class Voice:
 
     def advance(self, woken_ns: int) -> list[NoteSent]:
         """Sound what has fallen due, end what has to end, and return a row for each note-on."""
+        self._pass_on()
         if self._tempo.tick(self._now_ns()):
             self._send([CLOCK])
         self._send_values()
         rows = []
         while (waiting := self._scheduler.pop(self._now_ns())) is not None:
             due_ns, note = waiting
-            strike = note.told
+            strike, sound = note.told
             velocity = velocity_of(strike.strength)
-            sound = self._sound_of(strike)
             if sound.choked:
                 self._end(self._scheduler.cut(sound.choked, sound.rivals))
             messages = self._scheduler.strike(note, velocity, self._now_ns())
@@ -202,6 +280,9 @@ class Voice:
                 continue
             self._table.begin(note.channel, note.note)
             self._send(messages)
+            if self.silent:
+                self.unheard += 1
+                continue
             rows.append(NoteSent(strike, due_ns, woken_ns, self._now_ns(), note.channel, note.note, velocity))
         self._end(self._scheduler.ended(self._now_ns()))
         return rows
@@ -233,8 +314,8 @@ class Voice:
             self.check()
         except LostError as exc:
             problem = exc
-        opened, self._opened, self._live = self._opened, [], []
-        for output in opened:
+        self._live = []
+        for output in dict.fromkeys((*self._first, *self._outputs)):
             try:
                 output.close()
             except LaleluError as exc:
@@ -242,8 +323,8 @@ class Voice:
         if problem is not None:
             raise problem
 
-    def _sound_of(self, strike: Strike) -> Sound:
-        return self._sounds[own_channel(self._channels, strike.player)][strike.pad - 1]
+    def _owner(self, player: int, pad: int) -> Owner:
+        return Owner(player, self._repertoire.before + pad)
 
     def _end_left(self) -> None:
         sounding = self._scheduler.sounding
@@ -254,13 +335,26 @@ class Voice:
         self._table.end(notes)
 
     def _send(self, messages: Sequence[bytes]) -> None:
-        at_ns = self._now_ns()
         for output in tuple(self._live):
-            try:
-                for message in messages:
-                    output.send(message, at_ns)
-            except LostError as exc:
-                self._lose(output, exc)
+            self._send_to(output, messages)
+
+    def _send_to(self, output: MidiOutput, messages: Sequence[bytes]) -> None:
+        if output not in self._live:
+            return
+        at_ns = self._now_ns()
+        try:
+            for message in messages:
+                output.send(message, at_ns)
+        except LostError as exc:
+            self._lose(output, exc)
+
+    def _pass_on(self) -> None:
+        for output in self._paced:
+            if output in self._live:
+                try:
+                    output.advance(self._now_ns())
+                except LostError as exc:
+                    self._lose(output, exc)
 
     def _send_values(self) -> None:
         due = self._targets.due(self._now_ns())
@@ -279,3 +373,10 @@ class Voice:
     def _lose(self, output: MidiOutput, exc: LostError) -> None:
         self._live.remove(output)
         self._lost.append(exc)
+        place = self._outputs.index(output)
+        self._gone[place] = str(exc)
+        self._owed[place] = self._table.left()  # begun before it was sent, and ended after that
+
+    def _sort_outputs(self) -> None:
+        self._takers = [output for output in self._outputs if isinstance(output, ValueOutput)]
+        self._paced = [output for output in self._outputs if isinstance(output, PacedOutput)]

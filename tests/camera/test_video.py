@@ -1,4 +1,5 @@
 import contextlib
+import socket
 
 import cv2
 import numpy as np
@@ -52,7 +53,7 @@ def test_a_paced_film_is_delivered_in_order_and_ends(film):
             assert level(frame.image) == frame.seq
             frames.append((frame.seq, frame.skipped, frame.captured_ns))
     camera.close()
-    assert sum(1 + skipped for _, skipped, _ in frames) == FRAMES
+    assert [seq + 1 for seq, _, _ in frames] == np.cumsum([1 + skipped for _, skipped, _ in frames]).tolist()
     start = frames[0][2] - 20_000_000 * frames[0][0]
     assert [captured - start for _, _, captured in frames] == [20_000_000 * seq for seq, _, _ in frames]
 
@@ -67,6 +68,16 @@ def test_a_slow_reader_gets_the_newest_frame_and_the_count_of_those_it_missed(fi
     assert late.skipped >= 4
     assert late.seq == late.skipped + 1
     assert level(late.image) == late.seq
+
+
+def test_a_film_whose_end_was_missed_has_ended(film):
+    camera = from_uri("camera", ADAPTERS, f"video:{film}")
+    camera.open()
+    camera.read()
+    camera._start_ns -= 1_000_000_000  # as if nobody had read for a second
+    with pytest.raises(EndOfStreamError):
+        camera.read()
+    camera.close()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a film at all" * 100])
@@ -89,3 +100,17 @@ def test_a_film_cut_in_the_middle_gives_the_frames_before_the_cut(film, tmp_path
             assert level(opened.retrieve()) == count
             count += 1
     assert 0 < count < FRAMES
+
+
+@pytest.mark.parametrize("name", ["film.m3u8", "film.mp4", "film.ffconcat"])
+def test_a_playlist_that_poses_as_a_film_makes_no_connection(tmp_path, name):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{address}\n#EXT-X-ENDLIST\n"
+        concat = f"ffconcat version 1.0\nfile {address}\n"
+        (tmp_path / name).write_text(concat if name.endswith("concat") else playlist)
+        with pytest.raises(UsageError, match="cannot be decoded"):
+            Film(tmp_path / name).open()
+        server.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            server.accept()

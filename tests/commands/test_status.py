@@ -24,7 +24,7 @@ MS = 1_000_000
 def runtime(tmp_path, monkeypatch):
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "memory"))
-    monkeypatch.setattr(status, "SERVICE", tmp_path / "service")
+    monkeypatch.setattr(status, "SERVICES", tmp_path / "run")
 
 
 @pytest.fixture
@@ -60,8 +60,11 @@ def play(session):
     engine.tell(
         state="playing", camera=camera, model="lightning", runtime={"name": "openvino"}, requests=[granted]
     )
-    engine.tell(kit="rock", standby=False)
+    engine.tell(kit="rock", standby=False, epoch=2)
+    dark = {"name": "dark", "text": "the picture is black", "since_ns": now - 65_000 * MS}
+    lead.tell(conditions=[dark])
     voice.tell(requests=[refused])
+    desk.tell(epoch=2, config_file="my.yaml")
     desk.tell(ledger="a.ledger", segment=2, rows={"frames": 201}, lost={"notes": 5}, failing=True)
     voice.say("MIDI: port:synth")
     create_board(session / NET)
@@ -98,7 +101,11 @@ def test_a_playing_instrument_tells_all_figures_as_json(session, capsys):
     assert cli.main(["status", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["instruments"]
     assert (told["leader"], told["state"], round(told["playing_s"])) == (os.getpid(), "playing", 3725)
+    (condition,) = told["conditions"]
+    assert (condition["name"], condition["text"]) == ("dark", "the picture is black")
+    assert condition["for_s"] == pytest.approx(65, abs=5)
     assert (told["kit"], told["standby"]) == ("rock", False)
+    assert told["configuration"] == {"epoch": 2, "file": "my.yaml"}
     assert told["last_10_s"] == {
         "frames": 201,
         "frames_per_s": 100.0,
@@ -136,7 +143,9 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
     memory = [line for line in lines if "MiB" in line]
     assert [line for line in lines if line not in memory] == [
         f"instrument {os.getpid()}: playing for 1:02:05",
+        "  conditions dark for 0:01:05: the picture is black",
         "  kit        rock",
+        "  config     my.yaml, epoch 2",
         "  camera     sim, 640x480 at 100 fps",
         "             lightning on openvino",
         "  last 10 s  100.0 frames/s, 0.50% skipped",
@@ -185,8 +194,9 @@ def test_what_a_dead_leader_has_left_is_not_told(tmp_path, capsys):
     assert session.folder.exists()  # looking changes nothing
 
 
-def test_the_system_services_instrument_is_found_from_a_shell(tmp_path, monkeypatch, capsys):
-    environment = {"RUNTIME_DIRECTORY": str(tmp_path / "service")}
+@pytest.mark.parametrize("name", ["lalelu", "lalelu-left"])  # of lalelu.service, of lalelu@left.service
+def test_a_system_services_instrument_is_found_from_a_shell(name, tmp_path, capsys):
+    environment = {"RUNTIME_DIRECTORY": str(tmp_path / "run" / name)}
     session, lock = create_session(Plan(Config(), (KIT,), Recording(), core=0), environment, keypoints=17)
     play(session)
     assert cli.main(["status", "--json"]) == 0

@@ -265,22 +265,17 @@ def test_a_byte_order_mark_is_no_problem(folder):
     assert problems(b"\xef\xbb\xbfkit: rock\n") == []
 
 
-def test_a_huge_file_is_refused_before_it_is_read(folder):
-    assert problems(b"#" * (loader.MAX_BYTES + 1)) == [
-        "lalelu.yaml: the file has more than 1048576 bytes; that is no configuration of lalelu"
-    ]
-
-
 def test_aliases_that_multiply_are_refused(folder):
     lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"{n}: &{n} [{', '.join([f'*{chr(ord(n) - 1)}'] * 9)}]" for n in "bcdefghi"]
     assert any("unfolds to too much" in line for line in problems("\n".join(lines)))
-    long_text = "a: &a " + "x" * 100_000 + "\nb: [" + ", ".join(["*a"] * 1000) + "]"
+    long_text = "a: &a " + "x" * 100_000 + "\nb: [" + ", ".join(["*a"] * 200) + "]"
     assert any("unfolds to too much" in line for line in problems(long_text))
 
 
-@pytest.mark.parametrize("text", ["a: " + "[" * 50 + "]" * 50, "[" * 2000, "a: &a [*a]"])
-def test_endless_nesting_is_refused(folder, text):
+def test_aliases_that_nest_are_refused(folder):
+    nested = "[" * 12 + "1" + "]" * 12
+    text = f"a: &a {nested}\nb: {nested.replace('1', '*a')}"
     assert any("nested too deeply" in line for line in problems(text))
 
 

@@ -199,8 +199,10 @@ def test_the_desk_outlives_a_full_disk_and_says_so_in_board_and_ledger(small_dis
         board = BoardReader(leader.session / "desk").value()
         assert board["failing"]
         assert sum("(No space left on device)" in line for line in board["lines"]) == 1
+        assert board["problems"]["disk"] in board["lines"]  # word for word: the leader tells it once
         ballast.unlink()
         desk.step()
+        assert BoardReader(leader.session / "desk").value()["problems"] == {}
         assert desk.finish()
         ledger = read_ledger(leader.ledger)
         assert ledger.problems == ()
@@ -243,6 +245,7 @@ def test_a_damaged_header_does_not_stop_the_rows(tmp_path, monkeypatch):
         desk.step()
         board = BoardReader(leader.session / "desk").value()
         assert [line for line in board["lines"] if "cannot be kept up to date" in line] == board["lines"]
+        assert [board["problems"]["disk"]] == board["lines"]
         assert (leader.ledger / "frames").stat().st_size == RECORDS["frames"].itemsize
         (leader.ledger / "header.json").write_bytes(header)
         assert desk.finish()

@@ -241,7 +241,7 @@ def test_a_desk_whose_pedals_are_not_there_says_so_and_hears_them_when_they_come
     desk = Desk(tmp_path, "port:board?api=jack")
     (line,) = wait_for(desk.lines)
     assert "MIDI input port:board is not there" in line
-    assert line.endswith("; looked for every 2 s")
+    assert line.endswith("; looked for every 1 s")
     with Board(jack) as board:
         assert wait_for(lambda: desk.lines()[1:])[0].startswith(
             'MIDI in: port:board: connected to "board:out"'

@@ -11,7 +11,7 @@ from lalelu.desk.inputs.memory import MemoryInput
 from lalelu.desk.remote import Pedals, Remote
 from lalelu.errors import UsageError
 from lalelu.orders import KIT as KIT_ORDER
-from lalelu.orders import TOGGLE_STANDBY, Order, OrderReader
+from lalelu.orders import TOGGLE_STANDBY, Order, OrderReader, OrderWriter
 from lalelu.session import Plan, Recording, create_session
 
 OPENED = "MIDI in: memory: hears what a test sends"
@@ -78,7 +78,7 @@ class Stage:
 
     def __init__(self, session, build):
         self.orders = OrderReader(session)
-        self.remote = Remote(session, build, ["rock", "latin"], 64)
+        self.remote = Remote(OrderWriter(session), build, ["rock", "latin"], 64)
         self.said = []
 
     def heard(self, count):

@@ -1,4 +1,5 @@
 import math
+import os
 
 import pytest
 
@@ -69,6 +70,15 @@ def test_an_output_that_is_a_file_is_not_written(tmp_path):
     (finding,) = judge_outputs(look_at_outputs([f"file:{path}"]), asked=True)
     assert finding.state is State.GOOD
     assert not path.exists()
+
+
+def test_a_serial_lines_rate_is_read_back():
+    master, slave = os.openpty()
+    name = os.ttyname(slave)
+    (finding,) = judge_outputs(look_at_outputs([f"serial:{name}"]), asked=True)
+    assert (finding.state, finding.found) == (State.GOOD, f"serial:{name}: 31250 baud, read back")
+    os.close(master)
+    os.close(slave)
 
 
 @pytest.mark.parametrize(("asked", "state"), [(True, State.BAD), (False, State.NOT_HERE)])

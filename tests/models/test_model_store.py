@@ -152,7 +152,7 @@ def test_an_onnx_file_of_another_shape_is_refused(
 def test_a_truncated_onnx_file_is_refused(tiny: Any, tmp_path: Path) -> None:
     file = user_onnx(tmp_path / "mine.onnx")
     file.write_bytes(file.read_bytes()[:-7])
-    with pytest.raises(UsageError, match=r"mine\.onnx is not a whole ONNX model"):
+    with pytest.raises(UsageError, match=r"mine\.onnx cannot be read as an ONNX model"):
         store.import_onnx("tiny", file)
     with pytest.raises(UsageError, match=r"gone\.onnx cannot be read"):
         store.import_onnx("tiny", tmp_path / "gone.onnx")

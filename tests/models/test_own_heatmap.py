@@ -80,7 +80,7 @@ def test_the_adapted_network_gives_the_last_maps_of_the_picture_as_it_was_traine
 @pytest.mark.parametrize(
     ("data", "keypoints", "sentence"),
     [
-        (b"no model", MAPS, "mine.onnx is not a whole ONNX model"),
+        (b"no model", MAPS, "mine.onnx cannot be read as an ONNX model"),
         (
             exported(),
             16,
@@ -135,7 +135,9 @@ def test_the_adapted_file_is_made_once_and_anew_when_an_option_or_the_file_chang
     own.write_bytes(exported((64, 48)))
     assert made() != first
     own.unlink()
-    with pytest.raises(UsageError, match=r"pose.heatmap.file .* cannot be read \(No such file"):
+    with pytest.raises(
+        UsageError, match=r"pose.heatmap.file .* cannot be read as an ONNX model \(No such file"
+    ):
         made()
 
 

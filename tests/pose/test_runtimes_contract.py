@@ -182,6 +182,33 @@ def test_damaged_model_is_one_sentence_with_the_remedy(expect, tmp_path, name, d
     assert len(str(caught.value).splitlines()) == 1
 
 
+CUT_SHORT = """
+import sys
+from pathlib import Path
+import numpy as np
+from lalelu.pose.port import RUNTIMES
+from lalelu.registry import load
+name, path = sys.argv[1:]
+runtime = load("runtime", RUNTIMES, name)(Path(path), precision="auto", threads=1)
+spec = runtime.open().inputs[0]
+picture = np.random.default_rng(0).integers(0, 255, spec.shape).astype(spec.dtype)
+before = [output.copy() for output in runtime.infer(picture)]
+Path(path).write_bytes(b"")
+after = runtime.infer(picture)
+sys.exit(not all(map(np.array_equal, before, after)))
+"""
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_a_models_file_that_is_cut_short_while_it_is_played_changes_nothing(expect, tmp_path, name):
+    require(expect, name)
+    file = tmp_path / "model"
+    file.write_bytes(model(expect, KINDS.get(name, "onnx")).read_bytes())
+    command = [sys.executable, "-c", CUT_SHORT, name, str(file)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 @pytest.mark.model
 @pytest.mark.parametrize("name", ANYWHERE)
 def test_wrong_input_and_early_use_are_refused_in_words(expect, name):

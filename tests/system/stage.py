@@ -91,7 +91,7 @@ class StageCamera:
     class Options(AdapterOptions):
         """When it is unplugged, how often it is then not found again, and whether a SIGTERM comes meanwhile.
 
-        `absent`: how often it is not found at first.
+        `absent`: how often it is not found at first. `live`: it passes for a real camera, and films in the dark.
         """
 
         frames: int = 150
@@ -99,6 +99,7 @@ class StageCamera:
         unplug_after: int | None = None
         away: int = 0
         terminates: bool = False
+        live: bool = False
 
     def __init__(self, options=None):
         self.options = options or self.Options()
@@ -119,7 +120,7 @@ class StageCamera:
         assert not self._open, "close() comes before another open()"
         self.opened += 1
         self._there = self._open = True
-        return CameraFacts("a stage", 64, 48, FPS, None, "the stage's own")
+        return CameraFacts("a stage", 64, 48, FPS, None, "the stage's own", live=self.options.live)
 
     def read(self):
         if self._next == self.options.unplug_after and self._there and self.opened == 1:

@@ -11,8 +11,13 @@ UNFILLED = re.compile("@[A-Z]+@")
 MARK = ".installed-by-lalelu"
 OWN = {
     "usr/local/lib/systemd/system/lalelu.service",
+    "usr/local/lib/systemd/system/lalelu@.service",
+    "usr/local/lib/systemd/system/lalelu-desk.service",
+    "usr/local/lib/systemd/system/lalelu-desk@.service",
+    "usr/local/lib/systemd/system/lalelu.slice",
     "usr/local/lib/systemd/user/lalelu.service",
     "usr/local/lib/sysusers.d/lalelu.conf",
+    "usr/local/lib/tmpfiles.d/lalelu.conf",
     "usr/local/lib/udev/rules.d/90-lalelu.rules",
 }
 CONFIG = "etc/lalelu/lalelu.yaml"

@@ -244,13 +244,14 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kit: KitConfig) -> It
         note_ms: int = 10_000,
         delay_ms: float = 0.0,
         once: bool = False,
+        wait: bool = False,
         core: int | None = None,
         more_kits: Sequence[KitConfig] = (),
         channels: Sequence[int | None] | None = None,
     ) -> Stage:
         config = Config.model_validate(
             {
-                "midi": {"outputs": outputs},
+                "midi": {"outputs": outputs, "wait": wait},
                 "timing": {"delay_ms": delay_ms},
                 "player": {"channels": channels},
             }

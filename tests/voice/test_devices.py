@@ -63,6 +63,27 @@ def test_no_camera_is_none_and_one_that_cannot_be_asked_says_why(tmp_path: Path)
     )
 
 
+def test_serial_lines_are_listed_by_their_lasting_names_and_places_without_a_uart_are_not(
+    tmp_path: Path,
+) -> None:
+    classes, nodes = tmp_path / "class", tmp_path / "dev"
+    for name, kind in (("ttyS0", "4"), ("ttyS1", "0"), ("ttyUSB0", None), ("tty1", None)):
+        (classes / name).mkdir(parents=True)
+        nodes.mkdir(exist_ok=True)
+        (nodes / name).touch()
+        if name != "tty1":  # the console, behind which there is no device
+            (classes / name / "device").mkdir()
+        if kind is not None:
+            (classes / name / "type").write_text(kind + "\n")
+    by_id = nodes / "serial" / "by-id"
+    by_id.mkdir(parents=True)
+    (by_id / "usb-FTDI-port0").symlink_to("../../ttyUSB0")
+    assert devices.serial_ports(classes, nodes) == (
+        devices.SerialPort(f"{nodes}/ttyS0", f"serial:{nodes}/ttyS0", None),
+        devices.SerialPort(f"{by_id}/usb-FTDI-port0", f"serial:{by_id}/usb-FTDI-port0", None),
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "api", "target"),
     [

@@ -99,6 +99,20 @@ def test_a_place_that_cannot_be_written_is_refused_at_open(tmp_path: Path) -> No
         FileOutput(FileOutputOptions(target=str(tmp_path / "file" / "out.mid"))).open()
 
 
+def test_one_that_follows_a_killed_process_goes_on_with_what_that_kept(tmp_path: Path) -> None:
+    path, keep = tmp_path / "out.mid", tmp_path / "kept"
+    killed = FileOutput(FileOutputOptions(target=str(path), keep=str(keep)))
+    killed.open()
+    killed.send(note_on(10, 38, 99), 5 * S)
+    output = FileOutput(FileOutputOptions(target=str(path), keep=str(keep)))
+    output.open()
+    output.send(note_off(10, 38), 7 * S)
+    output.close()
+    assert written(path) == [(0.0, note_on(10, 38, 99)), (2.0, note_off(10, 38))]
+    with pytest.raises(LostError):  # here they are of one process, and so is the file's place
+        killed.close()
+
+
 def test_a_disk_that_refuses_at_close_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "going"
     folder.mkdir()

@@ -10,7 +10,8 @@ from pythonosc.osc_message import OscMessage
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import from_uri
 from lalelu.voice.message import CLOCK, control, note_off, note_on, pitch_bend
-from lalelu.voice.outputs.osc import OscOutput
+from lalelu.voice.outputs import osc
+from lalelu.voice.outputs.osc import OscOutput, OscOutputOptions
 from lalelu.voice.port import ADAPTERS, ValueOutput
 
 
@@ -157,3 +158,17 @@ def test_a_port_out_of_range_is_refused(port: int) -> None:
 def test_a_host_that_is_not_found_is_named(host: str) -> None:
     with pytest.raises(MissingError, match=f"'{host}' is not found"):
         made(f"{host}:9000").open()
+
+
+def test_a_host_to_which_no_network_leads_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unreachable(socket.socket):
+        def connect(self, address: object) -> None:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(osc.socket, "socket", Unreachable)
+    output = OscOutput(OscOutputOptions(target="127.0.0.1:9000"))
+    with pytest.raises(MissingError, match="Network is unreachable; connect the network"):
+        output.open()
+    monkeypatch.undo()
+    assert output.open()
+    output.close()

@@ -1,5 +1,7 @@
 """What every MIDI output promises, checked on each adapter with an ear at its other end."""
 
+import contextlib
+import os
 import socket
 import subprocess
 import time
@@ -11,6 +13,7 @@ import mido
 import pytest
 import rtmidi
 from pythonosc.osc_message import OscMessage
+from test_line import parsed
 
 from lalelu.clock import now_ns
 from lalelu.config.kit import KitConfig
@@ -103,6 +106,29 @@ class OscEar:
         return CLOCK if message.address == "/lalelu/clock" else bytes(message.params)
 
 
+class SerialEar:
+    """The other end of a pty, read as a synth does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.master, slave = os.openpty()
+        path = folder / "ttyUSB0"
+        path.symlink_to(os.ttyname(slave))
+        os.close(slave)
+        os.set_blocking(self.master, False)
+        self.uri = f"serial:{path}"
+
+    def attach(self, output: MidiOutput) -> None:
+        pass
+
+    def heard(self, count: int) -> list[bytes]:
+        with contextlib.suppress(OSError):  # the output has been closed
+            return list(parsed(os.read(self.master, 4096)))
+        return []
+
+    def remove(self) -> None:
+        os.close(self.master)
+
+
 class JackEar:
     """A JACK client of its own: as a synth that `port:` finds, or listening at our `virtual:` port."""
 
@@ -148,6 +174,8 @@ def ear(
         made = MemoryEar()
     elif name == "file":
         made = FileEar(tmp_path)
+    elif name == "serial":
+        made = SerialEar(tmp_path)
     elif name == "osc":
         made = OscEar()
     elif name in ("virtual", "port"):
@@ -230,6 +258,13 @@ def test_an_output_that_is_not_open_refuses_messages(ear: Ear) -> None:
         output.send(note_on(10, 38, 1), now_ns())
 
 
+def test_an_open_output_that_is_there_is_not_called_lost(ear: Ear) -> None:
+    output = opened(ear)
+    output.look()
+    output.close()
+    output.look()
+
+
 def test_an_output_opens_again_after_close(ear: Ear) -> None:
     output: MidiOutput = from_uri(MIDI, ADAPTERS, ear.uri)
     output.open()
@@ -300,9 +335,10 @@ class TestOnJack:
         output.open()
         at_ns = now_ns()
         output.send(note_on(10, 38, 1), at_ns)
+        output.look()
         ear.remove()
         with pytest.raises(LostError, match="'ear:in' has gone"):
-            output.send(note_off(10, 38), at_ns + 1_000_000_001)
+            output.look()
         output.close()
 
 
@@ -326,6 +362,8 @@ def test_a_jack_server_that_dies_is_a_loss_and_never_blocks(
 
     with pytest.raises(LostError, match="JACK server has ended"):
         play_on()
+    with pytest.raises(LostError, match="JACK server has ended"):
+        output.look()
     output.close()
     ear.remove()
 

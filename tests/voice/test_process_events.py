@@ -1,5 +1,7 @@
 """What the voice's process does with all that is no hit: held notes, wheels, the clock, standby."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -113,3 +115,21 @@ def test_a_kit_that_sets_an_osc_address_needs_such_an_output(stage, out):
     assert played.voice.wait(30) == 2
     assert (played.board["state"], played.board["exit_code"]) == ("failed", 2)
     assert "add osc:HOST:PORT to midi.outputs" in str(played.board["error"])
+
+
+def test_a_voice_that_was_stopped_drops_what_was_due_meanwhile_and_ends_what_sounds(stage, out):
+    played = stage(f"file:{out}")
+    played.start()
+    played.play_and_hear("chord")
+    os.kill(played.voice.pid, signal.SIGSTOP)
+    played.play("snare", "flam")
+    time.sleep(1.2)
+    os.kill(played.voice.pid, signal.SIGCONT)
+    played.wait(lambda: any("the voice has stood still for " in text for _, text in played.said()))
+    played.wait(lambda: played.marks == set())
+    played.play_and_hear("snare")
+    played.tell("silence")
+    assert played.end() == 0
+    notes = [message for _, message in heard(out) if message[0] & 0xF0 == 0x90]
+    assert [note for _, note, _ in notes] == [60, 64, 67, 38]
+    assert played.rows()["pad"].tolist() == [3, 3, 3, 1]

@@ -16,8 +16,9 @@ from lalelu.voice.delay import BAR, FIRST_MS, AutoDelay
 from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.process import EnginePulse, VoiceProcess
+from lalelu.voice.recovery import Recovery
 from lalelu.voice.voice import Strike, Voice
-from lalelu.wire import EngineRings
+from lalelu.wire import EngineRings, EventRing
 
 MS = 1_000_000
 NOTES = [(2, 60), (2, 64), (2, 67), (10, 38)]  # of the pads chord and snare
@@ -26,7 +27,7 @@ NOTES = [(2, 60), (2, 64), (2, 67), (10, 38)]  # of the pads chord and snare
 class House:
     """A voice's loop in this process, the rings of its engine, and the engine's death."""
 
-    def __init__(self, stage, kit, *outputs, once=False, auto=None):
+    def __init__(self, stage, kit, *outputs, once=False, auto=None, relays=None):
         self.said = []
         self.events = stage.said
         bell = os.eventfd(0)
@@ -35,9 +36,15 @@ class House:
         self.voice = Voice(outputs, [kit], now_ns=time.monotonic_ns)
         self.voice.open()
         session = stage.session
-        self._process = VoiceProcess(
-            session, self.voice, self.said.append, once=once, bell=bell, engine=engine, auto=auto
+        self.problems = []
+        events = EventRing(session, "voice")
+        recovery = Recovery(
+            self.voice, relays or {}, say=self.said.append, tell=self.problems.append, record=events.write
         )
+        self._process = VoiceProcess(
+            session, self.voice, self.said.append,
+            once=once, bell=bell, engine=engine, events=events, recovery=recovery, auto=auto,
+        )  # fmt: skip
         self.notes = RingReader(session / "notes")
         self.rings = EngineRings(session, bell, kits=[kit], skeleton=COCO17, keeps_poses=False)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from lalelu.camera.port import CameraFacts
+from lalelu.camera.simulated.faults import Fault, fault_in
 from lalelu.camera.simulated.film import Film, FilmSettings
 from lalelu.camera.simulated.groove import Groove, TruthHit
 from lalelu.camera.simulated.process import command
@@ -51,6 +52,7 @@ class SimulatedCameraOptions(AdapterOptions):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0  # another seed, another performance
     slots: Annotated[int, Field(ge=8, le=1024)] = 64  # frames rendered ahead; 0.9 MB each in the engine
     core: Annotated[int, Field(ge=0, le=1023)] | None = None  # where the film's process runs; none = anywhere
+    faults: str | None = None  # a file with one word, a Fault such as black: what is wrong now
 
     @field_validator("target")
     @classmethod
@@ -101,7 +103,8 @@ class SimulatedCamera:
     """Film a drummer and deliver the frames at their time, as a camera would.
 
     Frame `seq` is captured at start + seq / (fps * speed) and due half an exposure and `transfer_ms` later.
-    The start is the moment of the first `read()`, once half of the ring is rendered.
+    The start is the moment of the first `read()`, once half of the ring is rendered. `faults` shows in the picture
+    once what was rendered ahead is over (`slots`); after SLOW frames have numbers of their own, not the film's.
     """
 
     Options: type[AdapterOptions] = SimulatedCameraOptions
@@ -118,15 +121,19 @@ class SimulatedCamera:
         self._complaints: IO[bytes] | None = None
         self._start_ns: int | None = None
         self._next = 0  # the oldest frame not yet delivered or skipped
+        self._withheld = 0  # frames that a slow camera never took
         self.late_frames = 0  # frames that the renderer had not ready when they were due
 
     def open(self) -> CameraFacts:
         """Start the film's process; it renders ahead while the caller does other things.
 
-        Raises MissingError where memory for the ring is missing, UsageError for a core that is not there.
+        Raises MissingError where memory for the ring is missing or it is unplugged, UsageError for a core that is not
+        there.
         """
         self.close()
         options, settings = self.options, self._settings
+        if fault_in(options.faults) == Fault.UNPLUGGED:
+            raise MissingError(f"sim: is unplugged; write none into {options.faults}")
         if options.core is not None and options.core >= (os.cpu_count() or 1):
             raise UsageError(
                 f"sim: core is {options.core}; this machine has cores 0..{(os.cpu_count() or 1) - 1}; "
@@ -142,7 +149,14 @@ class SimulatedCamera:
                 self._ring = Ring(file.fileno(), *shape)
                 self._complaints = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed in close()
                 self._child = subprocess.Popen(
-                    command(file.fileno(), options.slots, self._end, options.core, asdict(settings)),
+                    command(
+                        file.fileno(),
+                        options.slots,
+                        self._end,
+                        options.core,
+                        asdict(settings),
+                        options.faults,
+                    ),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=self._complaints,
@@ -156,7 +170,7 @@ class SimulatedCamera:
                 "or set XDG_RUNTIME_DIR to another folder"
             ) from exc
         self._start_ns = None
-        self._next = 0
+        self._next = self._withheld = 0
         self.late_frames = 0
         return CameraFacts(
             source=f"simulated drummer (groove {options.groove}, {options.bpm:g} bpm, look {options.look}, "
@@ -166,6 +180,7 @@ class SimulatedCamera:
             fps=options.fps * options.speed,
             exposure_ms=options.exposure_ms / options.speed,
             clock="computed: the film's start and the frame number; middle of the exposure",
+            live=options.faults is not None,  # it may be covered or stand still, as a real one may
         )
 
     def read(self) -> Frame:
@@ -176,6 +191,11 @@ class SimulatedCamera:
         ring = self._ring
         if ring is None:
             raise LostError("sim: was read before it was opened; call open() first")
+        if ring.fault == Fault.UNPLUGGED:
+            raise LostError(f"sim: was unplugged; write none into {self.options.faults}")
+        if ring.fault == Fault.SLOW and self._start_ns is not None:
+            self._next += 1
+            self._withheld += 1
         if self._end is not None and self._next >= self._end:
             raise EndOfStreamError(f"sim: the film of {self._end} frames is over")
         self._check_child()
@@ -212,7 +232,7 @@ class SimulatedCamera:
         self._next = seq + 1
         ring.release_before(seq)
         return Frame(
-            seq=seq,
+            seq=seq - self._withheld,
             captured_ns=self._captured_ns(seq),
             arrived_ns=max(self._due_ns(seq), ring.ready_ns(seq)),
             skipped=skipped,

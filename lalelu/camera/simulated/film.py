@@ -123,11 +123,27 @@ class Film:
         """Return the exact COCO keypoints (17, 2) in image heights at frame `seq`'s mid-exposure."""
         return self.keypoints_at(seq / self.settings.fps)
 
-    def render(self, seq: int, out: Picture) -> None:
-        """Render frame `seq` into `out` (height, width, 3) BGR."""
+    def render(self, seq: int, out: Picture, *, empty: bool = False) -> None:
+        """Render frame `seq` into `out` (height, width, 3) BGR; `empty`: the player has left."""
+        out[:] = self._room
+        if not empty:
+            self._expose(seq, out)
+        window = self._noise_window(seq)
+        cv2.add(out, self._brighter[window], dst=out)
+        cv2.subtract(out, self._darker[window], dst=out)
+
+    def render_dark(self, seq: int, out: Picture) -> None:
+        """Render frame `seq` into `out` as it is without any light: the sensor's noise alone."""
+        out[:] = self._brighter[self._noise_window(seq)]
+
+    def _noise_window(self, seq: int) -> tuple[slice, slice]:
+        s = self.settings
+        x, y = ((seq * 40503 + s.seed * 977) >> 3) % _TILE_MARGIN, (seq * 60493 + s.seed * 31) % _TILE_MARGIN
+        return slice(y, y + s.height), slice(x, x + s.width)
+
+    def _expose(self, seq: int, out: Picture) -> None:
         s = self.settings
         middle, exposure = seq / s.fps, s.exposure_ms * 1e-3
-        out[:] = self._room
         # How far the hands move while the shutter is open decides how many moments make up the blur.
         ends = self._drummer.points(middle + exposure * np.array([-0.5, 0.0, 0.5]))
         pixels, depths = self._view.project(ends)
@@ -141,10 +157,6 @@ class Film:
         else:
             pixels, depths = pixels[1:2], depths[1:2]
         self._expose_arms(out, pixels, depths)
-        x, y = ((seq * 40503 + s.seed * 977) >> 3) % _TILE_MARGIN, (seq * 60493 + s.seed * 31) % _TILE_MARGIN
-        window = slice(y, y + s.height), slice(x, x + s.width)
-        cv2.add(out, self._brighter[window], dst=out)
-        cv2.subtract(out, self._darker[window], dst=out)
 
     def _expose_arms(self, out: Picture, pixels: NDArray[np.float64], depths: NDArray[np.float64]) -> None:
         """Paint the arms at every moment (T, P, 2), (T, P), the farther one first; average the pictures."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import cv2
 
+from lalelu.camera.simulated.faults import Fault, fault_in
 from lalelu.camera.simulated.film import Film, FilmSettings
 from lalelu.camera.simulated.ring import Ring
 
@@ -15,9 +16,17 @@ _WAIT_S: Final = 0.002  # between two looks at a full ring that holds a second o
 
 
 def command(
-    descriptor: int, slots: int, frames: int | None, core: int | None, settings: dict[str, Any]
+    descriptor: int,
+    slots: int,
+    frames: int | None,
+    core: int | None,
+    settings: dict[str, Any],
+    faults: str | None,
 ) -> list[str]:
-    """Return the command line that renders into the ring at `descriptor`, for a child of this process."""
+    """Return the command line that renders into the ring at `descriptor`, for a child of this process.
+
+    `faults` is the file that `fault_in` reads.
+    """
     order = {
         "descriptor": descriptor,
         "slots": slots,
@@ -25,6 +34,7 @@ def command(
         "core": core,
         "parent": os.getpid(),
         "settings": settings,
+        "faults": faults,
     }
     return [sys.executable, "-m", "lalelu.camera.simulated.process", json.dumps(order)]
 
@@ -40,12 +50,19 @@ def main(order: dict[str, Any]) -> None:
     ring = Ring(order["descriptor"], order["slots"], settings.width, settings.height)
     film = Film(settings)
     seq, end = 0, order["frames"]
+    moving = 0  # the newest frame that was not frozen
     while os.getppid() == order["parent"] and (end is None or seq < end):
         seq = max(seq, ring.floor)
+        fault = fault_in(order["faults"])
+        ring.tell_fault(fault)
         if seq - ring.floor >= ring.slots or (end is not None and seq >= end):
             time.sleep(_WAIT_S)
             continue
-        film.render(seq, ring.begin(seq))
+        moving = moving if fault == Fault.FROZEN else seq
+        if fault == Fault.BLACK:
+            film.render_dark(seq, ring.begin(seq))
+        else:
+            film.render(moving, ring.begin(seq), empty=fault == Fault.AWAY)
         ring.finish(seq, time.monotonic_ns())
         seq += 1
 

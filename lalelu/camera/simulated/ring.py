@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 _HEADER: Final = 64  # int64 words before the slots' own
 _FLOOR: Final = 0  # the oldest frame that the reader still wants
 _NEXT: Final = 1  # one more than the newest finished frame
+_FAULT: Final = 2  # what is wrong with the camera, a Fault
 _PAGE: Final = mmap.PAGESIZE
 
 
@@ -50,6 +51,15 @@ class Ring:
     def floor(self) -> int:
         """The oldest frame that the reader still wants."""
         return int(self._header[_FLOOR])
+
+    @property
+    def fault(self) -> int:
+        """What is wrong with the camera, a Fault."""
+        return int(self._header[_FAULT])
+
+    def tell_fault(self, fault: int) -> None:
+        """Say what is wrong with the camera (writer)."""
+        self._header[_FAULT] = fault
 
     def release_before(self, seq: int) -> None:
         """Give back all frames before `seq` (reader); a writer that is not yet there goes on at `seq`."""

@@ -18,8 +18,10 @@ from lalelu.camera.v4l2.system import Linux, SystemCalls
 from lalelu.errors import LostError, UsageError
 from lalelu.types import Frame
 
-SILENCE_NS: Final = 2_000_000_000  # without a frame for so long, a camera is lost: 40 frames at 20 fps
-PROBE_FRAMES: Final = 30  # frames timed at start to learn the rate that is really delivered
+SILENCE_NS: Final = 1_000_000_000  # without a frame for so long, a camera is lost: 20 frames at 20 fps
+START_NS: Final = 2_000_000_000  # ... that has just been started: some need a second for their first frame
+PROBE_FRAMES: Final = 30  # frames timed at start to learn the rate that is really delivered ...
+AGAIN_FRAMES: Final = 10  # ... and when the camera is back: playing waits, 0.5 s at 30 fps
 SETTLING_FRAMES: Final = 5  # before them: a stream's first ones come irregularly
 DECODED_OF: Final = 4  # every so manieth of them is decoded, too
 PROBE_NS: Final = 2_000_000_000  # or as many as come in this time
@@ -123,6 +125,8 @@ class V4L2Camera:
             busy_ms=probed.decode_ms,
             grey=options.format == "GREY",
             readout_ms=options.readout_ms,
+            live=True,
+            asked_fps=granted_fps,
         )
 
     def _capability(self) -> Capability:
@@ -181,6 +185,7 @@ class V4L2Camera:
         decode_ns = [0]
         lags_ns: list[int] = []
         stop_ns = self._calls.now_ns() + PROBE_NS
+        wanted = SETTLING_FRAMES + (AGAIN_FRAMES if self._opened_before else PROBE_FRAMES)
         while True:
             filled, arrived_ns = self._wait_for_one()
             if len(times_ns) % DECODED_OF == 0:
@@ -191,8 +196,7 @@ class V4L2Camera:
             lags_ns.append(arrived_ns - filled.stamp_ns)
             ours = stamps.on_our_clock(filled.flags, lags_ns[-1])
             times_ns.append(filled.stamp_ns if ours else arrived_ns)
-            enough = len(times_ns) >= SETTLING_FRAMES + PROBE_FRAMES
-            if enough or (arrived_ns > stop_ns and len(times_ns) > SETTLING_FRAMES + 1):
+            if len(times_ns) >= wanted or (arrived_ns > stop_ns and len(times_ns) > SETTLING_FRAMES + 1):
                 break
         gaps = [later - earlier for earlier, later in pairwise(times_ns[SETTLING_FRAMES:])]
         fps = 1e9 / max(statistics.median(gaps), 1)
@@ -250,18 +254,18 @@ class V4L2Camera:
 
     def _wait_for_one(self) -> tuple[Filled, int]:
         """Return the oldest filled buffer and its arrival."""
-        deadline_ns = self._calls.now_ns() + SILENCE_NS
+        began_ns = self._calls.now_ns()
         while True:
-            self._wait(deadline_ns)
+            self._wait(began_ns + START_NS, START_NS)
             filled = self._device.take()
             if filled is not None:
                 return filled, self._calls.now_ns()
 
-    def _wait(self, deadline_ns: int) -> None:
+    def _wait(self, deadline_ns: int, patience_ns: int = SILENCE_NS) -> None:
         left_ns = deadline_ns - self._calls.now_ns()
         if left_ns <= 0 or not self._device.wait(left_ns):
             raise LostError(
-                f"{self._name} has sent no whole frame for {SILENCE_NS * 1e-9:g} s; was it unplugged?"
+                f"{self._name} has sent no whole frame for {patience_ns * 1e-9:g} s; was it unplugged?"
             )
 
     def _decode_and_give_back(self, filled: Filled) -> Picture | None:

@@ -4,7 +4,7 @@ Messages wait in python-rtmidi's own queue until they are asked for. Its callbac
 thread: a busy desk would make the whole graph late.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import rtmidi
 from pydantic import Field
@@ -17,6 +17,7 @@ from lalelu.voice.outputs.rtmidi import (
     CODES,
     TITLES,
     Api,
+    ApiChoice,
     VirtualOutputOptions,
     choose_api,
     only_port,
@@ -33,7 +34,7 @@ class PortInputOptions(AdapterOptions):
     """`port:NAME?api=auto`."""
 
     target: Annotated[str, Field(min_length=1)]  # the port's name, or a part that only it has
-    api: Literal["auto", "alsa", "jack"] = "auto"  # auto: the ports of both
+    api: ApiChoice = "auto"  # auto: the ports of both
 
 
 class _Connection:

@@ -43,7 +43,10 @@ class LiteRTRuntime:
         before = _count_threads()
         start = time.perf_counter()
         try:
-            self._interpreter = module.Interpreter(str(self._path), num_threads=self._threads)
+            # the bytes, not the path: LiteRT would map the file, and who cuts it short would kill this process
+            self._interpreter = module.Interpreter(
+                model_content=self._path.read_bytes(), num_threads=self._threads
+            )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as exc:
             raise unusable(self._path, "LiteRT does not read it, it is damaged or no model") from exc

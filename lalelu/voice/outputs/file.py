@@ -1,28 +1,29 @@
 """Write a Standard MIDI File. Makes a file.
 
 The file appears whole, when the output is closed: until then the messages are kept in memory (12 bytes each)
-and an empty `.NAME.partial` beside the file holds the place and proves that it can be written.
+and an empty `.NAME.partial` beside the file holds the place and proves that it can be written. Memory is this
+process's, or a file in memory that outlives it: the one that follows a killed process goes on with it.
 """
 
+import io
 import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import IO, Annotated, BinaryIO, Final
 
 import mido
 from pydantic import Field
 
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import AdapterOptions
+from lalelu.voice.message import BEND, CONTROL, REAL_TIME
 
 TICKS_PER_BEAT: Final = 5000  # with the tempo below, 0.1 ms a tick
 TEMPO_US: Final = 500_000  # microseconds a beat: 120 beats a minute
 NS_PER_TICK: Final = TEMPO_US * 1000 // TICKS_PER_BEAT
 MAX_MESSAGES: Final = 4_000_000  # 48 MB: a day of 20 notes a second
 
-_REAL_TIME: Final = 0xF8  # from here on: messages of the moment, such as the clock's, which no file holds
-_CONTROL, _BEND = 0xB0, 0xE0  # status bytes without their channel
 _ENTRY: Final = struct.Struct("<qB")  # when, and how many bytes follow
 
 
@@ -31,6 +32,7 @@ class FileOutputOptions(AdapterOptions):
 
     target: Annotated[str, Field(min_length=1)] = "out.mid"
     origin_ns: int | None = None  # the moment that is the file's time 0; by default the first message's
+    keep: str | None = None  # the file in memory that keeps the messages; the voice names it
 
 
 # Controllers that tell a wheel's range (RPN 0), as a voice does before anybody plays.
@@ -38,10 +40,10 @@ _RANGE: Final = frozenset({100, 101, 6, 38})
 _CENTRED: Final = b"\x00\x40"  # a wheel's data bytes
 
 
-def _plays(message: bytes | bytearray) -> bool:
+def _plays(message: bytes) -> bool:
     """Whether a message is more than what a voice sends at its opening."""
     kind = message[0] & 0xF0
-    sets_up = (kind == _CONTROL and message[1] in _RANGE) or (kind == _BEND and message[1:] == _CENTRED)
+    sets_up = (kind == CONTROL and message[1] in _RANGE) or (kind == BEND and message[1:] == _CENTRED)
     return not sets_up
 
 
@@ -53,13 +55,15 @@ class FileOutput:
     """
 
     Options = FileOutputOptions
+    comes_back = False  # a new file would replace what was played
 
     def __init__(self, options: FileOutputOptions) -> None:
         self.path = Path(options.target)
         self.origin_ns = options.origin_ns
         self._partial = self.path  # a name beside it, from open() on
         self._file: BinaryIO | None = None
-        self._kept = bytearray()  # an _ENTRY and its message, one behind the other
+        self._keep = None if options.keep is None else Path(options.keep)
+        self._kept: IO[bytes] = io.BytesIO()  # an _ENTRY and its message, one behind the other
         self._count = 0
 
     def open(self) -> str:
@@ -83,7 +87,8 @@ class FileOutput:
             raise UsageError(
                 f"MIDI file {self.path} cannot be written: {exc.strerror}; name a place that can"
             ) from exc
-        self._kept, self._count = bytearray(), 0
+        self._kept = io.BytesIO() if self._keep is None else self._keep.open("a+b", buffering=0)
+        self._count = sum(1 for _ in self._messages())
         return f"file:{self.path}: a MIDI file, written when the run ends"
 
     def send(self, message: bytes, at_ns: int) -> None:
@@ -93,14 +98,24 @@ class FileOutput:
         """
         if self._file is None:
             raise LostError(f"MIDI file {self.path} is not open; call open() before send()")
-        if message[0] >= _REAL_TIME:
+        if message[0] >= REAL_TIME:
             return
         if self._count >= MAX_MESSAGES:
             raise LostError(
                 f"MIDI file {self.path} is full: {MAX_MESSAGES} messages; end the run (they will be written)"
             )
-        self._kept += _ENTRY.pack(at_ns, len(message)) + message  # at once: a signal may end us anywhere
+        try:
+            self._kept.write(
+                _ENTRY.pack(at_ns, len(message)) + message
+            )  # at once: a signal may end us anywhere
+        except OSError as exc:
+            raise LostError(
+                f"MIDI file {self.path} cannot be kept in memory: {exc.strerror}; end the run, and the rest is written"
+            ) from exc
         self._count += 1
+
+    def look(self) -> None:
+        """Do nothing: a file says when it is written that it has gone."""
 
     def close(self) -> None:
         """Write the file; safe to call twice and before `open()`. Raises LostError if the disk refuses.
@@ -110,6 +125,10 @@ class FileOutput:
         if self._file is None:
             return
         file, self._file = self._file, None
+        with self._kept:
+            self._write(file)
+
+    def _write(self, file: BinaryIO) -> None:
         if self.path.exists() and not any(_plays(message) for _, message in self._messages()):
             file.close()
             self._partial.unlink(missing_ok=True)
@@ -139,9 +158,12 @@ class FileOutput:
             last = tick
         return mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, tracks=[conductor, notes])
 
-    def _messages(self) -> Iterator[tuple[int, bytearray]]:
+    def _messages(self) -> Iterator[tuple[int, bytes]]:
+        self._kept.seek(0)
+        kept = self._kept.read()
         start = 0
-        while start < len(self._kept):
-            at_ns, size = _ENTRY.unpack_from(self._kept, start)
+        while start + _ENTRY.size <= len(kept):  # behind it, what a killed process has begun to write
+            at_ns, size = _ENTRY.unpack_from(kept, start)
             start += _ENTRY.size + size
-            yield at_ns, self._kept[start - size : start]
+            if start <= len(kept):
+                yield at_ns, kept[start - size : start]

@@ -58,8 +58,22 @@ class JackServer:
             self._library.jack_client_close(client)
             self._on_shutdown = None
 
+    def abandon(self) -> None:
+        """Leave a connection that is lost as it is: see `keep_for_ever`."""
+        keep_for_ever(self)
+        self._client = None
+
     def _note_end(self, _argument: int | None) -> None:
         self.lost = True
+
+
+def keep_for_ever(thing: object) -> None:
+    """Keep `thing`, which holds a client of a JACK server that has ended, and its closing, from ever being run.
+
+    RtMidi waits a second for a dead server to take what was sent, with Python's lock held; and libjack crashes the
+    process when an old client is closed after a new one was opened.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 _SHUTDOWN: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)

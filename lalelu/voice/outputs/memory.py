@@ -19,6 +19,7 @@ class MemoryOutput:
     """An output that remembers what was sent and can be told to fail."""
 
     Options = MemoryOutputOptions
+    comes_back = False
 
     def __init__(self, options: MemoryOutputOptions | None = None) -> None:
         self.options = options or MemoryOutputOptions()
@@ -27,6 +28,7 @@ class MemoryOutput:
         self._values: deque[tuple[str, float]] = deque(maxlen=MAX_KEPT)
         self.dropped = 0  # memory never waits
         self._left: int | None = None  # messages until it fails
+        self._plugged = True
 
     @property
     def sent(self) -> list[tuple[int, bytes]]:
@@ -56,6 +58,10 @@ class MemoryOutput:
         """Let `count` more messages through, then raise LostError for every further one."""
         self._left = count
 
+    def unplug(self) -> None:
+        """Let the next `look()` find that it has gone; messages go nowhere, as at a port that does not tell."""
+        self._plugged = False
+
     def open(self) -> str:
         """Start keeping messages."""
         self.is_open = True
@@ -64,7 +70,13 @@ class MemoryOutput:
     def send(self, message: bytes, at_ns: int) -> None:
         """Keep one message. Raises LostError when `fail_after` said so, or when it is not open."""
         self._count()
-        self._sent.append((at_ns, message))
+        if self._plugged:
+            self._sent.append((at_ns, message))
+
+    def look(self) -> None:
+        """Raise LostError once it was unplugged."""
+        if not self._plugged:
+            raise LostError("MIDI output memory: is lost; unplug() asked for it")
 
     def value(self, address: str, value: float) -> None:
         """Keep one value. Raises LostError as `send` does."""

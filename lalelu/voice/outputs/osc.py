@@ -30,6 +30,7 @@ class OscOutput:
     """
 
     Options = OscOutputOptions
+    comes_back = True
 
     def __init__(self, options: OscOutputOptions) -> None:
         self._label = f"MIDI output osc:{options.target}"
@@ -42,7 +43,7 @@ class OscOutput:
         self.dropped = 0  # datagrams that would have had to wait
 
     def open(self) -> str:
-        """Find the host's address. Raises MissingError where it has none."""
+        """Find the host's address. Raises MissingError where it has none, or no network leads there."""
         if self._socket is not None:
             raise UsageError(f"{self._label} is open already; close it first")
         try:
@@ -53,6 +54,14 @@ class OscOutput:
         except (OSError, UnicodeError) as exc:
             raise MissingError(
                 f"{self._label} cannot be opened: {self._host!r} is not found ({exc}); write its address in numbers"
+            ) from exc
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.connect(self._address)  # sends nothing
+        except OSError as exc:
+            self.close()
+            raise MissingError(
+                f"{self._label} cannot be opened: {exc.strerror}; connect the network"
             ) from exc
         self._socket.setblocking(False)
         return f"osc:{self._host}:{self._port}: UDP to {self._address[0]}, port {self._port}"
@@ -75,6 +84,9 @@ class OscOutput:
     def value(self, address: str, value: float) -> None:
         """Send one value now, as `send` does."""
         self._send(address, "f", value)
+
+    def look(self) -> None:
+        """Do nothing: UDP tells only who sends."""
 
     def close(self) -> None:
         """Give the socket back; safe to call twice and before `open()`."""

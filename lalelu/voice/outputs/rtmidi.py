@@ -10,13 +10,13 @@ from pydantic import Field
 
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import AdapterOptions, did_you_mean
-from lalelu.voice.outputs.jack import JackServer
+from lalelu.voice.outputs.jack import JackServer, keep_for_ever
 
 Api: TypeAlias = Literal["alsa", "jack"]
+ApiChoice: TypeAlias = Literal["auto", "alsa", "jack"]
 
 APIS: Final[tuple[Api, ...]] = ("alsa", "jack")  # in the order of preference
 CLIENT_NAME: Final = "lalelu"
-PRESENT_EVERY_NS: Final = 1_000_000_000  # how often a connected port is looked for; looking takes 0.03 ms
 
 _SEQUENCER: Final = "/dev/snd/seq"
 CODES: Final[dict[Api, int]] = {"alsa": rtmidi.API_LINUX_ALSA, "jack": rtmidi.API_UNIX_JACK}
@@ -29,14 +29,14 @@ class VirtualOutputOptions(AdapterOptions):
 
     # a colon parts client and port in JACK's names
     target: Annotated[str, Field(min_length=1, max_length=32, pattern="^[^:]+$")] = CLIENT_NAME
-    api: Literal["auto", "alsa", "jack"] = "auto"  # auto: ALSA where its sequencer exists, else JACK
+    api: ApiChoice = "auto"  # auto: ALSA where its sequencer exists, else JACK
 
 
 class PortOutputOptions(AdapterOptions):
     """`port:NAME?api=auto`."""
 
     target: Annotated[str, Field(min_length=1)] = "synth"  # the port's name, or a part that only it has
-    api: Literal["auto", "alsa", "jack"] = "auto"  # auto: the ports of both
+    api: ApiChoice = "auto"  # auto: the ports of both
 
 
 def why_unavailable(api: Api) -> str | None:
@@ -103,17 +103,38 @@ class _Connection:
         return self.midi
 
     def send(self, message: bytes) -> None:
+        midi = self._living()
+        try:
+            midi.send_message(message)
+        except rtmidi.RtMidiError as exc:
+            raise LostError(f"{self.label} is lost: {exc}; connect it again") from exc
+
+    def look(self, name: str | None) -> None:
+        """Raise LostError when the server has ended, or the port `name` has gone: neither API tells a sender."""
+        midi = self._living()
+        if name is None:
+            return
+        try:
+            present = name in midi.get_ports()
+        except rtmidi.RtMidiError as exc:
+            raise LostError(f"{self.label} is lost: {exc}; connect it again") from exc
+        if not present:
+            raise LostError(f"{self.label} is lost: {name!r} has gone; connect or start it again")
+
+    def _living(self) -> rtmidi.MidiOut:
         if self.midi is None:
             raise LostError(f"{self.label} is not open; call open() before send()")
         if self._server is not None and self._server.lost:
             raise LostError(f"{self.label} is lost: the JACK server has ended; start it again")
-        try:
-            self.midi.send_message(message)
-        except rtmidi.RtMidiError as exc:
-            raise LostError(f"{self.label} is lost: {exc}; connect it again") from exc
+        return self.midi
 
     def close(self) -> None:
         midi, self.midi = self.midi, None
+        if self._server is not None and self._server.lost:
+            if midi is not None:
+                keep_for_ever(midi)
+            self._server.abandon()
+            return
         if midi is not None:
             # A JACK port that goes takes the period's messages with it, note-offs among them: two periods let
             # them reach the listener.
@@ -128,6 +149,7 @@ class VirtualOutput:
     """A port of our own, to which synthesizers connect."""
 
     Options = VirtualOutputOptions
+    comes_back = True
 
     def __init__(self, options: VirtualOutputOptions) -> None:
         self.options = options
@@ -161,6 +183,11 @@ class VirtualOutput:
             raise LostError(f"{self._label} is not open; call open() before send()")
         self._connection.send(message)
 
+    def look(self) -> None:
+        """Raise LostError when JACK's server has ended."""
+        if self._connection is not None:
+            self._connection.look(None)
+
     def close(self) -> None:
         """Let the last messages out and remove the port; safe to call twice and before `open()`."""
         connection, self._connection = self._connection, None
@@ -172,13 +199,13 @@ class PortOutput:
     """A connection to a port that is there: a synthesizer, an interface, another program."""
 
     Options = PortOutputOptions
+    comes_back = True
 
     def __init__(self, options: PortOutputOptions) -> None:
         self.options = options
         self._label = f"MIDI output port:{options.target}"
         self._connection: _Connection | None = None
         self._name = ""
-        self._look_ns = 0
 
     def open(self) -> str:
         """Connect to the one port whose name is, or contains, NAME.
@@ -197,20 +224,19 @@ class PortOutput:
             raise MissingError(
                 f"{self._label} cannot be opened: {name!r} refused ({exc}); {_INSTEAD}"
             ) from exc
-        self._connection, self._name, self._look_ns = connection, name, 0
+        self._connection, self._name = connection, name
         return f'port:{self.options.target}: connected to "{name}" ({connection.facts})'
 
-    def send(self, message: bytes, at_ns: int) -> None:
-        """Send one message now. Raises LostError when the port has gone: seen within a second of playing."""
-        connection = self._connection
-        if connection is None or connection.midi is None:
+    def send(self, message: bytes, at_ns: int) -> None:  # noqa: ARG002 - the port's signature; this one sends now
+        """Send one message now. Raises LostError when the API says that the port has gone; mostly `look` sees it."""
+        if self._connection is None:
             raise LostError(f"{self._label} is not open; call open() before send()")
-        if at_ns >= self._look_ns:
-            # neither API tells a sender that its listener has gone
-            self._look_ns = at_ns + PRESENT_EVERY_NS
-            if self._name not in connection.midi.get_ports():
-                raise LostError(f"{self._label} is lost: {self._name!r} has gone; connect or start it again")
-        connection.send(message)
+        self._connection.send(message)
+
+    def look(self) -> None:
+        """Raise LostError when the port has gone. Asking for the ports takes 0.2 ms on JACK, less on ALSA."""
+        if self._connection is not None:
+            self._connection.look(self._name)
 
     def close(self) -> None:
         """Let the last messages out and disconnect; safe to call twice and before `open()`."""
@@ -219,7 +245,7 @@ class PortOutput:
             connection.close()
 
 
-def choose_api(wanted: Literal["auto", "alsa", "jack"], problem: str, instead: str) -> Api:
+def choose_api(wanted: ApiChoice, problem: str, instead: str) -> Api:
     """Return the first API that is wanted and can be used here; not even asks those after it.
 
     Raises MissingError when there is none: the `problem`, the reasons, and what would work `instead`.
@@ -236,7 +262,7 @@ def choose_api(wanted: Literal["auto", "alsa", "jack"], problem: str, instead: s
 def only_port(
     label: str,
     wanted: str,
-    apis: Literal["auto", "alsa", "jack"],
+    apis: ApiChoice,
     names: Callable[[Api], Sequence[str]],
     instead: str,
 ) -> tuple[Api, str]:
@@ -265,7 +291,7 @@ def only_port(
     raise MissingError(f"{label} is not there; {there}{hint}{unavailable}; {instead}")
 
 
-def _wanted(api: Literal["auto", "alsa", "jack"]) -> tuple[Api, ...]:
+def _wanted(api: ApiChoice) -> tuple[Api, ...]:
     return APIS if api == "auto" else (api,)
 
 

@@ -1,0 +1,125 @@
+"""The voice's side of an output with a process of its own: never waits for it. Starts a process.
+
+Packets go through a socket. To the process: MESSAGE and the bytes, VALUE_HEAD and the address, or END. From it, JSON:
+`wrong` (why the port is not opened although it is there), `opened` (the port's line) or `lost` (why).
+"""
+
+import json
+import socket
+import struct
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Final
+
+from lalelu.errors import LostError
+
+PACKET: Final = 4096  # bytes of the longest one
+MESSAGE, VALUE, END = b"m", b"v", b"e"
+VALUE_HEAD: Final = struct.Struct("<cd")
+CLOSING_S: Final = 2.0  # for a process to close its port: a serial line takes up to 1 s
+KILLING_S: Final = 0.02  # for a process to be gone that was killed
+_MODULE: Final = "lalelu.voice.relay"
+
+
+class RelayedOutput:
+    """A MIDI output that another process opens as soon as its port is there; `priority` is that process's.
+
+    `opened` is the port's line from then on, until then None; `wrong` says why a port that is there is not opened.
+    """
+
+    comes_back = True
+
+    def __init__(self, uri: str, *, priority: int = 0, lock_memory: bool = False) -> None:
+        self._label = f"MIDI output {uri.partition('?')[0]}"
+        self._uri = uri
+        self._real_time = str(priority), str(int(lock_memory))
+        self._socket: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.opened: str | None = None
+        self.wrong = ""
+
+    def open(self) -> str:
+        """Start the process, in about a millisecond. Raises LostError where the machine has no room for one."""
+        try:
+            self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with other:
+                descriptor = other.fileno()
+                arguments = [sys.executable, "-m", _MODULE, self._uri, str(descriptor), *self._real_time]
+                self._process = subprocess.Popen(
+                    arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(descriptor,)
+                )
+        except OSError as exc:
+            raise LostError(
+                f"{self._label} cannot be looked for: {exc.strerror}; end other programs"
+            ) from exc
+        self._socket.setblocking(False)
+        self.opened, self.wrong = None, ""
+        return f"{self._label}: looked for"
+
+    def send(self, message: bytes, at_ns: int) -> None:  # noqa: ARG002 - the port's signature; this one sends now
+        """Hand one message over. Raises LostError when the process has gone, or takes nothing any more."""
+        self._hand_over(MESSAGE + message)
+
+    def look(self) -> None:
+        """Take in what the process says. Raises LostError when the port has gone."""
+        if self._socket is None:
+            raise LostError(f"{self._label} is not open; call open() before look()")
+        while True:
+            try:
+                packet = self._socket.recv(PACKET)
+            except BlockingIOError:
+                return
+            except OSError:  # it was killed before it had read everything
+                packet = b""
+            said: dict[str, str] = json.loads(packet) if packet else {}
+            if not packet or "lost" in said:
+                raise self._lost(said.get("lost", ""))
+            self.opened = said.get("opened", self.opened)
+            self.wrong = said.get("wrong", self.wrong)
+
+    def close(self) -> None:
+        """Have the port closed, after what was sent; the process is killed when that takes longer than 2 s."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.send(END)
+            if self._process is not None:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(CLOSING_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process without waiting for its port: one that has lost it, or has not found it."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._process is not None:
+            self._process.kill()
+            with suppress(
+                subprocess.TimeoutExpired
+            ):  # a driver may hold it; its end is then taken note of later
+                self._process.wait(KILLING_S)
+
+    def _hand_over(self, packet: bytes) -> None:
+        if self._socket is None:
+            raise LostError(f"{self._label} is not open; call open() before send()")
+        try:
+            self._socket.send(packet)
+        except BlockingIOError as exc:
+            raise self._lost(f"{self._label} is lost: its process is stuck; it is started again") from exc
+        except OSError as exc:
+            raise self._lost() from exc
+
+    def _lost(self, why: str = "") -> LostError:
+        self.kill()
+        return LostError(why or f"{self._label} is lost: its process has died; it is started again")
+
+
+class RelayedValues(RelayedOutput):
+    """A relayed output that takes named values, too."""
+
+    dropped = 0  # its process does not tell
+
+    def value(self, address: str, value: float) -> None:
+        """Hand one value over. Raises LostError as `send` does."""
+        self._hand_over(VALUE_HEAD.pack(VALUE, value) + address.encode())

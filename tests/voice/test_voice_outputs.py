@@ -1,0 +1,93 @@
+"""A voice's outputs that go, come back, or are not there yet, one by one in this process."""
+
+import os
+from pathlib import Path
+
+import pytest
+from test_voice import MS, Clock, MakeStrike, messages, played
+
+from lalelu.config.kit import KitConfig
+from lalelu.errors import MissingError, PortLostError
+from lalelu.voice.message import all_notes_off, note_off, note_on
+from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
+from lalelu.voice.outputs.memory import MemoryOutput
+from lalelu.voice.outputs.serial import SerialOutput, SerialOutputOptions
+from lalelu.voice.voice import Voice
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_an_output_that_takes_a_lost_ones_place_is_reset_and_plays_on(
+    kit: KitConfig, clock: Clock, strike: MakeStrike
+) -> None:
+    bad, good, new = MemoryOutput(), MemoryOutput(), MemoryOutput()
+    bad.fail_after(2)
+    voice = Voice([bad, good], [kit], now_ns=clock)
+    voice.open()
+    played(voice, clock, strike("chord"))
+    assert list(voice.gone) == [0]
+    with pytest.raises(PortLostError):
+        voice.check()
+    clock.ns += 60 * MS
+    played(voice, clock, strike("snare"))
+    new.open()
+    voice.replace(0, new)
+    assert voice.gone == {}
+    ends = [note_off(2, note) for note in (60, 64, 67)]  # it may have been told of the last one, too
+    assert messages(new) == [all_notes_off(2), all_notes_off(10), *ends]
+    voice.repeat()
+    assert messages(new)[5:] == ends
+    assert good.sounding == {(10, 38)}
+    assert [row.note for row in played(voice, clock, strike("flam"))] == [38]
+    voice.close()
+    assert messages(new)[8:] == [note_off(10, 38), note_on(10, 38, 64), note_off(10, 38)]
+    assert not new.is_open
+
+
+def test_an_output_that_goes_without_a_word_is_noticed_by_a_look(kit: KitConfig, clock: Clock) -> None:
+    memory = MemoryOutput()
+    voice = Voice([memory], [kit], now_ns=clock)
+    voice.open()
+    voice.look()
+    memory.unplug()
+    assert not voice.silent
+    voice.look()
+    assert (voice.silent, list(voice.gone)) == (True, [0])
+    with pytest.raises(PortLostError, match="unplug"):
+        voice.check()
+
+
+def test_what_waits_for_a_line_that_has_gone_wakes_nobody(
+    kit: KitConfig, clock: Clock, strike: MakeStrike
+) -> None:
+    master, slave = os.openpty()
+    voice = Voice([SerialOutput(SerialOutputOptions(target=os.ttyname(slave)))], [kit], now_ns=clock)
+    os.close(slave)
+    voice.open()
+    for pad in ("chord", "snare", "flam"):
+        played(voice, clock, strike(pad))
+    assert voice.next_due_ns is not None
+    assert voice.next_due_ns < clock.ns + 5 * MS  # the line's
+    os.close(master)
+    voice.look()
+    assert voice.silent
+    assert voice.next_due_ns == clock.ns + 50 * MS  # the notes' end
+    with pytest.raises(PortLostError):
+        voice.close()
+
+
+def test_a_voice_that_waits_opens_without_what_is_not_there_but_not_without_a_folder(
+    kit: KitConfig, clock: Clock, tmp_path: Path
+) -> None:
+    memory = MemoryOutput()
+    absent = SerialOutput(SerialOutputOptions(target=str(tmp_path / "ttyUSB0")))
+    voice = Voice([absent, memory], [kit], now_ns=clock)
+    assert [line.split(":")[0] for line in voice.open(waits=True)] == ["MIDI output serial", "memory"]
+    assert list(voice.gone) == [0]
+    voice.close()
+    unwritable = FileOutput(FileOutputOptions(target=str(tmp_path / "nowhere" / "out.mid")))
+    with pytest.raises(MissingError, match="no folder"):
+        Voice([unwritable], [kit], now_ns=clock).open(waits=True)

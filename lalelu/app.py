@@ -257,9 +257,8 @@ class _Leader:
         beat = (self._frames.head, self._engine.board.changes)
         if beat != self._beat:
             self._beat, self._fed_s = beat, now_s
-            if (
-                self._feed_s is not None and self._played
-            ):  # the first one would arm it, in the midst of a slow start
+            # the first one arms it: not in the midst of a slow start
+            if self._feed_s is not None and self._played:
                 notify(WATCHDOG=1)
             if self._engine.state == "waiting":
                 self._ask_patience()

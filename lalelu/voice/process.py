@@ -281,7 +281,8 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     ]
     delay_ms = plan.config.timing.delay_ms
     auto = AutoDelay() if delay_ms == "auto" else None
-    waits = not plan.once and (plan.config.midi.wait or _is_second(session))
+    follows = not plan.once and _is_second(session)
+    waits = follows or (not plan.once and plan.config.midi.wait)
     voice = Voice(
         outputs,
         plan.kits,
@@ -316,7 +317,7 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
         tell=board.tell,
     )
     try:
-        for line in voice.open(waits=waits):
+        for line in voice.open(waits=waits, follows=follows):
             board.say(f"MIDI: {line}")
         if auto is not None:
             board.say(f"timing: the delay begins at {auto.delay_ms} ms and follows the hits")

@@ -112,8 +112,8 @@ class Voice:
         self.delay_ns = delay_ns
         self._table = table or SoundingTable(None)
         self._kits = kits if needs_osc else ()
-        self._repertoire = Repertoire.of(kits, channels)
-        self._played = set(self._repertoire.played)  # channels, of all kits so far
+        self.repertoire = Repertoire.of(kits, channels)
+        self._played = set(self.repertoire.played)  # channels, of all kits so far
         self._scheduler: Scheduler[_Struck] = Scheduler()
         self._targets = Targets(kits, channels)
         self._tempo = Tempo()
@@ -228,7 +228,7 @@ class Voice:
 
     def change(self, repertoire: Repertoire) -> None:
         """Play other kits from the next hit on; what was struck before sounds as it would have."""
-        self._repertoire = repertoire
+        self.repertoire = repertoire
         self._played |= repertoire.played
         self._send(self._targets.change(repertoire.aims, repertoire.channels))
 
@@ -245,7 +245,7 @@ class Voice:
 
     def add(self, strike: Strike) -> None:
         """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kits', from 1."""
-        sound = self._repertoire.sound(strike.player, strike.pad)
+        sound = self.repertoire.sound(strike.player, strike.pad)
         owner = self._owner(strike.player, strike.pad)
         for channel, note in sound.notes:
             self._scheduler.add(
@@ -334,7 +334,7 @@ class Voice:
             raise problem
 
     def _owner(self, player: int, pad: int) -> Owner:
-        return Owner(player, self._repertoire.before + pad)
+        return Owner(player, self.repertoire.before + pad)
 
     def _end_left(self) -> None:
         sounding = self._scheduler.sounding

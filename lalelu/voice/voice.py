@@ -188,9 +188,10 @@ class Voice:
             undo.pop_all()
         self._live = [output for place, output in enumerate(self._outputs) if place not in self._gone]
         self._fresh = list(self._live)
-        self._left = self._table.left()
+        self._left = sorted({*self._table.left(), *self._table.owed()})
         self._owed = dict.fromkeys(self._gone, self._left)
-        self._end_left()
+        self._end(self._left)
+        self._keep_owed()
         self._send(self._targets.begin())
         return lines
 
@@ -225,6 +226,7 @@ class Voice:
         self._sort_outputs()
         ends = [*map(all_notes_off, sorted(self._played)), *(note_off(*note) for note in self._left)]
         self._send_to(output, [*ends, *self._targets.now()])
+        self._keep_owed()
 
     def change(self, repertoire: Repertoire) -> None:
         """Play other kits from the next hit on; what was struck before sounds as it would have."""
@@ -336,10 +338,6 @@ class Voice:
     def _owner(self, player: int, pad: int) -> Owner:
         return Owner(player, self.repertoire.before + pad)
 
-    def _end_left(self) -> None:
-        sounding = self._scheduler.sounding
-        self._end([note for note in self._left if note not in sounding])
-
     def _end(self, notes: Sequence[Sounding]) -> None:
         self._send([note_off(channel, note) for channel, note in notes])
         self._table.end(notes)
@@ -389,6 +387,11 @@ class Voice:
         since_ns = self._now_ns() - DOUBT_NS
         doubtful = [note for note, ended_ns in self._ended_ns.items() if ended_ns >= since_ns]
         self._owed[place] = {*self._table.left(), *doubtful}  # begun before it was sent, and ended after that
+
+        self._keep_owed()
+
+    def _keep_owed(self) -> None:
+        self._table.owe({note for owed in self._owed.values() for note in owed})
 
     def _sort_outputs(self) -> None:
         self._takers = [output for output in self._outputs if isinstance(output, ValueOutput)]

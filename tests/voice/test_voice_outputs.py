@@ -13,6 +13,7 @@ from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.outputs.serial import SerialOutput, SerialOutputOptions
 from lalelu.voice.repertoire import Repertoire
+from lalelu.voice.sounding import SoundingTable
 from lalelu.voice.voice import Voice
 
 
@@ -164,3 +165,33 @@ def test_an_output_that_is_wrong_for_now_ends_only_the_first_voice(kit: KitConfi
     voice = Voice([Absent(wrong), MemoryOutput()], [kit], now_ns=clock)
     voice.open(waits=True, follows=True)
     assert voice.gone == {0: "'synth' fits 2 ports"}
+
+
+def test_a_voice_that_follows_a_killed_one_ends_what_that_owed_to_an_output_that_was_away(
+    kit: KitConfig, clock: Clock, strike: MakeStrike, tmp_path: Path
+) -> None:
+    away, other = MemoryOutput(), MemoryOutput()
+    killed = Voice([away, other], [kit], now_ns=clock, table=SoundingTable(tmp_path / "sounding"))
+    killed.open()
+    played(killed, clock, strike("snare"))
+    away.unplug()
+    killed.look()
+    clock.ns += 60 * MS
+    killed.advance(clock.ns)
+    voice = Voice(
+        [Absent(MissingError("not there")), MemoryOutput()],
+        [kit],
+        now_ns=clock,
+        table=SoundingTable(tmp_path / "sounding"),
+    )
+    voice.open(waits=True)
+    for expected in ([note_off(10, 38)], []):  # what was ended is owed no longer
+        back = MemoryOutput()
+        back.open()
+        voice.replace(0, back)
+        assert messages(back) == [all_notes_off(2), all_notes_off(10), *expected]
+        voice.repeat()
+        clock.ns += 2000 * MS
+        back.unplug()
+        voice.look()
+    assert SoundingTable(tmp_path / "sounding").owed() == ()

@@ -74,6 +74,7 @@ class Remote:
         """Obey by the kits and the footswitch of `plan` from now on."""
         self._kits = [kit.name for kit in plan.kits]
         self._controller = plan.config.midi.standby_controller
+        self._unknown.clear()
 
     def lines(self) -> list[str]:
         """Return what people are to be told since the last call."""

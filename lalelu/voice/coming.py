@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Final, TypeAlias
 
 from lalelu.clock import now_ns
-from lalelu.errors import LaleluError
+from lalelu.errors import LaleluError, UsageError
 from lalelu.offer import BEGIN, ERROR, OfferReader, Performance
 from lalelu.session import Session
 from lalelu.voice.repertoire import Repertoire
@@ -27,6 +27,8 @@ class Coming:
         self, session: Session, voice: Voice, epoch: int, tell: Callable[..., None] | None = None
     ) -> None:
         self.epoch = epoch
+        self.unknown: int | None = None
+        self._kits_epoch = 0  # of the repertoire
         self._session = session
         self._voice = voice
         self._tell = tell
@@ -60,15 +62,25 @@ class Coming:
         except (LaleluError, ValueError, LookupError, TypeError):
             self._making = None  # the desk offers it again as long as nobody is ready for it
 
-    def change(self, epoch: int) -> Performance:
-        """Have the voice play what the engine plays in this epoch (modulo 256). Raises UsageError where it is lost."""
-        ready, self._ready = self._ready, None
-        if ready is None or ready[0].epoch & 0xFF != epoch:
-            ready = self._read(epoch)
+    def change(self, told: int) -> Performance | None:
+        """Have the voice play what the engine plays in this epoch (modulo 256); None where nobody knows that any more.
+
+        `unknown` is then that epoch.
+        """
+        ready = self._ready
+        if ready is None or ready[0].epoch & 0xFF != told:
+            ready = None if told == self.unknown else self._read(told)
+        if ready is None:
+            self.unknown = told
+            return None
+        self._ready = self.unknown = None
         wanted, repertoire = ready
         self.epoch = wanted.epoch
         if repertoire is not None:
+            self._kits_epoch = wanted.epoch
             self._voice.change(repertoire)
+        if self._tell is not None:
+            self._tell(epoch=wanted.epoch)
         return wanted
 
     def _begin(self) -> None:
@@ -87,14 +99,17 @@ class Coming:
             return wanted, None
         return wanted, (yield from Repertoire.in_steps(wanted.kits, wanted.channels, epoch))
 
-    def _read(self, told: int) -> _Ready:
+    def _read(self, told: int) -> _Ready | None:
         """Return what the engine plays at once: the engine was faster than this voice, which has just begun."""
-        epoch = max((epoch for epoch in self._session.epochs() if epoch & 0xFF == told), default=0)
-        plan = self._session.plan_at(epoch)
-        wanted = Performance.of(epoch, plan.config, plan.kits)
-        steps = Repertoire.in_steps(wanted.kits, wanted.channels, epoch)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as exc:
-                return wanted, exc.value
+        epochs = [epoch for epoch in (0, *self._session.epochs()) if epoch & 0xFF == told]
+        if not epochs:
+            return None
+        try:
+            plan = self._session.plan_at(max(epochs))
+        except UsageError:
+            return None
+        wanted = Performance.of(max(epochs), plan.config, plan.kits)
+        # kits that sound the same are not taken up anew: what they hold is released by the numbers it was struck with
+        if Repertoire.of(wanted.kits, wanted.channels, self._kits_epoch) == self._voice.repertoire:
+            return wanted, None
+        return wanted, Repertoire.of(wanted.kits, wanted.channels, wanted.epoch)

@@ -54,7 +54,8 @@ class Line:
         clock are left out first, then strokes, and never what ends a note.
         """
         if message[0] >= REAL_TIME:
-            if len(self._waiting) < MAX_WAITING // 2:
+            # one that waits already is enough: a stuck line must not catch up on ticks
+            if len(self._waiting) < MAX_WAITING // 2 and message[0] not in self._next:
                 self._next[:0] = message  # between any two bytes
             else:
                 self.dropped += 1
@@ -88,11 +89,13 @@ class Line:
         return len(self._waiting) < (MAX_WAITING if kind == NOTE_ON else MAX_WAITING // 2)
 
     def _ends_already(self, message: bytes) -> bool:
-        """Whether the same end waits, with no new beginning of that note behind it."""
+        """Whether the same end waits, with no new beginning of that note behind it; a controller ends a channel's."""
+        begun = bytes((message[0] & 0x0F | NOTE_ON, message[1]))
+        size = 1 if message[0] & 0xF0 == CONTROL else 2
         for waiting in reversed(self._waiting):
             if waiting == message:
                 return True
-            if waiting[0] == (message[0] & 0x0F | NOTE_ON) and waiting[1] == message[1]:
+            if waiting[:size] == begun[:size]:
                 return False
         return False
 

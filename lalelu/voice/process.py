@@ -163,8 +163,8 @@ class VoiceProcess:
             os.eventfd_read(self._bell)
         if self._alarm.descriptor in ready:
             os.read(self._alarm.descriptor, 8)
-        self._take_orders()
         away = self._away.look(now_ns(), slept_ns())
+        self._take_orders(learns=away is None)
         if away is not None:  # what fell due meanwhile is dropped, too: all of it at once would be no music
             self._silence(away)
         for note in self._voice.advance(woken_ns):
@@ -184,7 +184,7 @@ class VoiceProcess:
         self._check_outputs()
         self._coming.step()
 
-    def _take_orders(self) -> None:
+    def _take_orders(self, *, learns: bool) -> None:
         batch = self._hits.read(self._next)
         self._next = batch.next
         if batch.lost:
@@ -192,11 +192,12 @@ class VoiceProcess:
             self._voice.silence()  # among them may have been what ends a held note
         for record in batch.records:
             kind, told = read_hit(record)
-            if epoch_of(record) != self._coming.epoch & 0xFF:
-                self._change(self._coming.change(epoch_of(record)))
+            if not self._knows(epoch_of(record)) and kind not in (SILENCE, FINISH):
+                continue
             if kind == PLAY:
                 self._voice.add(told)
-                self._learn(now_ns() - told.struck_ns)
+                if learns:
+                    self._learn(now_ns() - told.struck_ns)
             elif kind == CONTROL:
                 self._voice.control(told.pad, told.player, told.strength, told.captured_ns)
             elif kind == RELEASE:
@@ -210,10 +211,23 @@ class VoiceProcess:
                 self._pulse.pause()
                 self._end_ns = now_ns() + FINISH_NS
 
+    def _knows(self, epoch: int) -> bool:
+        """Take over the configuration of an epoch (modulo 256) where it is another; whether that is known."""
+        if epoch == self._coming.epoch & 0xFF:
+            return True
+        before = self._coming.unknown
+        wanted = self._coming.change(epoch)
+        if wanted is not None:
+            self._change(wanted)
+        elif before != epoch:
+            self._silence("what the engine plays is not known")
+        return wanted is not None
+
     def _change(self, wanted: Performance) -> None:
         """Take over the delay of another configuration."""
         if wanted.delay_ms is not None:
-            self._auto, self._voice.delay_ns = None, round(wanted.delay_ms * 1e6)
+            self._auto, self._delay_changed = None, False
+            self._voice.delay_ns = round(wanted.delay_ms * 1e6)
         elif self._auto is None:
             self._auto = AutoDelay()
             self._voice.delay_ns = self._auto.delay_ms * 1_000_000
@@ -281,7 +295,8 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     ]
     delay_ms = plan.config.timing.delay_ms
     auto = AutoDelay() if delay_ms == "auto" else None
-    waits = not plan.once and (plan.config.midi.wait or _is_second(session))
+    follows = not plan.once and _is_second(session)
+    waits = follows or (not plan.once and plan.config.midi.wait)
     voice = Voice(
         outputs,
         plan.kits,
@@ -316,14 +331,14 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
         tell=board.tell,
     )
     try:
-        for line in voice.open(waits=waits):
+        for line in voice.open(waits=waits, follows=follows):
             board.say(f"MIDI: {line}")
         if auto is not None:
             board.say(f"timing: the delay begins at {auto.delay_ms} ms and follows the hits")
         grants = realtime.enter_voice(priority, lock_memory=asked.lock_memory, required=asked.required)
         for grant in grants:
             board.say(f"real time, voice: {grant}")
-        board.tell(state="ready", requests=[asdict(grant) for grant in grants])
+        board.tell(state="ready", epoch=epoch, requests=[asdict(grant) for grant in grants])
         process.run()
     finally:
         voice.close()

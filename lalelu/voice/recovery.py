@@ -33,6 +33,7 @@ class Recovery:
         self._tell = tell
         self._record = record
         self._searching: dict[int, RelayedOutput] = {}
+        self._killed: list[RelayedOutput] = []
         self._again_ns: dict[int, int] = {}  # of places without a process: when it is started
         self._look_ns = 0
         self._told = ""
@@ -48,6 +49,7 @@ class Recovery:
         if at_ns >= self._look_ns:
             self._look_ns = at_ns + LOOK_NS
             self._voice.look()
+            self._killed = [relay for relay in self._killed if not relay.ended]
         found = [self._seek(place, at_ns) for place in self._voice.gone if place in self._relays]
         problem = "; ".join(self._why(place, why) for place, why in self._voice.gone.items())
         if problem != self._told:
@@ -70,7 +72,7 @@ class Recovery:
         try:
             relay.look()
         except LostError:
-            del self._searching[place]
+            self._killed.append(self._searching.pop(place))
             self._again_ns[place] = at_ns + AGAIN_NS
             return False
         if relay.opened is None:

@@ -25,6 +25,7 @@ from lalelu.voice.port import ADAPTERS, MidiOutput, PacedOutput, ValueOutput
 from lalelu.voice.relayed import END, MESSAGE, PACKET, VALUE_HEAD
 
 SEARCH_NS: Final = 750_000_000  # between two attempts to open the port
+MOST_TOLD: Final = 400  # characters of a sentence, each up to 6 bytes of a PACKET
 LOOK_NS: Final = 250_000_000  # between two looks whether the port is still there
 
 
@@ -81,6 +82,8 @@ class Relay:
                 packet = self._voice.recv(PACKET)
             except BlockingIOError:
                 return
+            except ConnectionResetError:  # once: the voice has died, and left unread what it was told
+                continue
             self._obey(packet)
 
     def _obey(self, packet: bytes) -> None:
@@ -94,8 +97,9 @@ class Relay:
             self._output.value(packet[VALUE_HEAD.size :].decode(), value)
 
     def _tell(self, **words: str) -> None:
+        cut = {word: sentence[:MOST_TOLD] for word, sentence in words.items()}
         try:
-            self._voice.send(json.dumps(words).encode())
+            self._voice.send(json.dumps(cut, ensure_ascii=False).encode(errors="replace"))
         except OSError:  # the voice has gone
             self._ended = True
 

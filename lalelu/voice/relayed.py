@@ -70,9 +70,16 @@ class RelayedOutput:
                 packet = self._socket.recv(PACKET)
             except BlockingIOError:
                 return
-            except OSError:  # it was killed before it had read everything
+            except (
+                ConnectionResetError
+            ):  # once: it has died before it had read everything, and after it said why
+                continue
+            except OSError:
                 packet = b""
-            said: dict[str, str] = json.loads(packet) if packet else {}
+            try:
+                said: dict[str, str] = json.loads(packet) if packet else {}
+            except ValueError as exc:
+                raise self._lost() from exc
             if not packet or "lost" in said:
                 raise self._lost(said.get("lost", ""))
             self.opened = said.get("opened", self.opened)
@@ -87,18 +94,22 @@ class RelayedOutput:
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(CLOSING_S)
         self.kill()
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):  # a driver may hold it
+                self._process.wait(KILLING_S)
 
     def kill(self) -> None:
-        """End the process without waiting for its port: one that has lost it, or has not found it."""
+        """End the process, one that has lost its port or not found it, without waiting; `ended` tells when it has."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
         if self._process is not None:
             self._process.kill()
-            with suppress(
-                subprocess.TimeoutExpired
-            ):  # a driver may hold it; its end is then taken note of later
-                self._process.wait(KILLING_S)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no process is left, as is to be asked of one that was killed until it is so."""
+        return self._process is None or self._process.poll() is not None
 
     def _hand_over(self, packet: bytes) -> None:
         if self._socket is None:
@@ -108,6 +119,7 @@ class RelayedOutput:
         except BlockingIOError as exc:
             raise self._lost(f"{self._label} is lost: its process is stuck; it is started again") from exc
         except OSError as exc:
+            self.look()  # it may have said why
             raise self._lost() from exc
 
     def _lost(self, why: str = "") -> LostError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from lalelu.config.kit import KitConfig
-from lalelu.voice.sounds import Sound, own_channel, sounds_of
+from lalelu.voice.sounds import Sound, own_channel, sounds_in
 from lalelu.voice.targets import Aim, aims_of
 
 _EPOCH_PADS = 1 << 16  # more than a hit can tell
@@ -19,11 +19,12 @@ class Repertoire:
     channels: tuple[int | None, ...]
     sounds: Mapping[int | None, Sequence[Sound]]  # by the player's own channel
     aims: Mapping[int | None, Sequence[Aim | None]]
+    played: frozenset[int]  # MIDI channels that the pads sound on
 
     @classmethod
-    def of(cls, kits: Sequence[KitConfig], channels: Sequence[int | None]) -> Self:
-        """Return the kits' repertoire in the epoch in which the voice begins."""
-        steps = cls.in_steps(kits, channels, 0)
+    def of(cls, kits: Sequence[KitConfig], channels: Sequence[int | None], epoch: int = 0) -> Self:
+        """Return the kits' repertoire; that with which a voice begins is of epoch 0, whichever holds."""
+        steps = cls.in_steps(kits, channels, epoch)
         while True:
             try:
                 next(steps)
@@ -35,16 +36,20 @@ class Repertoire:
     def in_steps(
         cls, kits: Sequence[KitConfig], channels: Sequence[int | None], epoch: int
     ) -> Generator[None, None, Self]:
-        """Make the same, a kit at each step."""
+        """Make the same, a pad at each step."""
         before = epoch * _EPOCH_PADS
         sounds: dict[int | None, list[Sound]] = {own: [] for own in (None, *channels)}
         aims: dict[int | None, list[Aim | None]] = {own: [] for own in sounds}
+        played: set[int] = set()
         for kit in kits:
             for own, known in sounds.items():
-                known += sounds_of([kit], own, before + len(known))  # noqa: PLW2901 - the list itself grows
+                for sound in sounds_in(kit, own, before + len(known)):
+                    known.append(sound)
+                    played.update(channel for channel, _ in sound.notes)
+                    yield
                 aims[own] += aims_of([kit], own)
                 yield
-        return cls(before, tuple(channels), sounds, aims)
+        return cls(before, tuple(channels), sounds, aims, frozenset(played))
 
     def sound(self, player: int, pad: int) -> Sound:
         """Return what a pad, by its number from 1, sounds for a player."""

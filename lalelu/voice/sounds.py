@@ -1,6 +1,6 @@
 """What every pad of every kit sounds, and for whom: notes, lengths and choke groups. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lalelu.config.kit import KitConfig
@@ -22,34 +22,27 @@ def own_channel(channels: Sequence[int | None], player: int) -> int | None:
     return channels[player] if player < len(channels) else None
 
 
-def sounds_of(kits: Sequence[KitConfig], own: int | None, before: int = 0) -> list[Sound]:
-    """Return the sounds of all pads of all kits, in order, for a player whose own channel is `own`.
+def sounds_in(kit: KitConfig, own: int | None, before: int) -> Iterator[Sound]:
+    """Return the sounds of a kit's pads, in order, for a player whose own channel is `own`.
 
     A choke group reaches no farther than its kit and the player's channel. The pads' numbers count from `before` + 1.
     """
-    sounds: list[Sound] = []
-    for kit in kits:
-        first = before + len(sounds) + 1
-        # dict.fromkeys: a note that stands twice in a chord is one note
-        notes = [
-            tuple(dict.fromkeys((pad.channel or own or kit.channel, note) for note in pad.notes))
-            for pad in kit.pads.values()
-        ]
-        groups = [pad.choke for pad in kit.pads.values()]
-        for at, pad in enumerate(kit.pads.values()):
-            rivals = [
-                other
-                for other, group in enumerate(groups)
-                if group is not None and group == pad.choke and other != at
-            ]
-            choked = frozenset(key for other in rivals for key in notes[other]).difference(notes[at])
-            length = pad.note_ms or kit.note_ms
-            sounds.append(
-                Sound(
-                    notes[at],
-                    None if length == "hold" else length * 1_000_000,
-                    choked,
-                    frozenset(first + other for other in rivals),
-                )
-            )
-    return sounds
+    # dict.fromkeys: a note that stands twice in a chord is one note
+    notes = [
+        tuple(dict.fromkeys((pad.channel or own or kit.channel, note) for note in pad.notes))
+        for pad in kit.pads.values()
+    ]
+    members: dict[str, set[int]] = {}  # of choke groups, by number
+    keys: dict[str, set[Sounding]] = {}  # what each group sounds
+    for number, (pad, sounded) in enumerate(zip(kit.pads.values(), notes, strict=True), before + 1):
+        if pad.choke is not None:
+            members.setdefault(pad.choke, set()).add(number)
+            keys.setdefault(pad.choke, set()).update(sounded)
+    for number, (pad, sounded) in enumerate(zip(kit.pads.values(), notes, strict=True), before + 1):
+        length = pad.note_ms or kit.note_ms
+        yield Sound(
+            sounded,
+            None if length == "hold" else length * 1_000_000,
+            frozenset(keys[pad.choke].difference(sounded) if pad.choke is not None else ()),
+            frozenset(members[pad.choke] - {number} if pad.choke is not None else ()),
+        )

@@ -98,6 +98,10 @@ class Targets:
     def now(self) -> list[bytes]:
         """Return what brings a synth that knows nothing to where the others are: ranges, wheels and controllers."""
         messages = self.ranges()
+        for channel in self._ranges:
+            wheel = self._lines.get(("bend", 0, channel))
+            if wheel is None or wheel.sent is None:
+                messages.append(pitch_bend(channel, CENTRE))
         for (kind, number, channel), line in self._lines.items():
             if line.sent is not None and kind == "bend":
                 messages.append(pitch_bend(channel, int(line.sent[0])))

@@ -1,6 +1,6 @@
 """Sound hits on MIDI outputs when they are due, end every note, and say when each was sent. Sends to devices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -17,6 +17,9 @@ from lalelu.voice.targets import Targets, addresses
 from lalelu.voice.tempo import Tempo
 
 LATE_NS: Final = 1_000_000  # 1 ms: the variation a player tolerates (Wessel & Wright 2002)
+# A note's end may not have reached an output that is found lost up to so long after: a look notices that within 0.25 s,
+# a process of its own as late again, and a serial line lets messages wait for 0.25 s.
+DOUBT_NS: Final = 1_000_000_000
 SIGNAL_NS: Final = 100_000_000  # of a note that is a signal ...
 SIGNAL_VELOCITY: Final = 40  # ... which is heard beside soft strokes and not over them
 _NOBODY: Final = -1
@@ -76,6 +79,10 @@ def velocity_of(strength: float) -> int:
     return min(127, max(1, round(127 * strength)))
 
 
+def _dropped_by(output: MidiOutput) -> int:
+    return output.dropped if isinstance(output, ValueOutput | PacedOutput) else 0
+
+
 class Voice:
     """The kits' sound: every hit to every output at `struck_ns + delay_ns`, and no note left hanging.
 
@@ -105,15 +112,18 @@ class Voice:
         self.delay_ns = delay_ns
         self._table = table or SoundingTable(None)
         self._kits = kits if needs_osc else ()
-        self._repertoire = Repertoire.of(kits, channels)
+        self.repertoire = Repertoire.of(kits, channels)
+        self._played = set(self.repertoire.played)  # channels, of all kits so far
         self._scheduler: Scheduler[_Struck] = Scheduler()
         self._targets = Targets(kits, channels)
         self._tempo = Tempo()
         self._live: list[MidiOutput] = []  # open and not lost
         self._lost: list[LostError] = []  # not yet raised
         self._gone: dict[int, str] = {}  # of lost outputs, by their place: why
-        self._owed: dict[int, Sequence[Sounding]] = {}  # what such an output was not told the end of
+        self._owed: dict[int, Collection[Sounding]] = {}  # what such an output was not told the end of
+        self._ended_ns: dict[Sounding, int] = {}  # when each note was ended last
         self._fresh: list[MidiOutput] = []  # opened since `repeat()`
+        self._dropped = 0  # by outputs that others took the place of
         self.unheard = 0  # notes that fell due while no output was there
         self._left: Sequence[Sounding] = ()  # what an earlier voice had begun
 
@@ -152,15 +162,14 @@ class Voice:
     @property
     def dropped(self) -> int:
         """Messages and values that an output could not send at once, and so never did."""
-        takers, paced = self._takers, self._paced
-        return sum(output.dropped for output in takers) + sum(output.dropped for output in paced)
+        return self._dropped + sum(map(_dropped_by, self._outputs))
 
-    def open(self, *, waits: bool = False) -> list[str]:
+    def open(self, *, waits: bool = False, follows: bool = False) -> list[str]:
         """Open every output, end what an earlier voice has left sounding, and return one line about each output.
 
         When one cannot be opened, those opened before are closed again and its error is raised; but where it `waits`,
-        an output that is not there is gone like one that was lost. Raises UsageError where a kit sets an OSC address
-        and no output takes its values.
+        an output that is not there is gone like one that was lost, and where it `follows` another voice, so is one that
+        is wrong for now. Raises UsageError where a kit sets an OSC address and no output takes its values.
         """
         check_addresses(self._kits, self._outputs)
         lines = []
@@ -168,8 +177,9 @@ class Voice:
             for place, output in enumerate(self._outputs):
                 try:
                     lines.append(output.open())
-                except MissingError as exc:
-                    if not (waits and output.comes_back):
+                except (MissingError, UsageError) as exc:
+                    goes_on = waits if isinstance(exc, MissingError) else follows
+                    if not (goes_on and output.comes_back):
                         raise
                     self._gone[place] = str(exc)
                     lines.append(f"{exc}; it is waited for")
@@ -178,9 +188,10 @@ class Voice:
             undo.pop_all()
         self._live = [output for place, output in enumerate(self._outputs) if place not in self._gone]
         self._fresh = list(self._live)
-        self._left = self._table.left()
+        self._left = sorted({*self._table.left(), *self._table.owed()})
         self._owed = dict.fromkeys(self._gone, self._left)
-        self._end_left()
+        self._end(self._left)
+        self._keep_owed()
         self._send(self._targets.begin())
         return lines
 
@@ -194,6 +205,7 @@ class Voice:
         ends = [note_off(*note) for note in self._left if note not in sounding]
         for output in fresh:
             self._send_to(output, [*ends, *self._targets.ranges()])
+        self._left = ()
 
     def look(self) -> None:
         """Notice outputs that went without a word; takes up to 1 ms for each."""
@@ -207,19 +219,19 @@ class Voice:
         """Let an open output take the place of one that has gone; what that still sounds is ended first."""
         del self._gone[place]
         self._left = sorted({*self._left, *self._owed.pop(place)})
+        self._dropped += _dropped_by(self._outputs[place])
         self._outputs[place] = output
         self._live.append(output)
         self._fresh.append(output)
         self._sort_outputs()
-        channels = sorted(
-            {channel for sounds in self._repertoire.sounds.values() for s in sounds for channel, _ in s.notes}
-        )
-        ends = [*map(all_notes_off, channels), *(note_off(*note) for note in self._left)]
+        ends = [*map(all_notes_off, sorted(self._played)), *(note_off(*note) for note in self._left)]
         self._send_to(output, [*ends, *self._targets.now()])
+        self._keep_owed()
 
     def change(self, repertoire: Repertoire) -> None:
         """Play other kits from the next hit on; what was struck before sounds as it would have."""
-        self._repertoire = repertoire
+        self.repertoire = repertoire
+        self._played |= repertoire.played
         self._send(self._targets.change(repertoire.aims, repertoire.channels))
 
     def signal(self, channel: int, note: int) -> None:
@@ -235,7 +247,7 @@ class Voice:
 
     def add(self, strike: Strike) -> None:
         """Take in one hit; `advance()` sounds it when it is due. `strike.pad` must be one of the kits', from 1."""
-        sound = self._repertoire.sound(strike.player, strike.pad)
+        sound = self.repertoire.sound(strike.player, strike.pad)
         owner = self._owner(strike.player, strike.pad)
         for channel, note in sound.notes:
             self._scheduler.add(
@@ -324,15 +336,12 @@ class Voice:
             raise problem
 
     def _owner(self, player: int, pad: int) -> Owner:
-        return Owner(player, self._repertoire.before + pad)
-
-    def _end_left(self) -> None:
-        sounding = self._scheduler.sounding
-        self._end([note for note in self._left if note not in sounding])
+        return Owner(player, self.repertoire.before + pad)
 
     def _end(self, notes: Sequence[Sounding]) -> None:
         self._send([note_off(channel, note) for channel, note in notes])
         self._table.end(notes)
+        self._ended_ns.update(dict.fromkeys(notes, self._now_ns()))
 
     def _send(self, messages: Sequence[bytes]) -> None:
         for output in tuple(self._live):
@@ -375,7 +384,14 @@ class Voice:
         self._lost.append(exc)
         place = self._outputs.index(output)
         self._gone[place] = str(exc)
-        self._owed[place] = self._table.left()  # begun before it was sent, and ended after that
+        since_ns = self._now_ns() - DOUBT_NS
+        doubtful = [note for note, ended_ns in self._ended_ns.items() if ended_ns >= since_ns]
+        self._owed[place] = {*self._table.left(), *doubtful}  # begun before it was sent, and ended after that
+
+        self._keep_owed()
+
+    def _keep_owed(self) -> None:
+        self._table.owe({note for owed in self._owed.values() for note in owed})
 
     def _sort_outputs(self) -> None:
         self._takers = [output for output in self._outputs if isinstance(output, ValueOutput)]

@@ -147,6 +147,16 @@ def test_a_program_that_no_kit_has_is_told_once_and_asks_for_nothing(session, pe
     ]
 
 
+def test_with_other_kits_a_program_that_none_has_is_told_again(session, pedals):
+    stage = Stage(session, lambda: pedals)
+    with stage.remote:
+        pedals.program(2)
+        assert len(stage.told(2)) == 2
+        stage.remote.follow(session.plan)
+        pedals.program(2)
+        assert stage.told(3)[2].startswith("MIDI in: no kit has the number of program 2; there are 0 = ")
+
+
 def test_a_cable_that_is_pulled_is_told_once_and_looked_for_until_it_is_back(session, pedals):
     opened = []
     stage = Stage(session, lambda: opened.append(1) or pedals)

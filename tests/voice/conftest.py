@@ -200,7 +200,7 @@ class Stage:
     @property
     def marks(self) -> set[int]:
         """The indices of the notes that are marked as sounding."""
-        return {index for index, mark in enumerate((self.session / "sounding").read_bytes()) if mark}
+        return {index for index, mark in enumerate((self.session / "sounding").read_bytes()) if mark & 1}
 
     def rows(self) -> np.ndarray:
         """All notes' rows."""

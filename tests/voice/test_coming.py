@@ -23,6 +23,9 @@ def kit(*notes, **more):
     return KitConfig.model_validate({"name": "k", "note_ms": 50, "pads": pads, **more})
 
 
+ORGAN = {"p60": {"note": 60, "note_ms": "hold"}}
+CHORD = {"g": {"gesture": "chord", "by": {"y": "left_elbow"}, "between": [0, 1], "pads": ["p60"]}}
+HELD = KitConfig.model_validate({"name": "k", "pads": ORGAN, "gestures": CHORD})
 OLD, NEW = kit(38, 42), kit(60, 61, 62)
 
 
@@ -69,6 +72,7 @@ def test_kits_are_made_ready_and_played_only_from_the_engines_first_word_on(sess
     house.strike(1)
     assert house.sound(1) == [note_on(10, 38, 64)]
     assert house.coming.change(1).delay_ms == 0.0
+    assert house.told[1:] == [{"epoch": 1}]
     house.strike(3, 2)
     assert house.sound(2) == [note_on(10, 62, 64)]
     assert house.sound(60 * MS) == [note_off(10, 38), note_off(10, 62)]
@@ -92,11 +96,8 @@ def test_what_was_struck_before_sounds_as_it_would_have(session):
 
 
 def test_a_release_of_another_epoch_ends_nothing_and_a_held_note_is_ended_by_its_own(session):
-    organ = {"p60": {"note": 60, "note_ms": "hold"}}
-    gesture = {"g": {"gesture": "chord", "by": {"y": "left_elbow"}, "between": [0, 1], "pads": ["p60"]}}
-    held = KitConfig.model_validate({"name": "k", "pads": organ, "gestures": gesture})
-    house = House(session, held)
-    house.offer(1, held)
+    house = House(session, HELD)
+    house.offer(1, HELD)
     house.strike(1)
     assert house.sound(1) == [note_on(10, 60, 64)]
     house.voice.release(0, 1, 2)  # as the engine does before it changes over
@@ -161,4 +162,25 @@ def test_a_voice_that_comes_between_offer_and_change_reads_what_the_engine_plays
         assert house.coming.epoch == 257
         house.strike(3)
         assert house.sound(1) == [note_on(10, 62, 64)]
+    session.remove()
+
+
+def test_a_voice_that_reads_that_only_the_delay_changed_has_what_it_holds_released(tmp_path):
+    session, lock = create_session(
+        Plan(Config(), (HELD,), Recording(), core=None), {"RUNTIME_DIRECTORY": str(tmp_path)}, keypoints=17
+    )
+    with lock:
+        later = Config.model_validate({"timing": {"delay_ms": 20}})
+        session.keep_plan(Plan(later, (HELD,), Recording(), core=None), 1)
+        house = House(session, HELD)
+        house.strike(1)
+        house.sound(1)
+        assert house.coming.change(1).delay_ms == 20
+        house.voice.release(0, 1, 2)
+        assert house.sound(3) == [note_off(10, 60)]
+        assert house.coming.change(5) is None  # and not what was at the start
+        assert (house.coming.epoch, house.coming.unknown) == (1, 5)
+        session.keep_plan(Plan(Config(), (NEW,), Recording(), core=None), 6)
+        assert house.coming.change(6).epoch == 6
+        assert house.coming.change(0).epoch == 0
     session.remove()

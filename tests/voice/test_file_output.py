@@ -138,3 +138,30 @@ def test_a_full_file_is_a_loss_and_keeps_what_it_has(tmp_path: Path, monkeypatch
         output.send(note_on(10, 38, 99), 0)
     output.close()
     assert len(written(tmp_path / "out.mid")) == 2
+
+
+def test_what_a_killed_process_had_begun_to_write_is_cut_off(tmp_path: Path) -> None:
+    path, keep = tmp_path / "out.mid", tmp_path / "kept"
+    keep.write_bytes(b"\x05" * 4)
+    output = FileOutput(FileOutputOptions(target=str(path), keep=str(keep)))
+    output.open()
+    output.send(note_on(10, 38, 99), 5 * S)
+    output.close()
+    assert written(path) == [(0.0, note_on(10, 38, 99))]
+
+
+def test_a_kept_message_that_is_none_is_left_out_and_told(tmp_path: Path) -> None:
+    output = FileOutput(FileOutputOptions(target=str(tmp_path / "out.mid")))
+    output.open()
+    output.send(note_on(10, 38, 99), 0)
+    output.send(b"\x90\xff\xff", 1)
+    with pytest.raises(LostError, match="without 1 kept messages"):
+        output.close()
+    assert written(tmp_path / "out.mid") == [(0.0, note_on(10, 38, 99))]
+
+
+def test_messages_that_cannot_be_kept_are_refused_at_open_and_nothing_is_left(tmp_path: Path) -> None:
+    output = FileOutput(FileOutputOptions(target=str(tmp_path / "out.mid"), keep=str(tmp_path)))
+    with pytest.raises(UsageError, match="cannot be written: Is a directory"):
+        output.open()
+    assert list(tmp_path.iterdir()) == []

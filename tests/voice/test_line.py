@@ -159,6 +159,26 @@ def test_a_stuck_line_leaves_out_controllers_then_strokes_and_no_notes_end():
     assert heard[-1] == all_notes_off(10)
 
 
+def test_of_a_clock_that_finds_the_line_stuck_one_tick_waits():
+    line = Line(31250)
+    for _ in range(1000):
+        line.add(CLOCK)
+    assert (line.dropped, line.take(0)) == (999, CLOCK)
+
+
+def test_the_end_of_a_channel_is_no_repetition_where_a_note_of_it_begins_between():
+    line = Line(31250)
+    line.add(all_notes_off(1))
+    line.add(note_on(1, 60, 1))
+    for number in range(MAX_WAITING):
+        line.add(note_on(2, number % 128, 1))
+    before = line.dropped
+    line.add(all_notes_off(1))
+    assert line.dropped == before
+    line.add(all_notes_off(1))
+    assert line.dropped == before + 1
+
+
 def test_a_kernel_that_takes_nothing_is_asked_again_when_its_buffer_may_have_room():
     line = Line(31250)
     line.add(note_on(10, 38, 1))

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from lalelu.channel import RingReader, RingWriter, create_ring
+from lalelu.clock import slept_ns
 from lalelu.config.kit import KitConfig
+from lalelu.config.schema import Config
 from lalelu.errors import PortLostError
 from lalelu.ledger.schema import FRAME, NOTE_DTYPE
+from lalelu.session import Plan, Recording
 from lalelu.skeleton import COCO17
 from lalelu.types import Command, Hit, Release
 from lalelu.voice.delay import BAR, FIRST_MS, AutoDelay
@@ -130,6 +133,41 @@ def test_the_automatic_delay_learns_from_hits_only(stage, kit):
     taps = [Command(0, long_ago_ns, 0, "tap", long_ago_ns)] * BAR
     house.send(releases + taps)
     assert (auto.delay_ms, house.said) == (FIRST_MS, [])
+
+
+def test_the_automatic_delay_does_not_learn_from_hits_that_were_dropped_because_the_voice_stood_still(
+    stage, kit
+):
+    output, auto = MemoryOutput(), AutoDelay()
+    house = House(stage("memory:"), kit, output, auto=auto)
+    house._process._away.look(time.monotonic_ns() - 5000 * MS, slept_ns())
+    house.play(*["snare"] * BAR, ago_ms=400)
+    assert (auto.delay_ms, output.sent) == (FIRST_MS, [])
+    assert [kind for kind, _ in house.events()] == ["silenced"]
+
+
+def test_a_fixed_delay_that_comes_with_late_hits_is_no_news_of_the_automatic_one(stage, kit):
+    played = stage("memory:")
+    house = House(played, kit, MemoryOutput(), auto=AutoDelay())
+    fixed = Config.model_validate({"timing": {"delay_ms": 20}})
+    played.session.keep_plan(Plan(fixed, (kit,), Recording(), core=None), 1)
+    at_ns = time.monotonic_ns()
+    house.rings.send([Hit(0, at_ns, at_ns - 100 * MS, 0, "right_wrist", "snare", 0.5)] * BAR)
+    house.rings.renew(1, None)
+    house.play("snare")
+    assert (house.said, house.events()) == ([], [])
+    assert house.voice.delay_ns == 20 * MS
+
+
+def test_what_the_engine_plays_by_a_configuration_that_nobody_knows_is_left_out(stage, kit):
+    output = MemoryOutput()
+    house = House(stage("memory:"), kit, output)
+    house.rings.renew(5, None)
+    house.play("snare", "chord")
+    assert output.sent == []
+    assert [(kind, text.split(";")[0]) for kind, text in house.events()] == [
+        ("silenced", "what the engine plays is not known")
+    ]
 
 
 def test_after_lost_orders_nothing_is_held_whose_release_may_have_been_among_them(stage):

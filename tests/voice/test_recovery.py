@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_line import parsed
 from test_outputs_contract import JackEar
-from test_process import in_file, in_rows, note_ons
+from test_process import in_file, in_rows
 
 from lalelu.clock import now_ns
 from lalelu.errors import LostError
@@ -221,7 +221,7 @@ def relayed(cable):
         assert time.monotonic() < deadline
         time.sleep(0.005)
     yield output
-    output.kill()
+    output.close()
 
 
 def test_it_passes_everything_on_before_it_closes(relayed, cable):
@@ -230,7 +230,6 @@ def test_it_passes_everything_on_before_it_closes(relayed, cable):
         relayed.send(message, now_ns())
     relayed.close()
     assert cable.heard() == messages
-    assert note_ons([*messages, *(note_off(10, note) for note in range(100))]) == messages
 
 
 def test_one_that_has_died_or_hangs_is_lost_and_never_waited_for(relayed):

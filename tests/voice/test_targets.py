@@ -327,3 +327,15 @@ def test_a_target_that_nobody_collects_from_stays_small() -> None:
         stage.go_on(at_ms)
     assert len(stage.output.values) - before == MAX_WAITING
     assert stage.output.values[-1] == ("/filter", 0.9999)
+
+
+def test_an_output_that_comes_later_gets_every_wheel_where_it_is() -> None:
+    stage = Stage()
+    stage.control(PITCH, 1.0)
+    lost, late = stage.output, MemoryOutput()
+    lost.unplug()
+    stage.voice.look()
+    late.open()
+    stage.voice.replace(0, late)
+    wheels = [message for _, message in late.sent if message[0] & 0xF0 == 0xE0]
+    assert sorted(wheels) == [pitch_bend(1, 16383), pitch_bend(4, CENTRE)]

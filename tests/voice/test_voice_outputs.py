@@ -7,11 +7,13 @@ import pytest
 from test_voice import MS, Clock, MakeStrike, messages, played
 
 from lalelu.config.kit import KitConfig
-from lalelu.errors import MissingError, PortLostError
+from lalelu.errors import MissingError, PortLostError, UsageError
 from lalelu.voice.message import all_notes_off, note_off, note_on
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.outputs.serial import SerialOutput, SerialOutputOptions
+from lalelu.voice.repertoire import Repertoire
+from lalelu.voice.sounding import SoundingTable
 from lalelu.voice.voice import Voice
 
 
@@ -91,3 +93,105 @@ def test_a_voice_that_waits_opens_without_what_is_not_there_but_not_without_a_fo
     unwritable = FileOutput(FileOutputOptions(target=str(tmp_path / "nowhere" / "out.mid")))
     with pytest.raises(MissingError, match="no folder"):
         Voice([unwritable], [kit], now_ns=clock).open(waits=True)
+
+
+class Absent(MemoryOutput):
+    """An output that may be there later; `problem` is why it is not there now."""
+
+    comes_back = True
+
+    def __init__(self, problem: Exception) -> None:
+        super().__init__()
+        self._problem = problem
+
+    def open(self) -> str:
+        raise self._problem
+
+
+def test_what_was_ended_shortly_before_a_loss_was_noticed_is_ended_again_on_every_channel_played_so_far(
+    kit: KitConfig, clock: Clock, strike: MakeStrike
+) -> None:
+    bad, good, new = MemoryOutput(), MemoryOutput(), MemoryOutput()
+    voice = Voice([bad, good], [kit], now_ns=clock)
+    voice.open()
+    played(voice, clock, strike("snare"))
+    clock.ns += 60 * MS
+    voice.advance(clock.ns)
+    clock.ns += 2000 * MS
+    played(voice, clock, strike("chord"))
+    bad.unplug()  # which nobody notices yet
+    clock.ns += 60 * MS
+    voice.advance(clock.ns)
+    clock.ns += 200 * MS
+    voice.look()
+    voice.change(Repertoire.of([kit.model_copy(update={"channel": 3})], ()))
+    new.open()
+    voice.replace(0, new)
+    resets = [all_notes_off(channel) for channel in (2, 3, 10)]
+    assert messages(new) == [*resets, *(note_off(2, note) for note in (60, 64, 67))]
+
+
+def test_ends_are_repeated_once_and_what_a_replaced_output_dropped_still_counts(
+    kit: KitConfig, clock: Clock, strike: MakeStrike
+) -> None:
+    old, new = MemoryOutput(), MemoryOutput()
+    old.dropped = 7
+    voice = Voice([old], [kit], now_ns=clock)
+    voice.open()
+    played(voice, clock, strike("snare"))
+    old.unplug()
+    voice.look()
+    clock.ns += 60 * MS
+    voice.advance(clock.ns)
+    new.open()
+    voice.replace(0, new)
+    assert voice.dropped == 7
+    voice.repeat()
+    sent = len(messages(new))
+    third = MemoryOutput()
+    new.unplug()
+    clock.ns += 2000 * MS
+    voice.look()
+    third.open()
+    voice.replace(0, third)
+    assert len(messages(third)) < sent
+    assert note_off(10, 38) not in messages(third)
+
+
+def test_an_output_that_is_wrong_for_now_ends_only_the_first_voice(kit: KitConfig, clock: Clock) -> None:
+    wrong = UsageError("'synth' fits 2 ports")
+    with pytest.raises(UsageError, match="fits 2 ports"):
+        Voice([Absent(wrong)], [kit], now_ns=clock).open(waits=True)
+    voice = Voice([Absent(wrong), MemoryOutput()], [kit], now_ns=clock)
+    voice.open(waits=True, follows=True)
+    assert voice.gone == {0: "'synth' fits 2 ports"}
+
+
+def test_a_voice_that_follows_a_killed_one_ends_what_that_owed_to_an_output_that_was_away(
+    kit: KitConfig, clock: Clock, strike: MakeStrike, tmp_path: Path
+) -> None:
+    away, other = MemoryOutput(), MemoryOutput()
+    killed = Voice([away, other], [kit], now_ns=clock, table=SoundingTable(tmp_path / "sounding"))
+    killed.open()
+    played(killed, clock, strike("snare"))
+    away.unplug()
+    killed.look()
+    clock.ns += 60 * MS
+    killed.advance(clock.ns)
+    voice = Voice(
+        [Absent(MissingError("not there")), MemoryOutput()],
+        [kit],
+        now_ns=clock,
+        table=SoundingTable(tmp_path / "sounding"),
+    )
+    voice.open(waits=True)
+    for expected in ([note_off(10, 38)], []):  # what was ended is owed no longer
+        back = MemoryOutput()
+        back.open()
+        voice.replace(0, back)
+        assert messages(back) == [all_notes_off(2), all_notes_off(10), *expected]
+        voice.repeat()
+        clock.ns += 2000 * MS
+        back.unplug()
+        voice.look()
+    assert SoundingTable(tmp_path / "sounding").owed() == ()

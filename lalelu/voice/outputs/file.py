@@ -9,6 +9,7 @@ import io
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Annotated, BinaryIO, Final
 
@@ -65,6 +66,7 @@ class FileOutput:
         self._keep = None if options.keep is None else Path(options.keep)
         self._kept: IO[bytes] = io.BytesIO()  # an _ENTRY and its message, one behind the other
         self._count = 0
+        self._left_out = 0  # messages that are none to a MIDI file
 
     def open(self) -> str:
         """Reserve the place. Raises MissingError without its folder, UsageError when it cannot be written."""
@@ -78,7 +80,13 @@ class FileOutput:
             if self.path.exists() and not self.path.is_file():  # it would be replaced, not written to
                 raise UsageError(f"MIDI file {self.path} is a device or pipe; name an ordinary file")
             self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
-            self._file = self._partial.open("wb")
+            file = self._partial.open("wb")
+            with ExitStack() as undo:
+                undo.callback(self._partial.unlink)
+                undo.callback(file.close)
+                self._take_up()
+                undo.pop_all()
+            self._file = file
         except FileNotFoundError as exc:
             raise MissingError(
                 f"MIDI file {self.path} cannot be made: no folder {self.path.parent}; make it first"
@@ -87,8 +95,6 @@ class FileOutput:
             raise UsageError(
                 f"MIDI file {self.path} cannot be written: {exc.strerror}; name a place that can"
             ) from exc
-        self._kept = io.BytesIO() if self._keep is None else self._keep.open("a+b", buffering=0)
-        self._count = sum(1 for _ in self._messages())
         return f"file:{self.path}: a MIDI file, written when the run ends"
 
     def send(self, message: bytes, at_ns: int) -> None:
@@ -128,6 +134,15 @@ class FileOutput:
         with self._kept:
             self._write(file)
 
+    def _take_up(self) -> None:
+        """Go on behind the last whole message that was kept: a killed process may have begun to write another."""
+        self._kept = io.BytesIO() if self._keep is None else self._keep.open("a+b", buffering=0)
+        self._count, size = 0, 0
+        for _, message in self._messages():
+            self._count += 1
+            size += _ENTRY.size + len(message)
+        self._kept.truncate(size)
+
     def _write(self, file: BinaryIO) -> None:
         if self.path.exists() and not any(_plays(message) for _, message in self._messages()):
             file.close()
@@ -145,6 +160,10 @@ class FileOutput:
                 f"MIDI file {self.path} could not be written: {exc.strerror}; {self._count} messages "
                 "are lost; make room or name another place"
             ) from exc
+        if self._left_out:
+            raise LostError(
+                f"MIDI file {self.path} is written without {self._left_out} kept messages that are no MIDI messages"
+            )
 
     def _midi(self) -> mido.MidiFile:
         conductor = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=TEMPO_US)])
@@ -154,7 +173,11 @@ class FileOutput:
             origin_ns = at_ns if origin_ns is None else origin_ns
             # ticks are rounded from the absolute time, so that errors do not add up
             tick = max(last, round((at_ns - origin_ns) / NS_PER_TICK))
-            notes.append(mido.Message.from_bytes(message, time=tick - last))
+            try:
+                notes.append(mido.Message.from_bytes(message, time=tick - last))
+            except ValueError:
+                self._left_out += 1
+                continue
             last = tick
         return mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, tracks=[conductor, notes])
 
@@ -162,7 +185,7 @@ class FileOutput:
         self._kept.seek(0)
         kept = self._kept.read()
         start = 0
-        while start + _ENTRY.size <= len(kept):  # behind it, what a killed process has begun to write
+        while start + _ENTRY.size <= len(kept):
             at_ns, size = _ENTRY.unpack_from(kept, start)
             start += _ENTRY.size + size
             if start <= len(kept):

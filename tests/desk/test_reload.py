@@ -6,7 +6,7 @@ import pytest
 
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader
-from lalelu.config.loader import load_config
+from lalelu.config.loader import MAX_BYTES, load_config
 from lalelu.config.source import Source
 from lalelu.desk.reload import AGAIN_NS, LOOK_NS, Reloader
 from lalelu.offer import BEGIN, ERROR, PAD, OfferReader
@@ -161,7 +161,7 @@ def test_a_mistake_is_told_with_its_line_and_heard_and_changes_nothing(stage):
         (lambda path: path.unlink(), "there is no such file"),
         (lambda path: (path.unlink(), path.mkdir()), "is no file"),
         (lambda path: (path.unlink(), os.mkfifo(path)), "is no file"),  # which nobody ever writes
-        (lambda path: path.write_bytes(b"#" * ((1 << 20) + 1)), "more than 1048576 bytes"),
+        (lambda path: path.write_bytes(b"#" * (MAX_BYTES + 1)), f"more than {MAX_BYTES} bytes"),
         (lambda path: path.write_bytes(b"name: \xff"), "not UTF-8"),
         (lambda path: path.write_text(note(38).replace("}}", "}, limbs: [left_index_tip]}")), "left_index_tip"),
         (

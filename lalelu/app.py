@@ -142,8 +142,9 @@ class _Leader:
             self._mend(self._desk)
             if self._attendance is not None:
                 self._attendance.look()
-                self._situation.own.pop("desk", None)
-                if self._attendance.problem is not None:
+                if self._attendance.problem is None:
+                    self._situation.own.pop("desk", None)
+                else:
                     self._situation.own["desk"] = self._attendance.problem
         self._finish()
         failed = next((child for child in (self._voice, self._engine) if child.given_up), None)

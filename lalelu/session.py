@@ -129,7 +129,7 @@ class Session:
                 once=data["once"],
                 source=_source(data["source"]),
             )
-        except (OSError, ValueError, LookupError, TypeError) as exc:
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as exc:
             raise UsageError(f"the plan {path} cannot be read ({exc}); start lalelu again") from exc
 
     def keep_plan(self, plan: Plan, epoch: int) -> None:

@@ -1,6 +1,7 @@
 """What can be wrong while lalelu plays: the closed list, and since when each of them holds. Pure."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -92,7 +93,7 @@ CONDITIONS: Final[dict[str, Kind]] = {  # the worst first
     ),
     "desk": Kind(
         "the desk has died, or its service does not start it",
-        "it is started again after 0.2 s and goes on where the dead one stopped",
+        "it is started again after 0.2 s, a service after 1 s, and goes on where the dead one stopped",
         "when the new one is ready",
     ),
     "midi_in": Kind(
@@ -177,7 +178,7 @@ class Conditions:
         ]
 
     def look(
-        self, problems: Mapping[str, str], at_ns: int, unjudged: Set[str] = frozenset()
+        self, problems: Mapping[str, str], at_ns: int, unjudged: AbstractSet[str] = frozenset()
     ) -> list[Change]:
         """Take in what is wrong at `at_ns`, sentences by name, and return what people are to be told.
 

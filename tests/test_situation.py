@@ -207,7 +207,10 @@ def film(lead, rows, clock, seconds, engine=None, **row):
 
 def test_what_nobody_can_see_while_the_camera_is_away_or_at_the_end_is_not_all_right_again(lead, rows, clock):
     film(lead, rows, clock, 9.0, players=0, fps=50.0)
-    assert [line.split(":")[0] for line in lead.said] == ["the camera gives 50 frames a second of 100", "nobody is in view"]
+    assert [line.split(":")[0] for line in lead.said] == [
+        "the camera gives 50 frames a second of 100",
+        "nobody is in view",
+    ]
     film(lead, rows, clock, 0.5, {"problems": {"dark": BLACK}}, players=0, fps=50.0)
     lead.look({"state": "waiting", "problem": "no camera"})
     lead.said.clear()

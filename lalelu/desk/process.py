@@ -301,7 +301,7 @@ class Desk:
         facts["next"] = str(following)
         self._drain.keep()
         try:
-            create_ledger(following, header.next(facts["segment"] + 1))
+            create_ledger(following, header.next(facts["segment"] + 1, at_ns))
         except LaleluError as exc:
             del facts["next"]
             facts["began_ns"] += REMOVE_NS  # the running one goes on for a while

@@ -27,7 +27,9 @@ from lalelu.voice import port as voice_port
 from lalelu.voice.voice import check_addresses
 
 LOOK_NS: Final = 100_000_000  # between two looks at the files; one that was written stays so for two of them
-AGAIN_NS: Final = 2_000_000_000  # an offer that nobody has taken up by then is made again, and a newer one may replace it
+AGAIN_NS: Final = (
+    2_000_000_000  # an offer that nobody has taken up by then is made again, and a newer one may replace it
+)
 _MOST_LINES: Final = 5  # of what is wrong with a file
 _MOST_LETTERS: Final = 300  # of a sentence, so that a line that ends with it is not cut on the board
 _WAITS: Final = "the saved configuration is taken over with the next frame"
@@ -94,9 +96,7 @@ class Reloader:
             self._push(self._offer, at_ns)
         if self._is_due(at_ns):
             self._read(is_final=filmed is None)
-        elif (
-            self._candidate is not None and filmed is not None and (self._offer is None or self._offer.late)
-        ):
+        elif self._candidate is not None and filmed is not None and (self._offer is None or self._offer.late):
             candidate, self._candidate = self._candidate, None
             try:
                 self._make_offer(candidate, filmed, at_ns)

@@ -6,7 +6,7 @@ import pytest
 
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader
-from lalelu.config.loader import MAX_BYTES, load_config
+from lalelu.config.loader import MAX_BYTES, load_config, with_overrides
 from lalelu.config.source import Source
 from lalelu.desk.reload import AGAIN_NS, LOOK_NS, Reloader
 from lalelu.offer import BEGIN, ERROR, PAD, OfferReader
@@ -243,17 +243,8 @@ def test_options_that_need_a_restart_are_named_and_the_others_hold_at_once(stage
 def test_what_the_command_line_has_asked_for_stays(tmp_path):
     (tmp_path / "mine.yaml").write_text(KIT)
     (tmp_path / "lalelu.yaml").write_text(CONFIG)
-    source = Source(tmp_path / "lalelu.yaml", {"camera": {"uri": "opencv:3"}})
-    loaded = load_config(tmp_path / "lalelu.yaml")
-    plan = Plan(
-        loaded.config.model_copy(
-            update={"camera": loaded.config.camera.model_copy(update={"uri": "opencv:3"})}
-        ),
-        loaded.kits,
-        Recording(),
-        core=None,
-        source=source,
-    )
+    loaded = with_overrides(load_config(tmp_path / "lalelu.yaml"), camera="opencv:3")
+    plan = Plan(loaded.config, loaded.kits, Recording(), core=None, source=loaded.source)
     session, lock = create_session(plan, {"RUNTIME_DIRECTORY": str(tmp_path / "memory")}, keypoints=17)
     with lock:
         stage = Stage(tmp_path, session, session.plan)

@@ -142,7 +142,9 @@ def test_people_are_told_why_a_desk_has_given_up_and_nobody_waits_for_it(attende
     desk.wait(60, lambda: pytest.fail("it is waited for"))
 
 
-@pytest.mark.parametrize(("name", "text"), [("drained.json", "{"), ("drained.json", "[]"), ("plan.json", "[" * 100_000)])
+@pytest.mark.parametrize(
+    ("name", "text"), [("drained.json", "{"), ("drained.json", "[]"), ("plan.json", "[" * 100_000)]
+)
 def test_a_damaged_file_of_a_session_makes_its_desk_give_up_with_a_sentence(tmp_path, name, text):
     with session_of(stage_plan(tmp_path), tmp_path) as (session, _):
         (session / name).write_text(text)

@@ -12,6 +12,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from lalelu import realtime
@@ -73,13 +75,13 @@ def play(
         if loaded.config.midi.input is not None:  # the desk opens it; a wrong address stops the start
             from_uri("MIDI input", midi_in.ADAPTERS, loaded.config.midi.input)
         core = realtime.choose_core(loaded.config.realtime.core)
-        plan = Plan(loaded.config, loaded.kits, recording, core, seconds, once, loaded.source)
-        if recording.ledger is not None:
-            header = new_header(loaded.effective, camera={}, model="", runtime={}, packages=_PACKAGES)
-            create_ledger(recording.ledger, header)
+        plan = _plan(loaded, recording, core, seconds, once=once)
         session, lock = create_session(plan, os.environ, keypoints=_keypoints(loaded.config))
         opened.callback(lock.close)
         opened.callback(session.remove)
+        if recording.ledger is not None:
+            header = new_header(loaded.effective, camera={}, model="", runtime={}, packages=_PACKAGES)
+            create_ledger(recording.ledger, header)
         cores = realtime.allowed_cores()
         if cores:
             opened.callback(os.sched_setaffinity, 0, cores)
@@ -142,8 +144,9 @@ class _Leader:
             self._mend(self._desk)
             if self._attendance is not None:
                 self._attendance.look()
-                self._situation.own.pop("desk", None)
-                if self._attendance.problem is not None:
+                if self._attendance.problem is None:
+                    self._situation.own.pop("desk", None)
+                else:
                     self._situation.own["desk"] = self._attendance.problem
         self._finish()
         failed = next((child for child in (self._voice, self._engine) if child.given_up), None)
@@ -332,6 +335,25 @@ class _Leader:
             time.sleep(ENDING_LOOK_S)
             if self._feed_s is not None:
                 notify(WATCHDOG=1)
+
+
+def _plan(
+    loaded: Loaded, recording: Recording, core: int | None, seconds: float | None, *, once: bool
+) -> Plan:
+    """Return the plan, its paths absolute: a desk that is a service has another working directory."""
+    return Plan(
+        loaded.config,
+        loaded.kits,
+        replace(recording, ledger=_absolute(recording.ledger), take=_absolute(recording.take)),
+        core,
+        seconds,
+        once,
+        replace(loaded.source, path=_absolute(loaded.source.path)),
+    )
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()
 
 
 def _keypoints(config: Config) -> int:

@@ -1,6 +1,7 @@
 """What can be wrong while lalelu plays: the closed list, and since when each of them holds. Pure."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -92,7 +93,7 @@ CONDITIONS: Final[dict[str, Kind]] = {  # the worst first
     ),
     "desk": Kind(
         "the desk has died, or its service does not start it",
-        "it is started again after 0.2 s and goes on where the dead one stopped",
+        "it is started again after 0.2 s, a service after 1 s, and goes on where the dead one stopped",
         "when the new one is ready",
     ),
     "midi_in": Kind(
@@ -158,7 +159,8 @@ class _State:
     seen_ns: int | None = None  # first seen, while it is seen
     gone_ns: int | None = None  # first missed, while it is not seen
     times: int = 0
-    told: bool = False  # what people believe
+    told: bool = False  # what people believe ...
+    told_text: str = ""  # ... and in these words
     told_ns: int = field(default=-QUIET_NS)
 
 
@@ -175,9 +177,12 @@ class Conditions:
             Standing(name, state.text, state.since_ns) for name, state in self._states.items() if state.holds
         ]
 
-    def look(self, problems: Mapping[str, str], at_ns: int) -> list[Change]:
+    def look(
+        self, problems: Mapping[str, str], at_ns: int, unjudged: AbstractSet[str] = frozenset()
+    ) -> list[Change]:
         """Take in what is wrong at `at_ns`, sentences by name, and return what people are to be told.
 
+        Those in `unjudged` cannot be judged now: what holds goes on, what does not hold begins anew.
         Each condition is told when it comes, at most every QUIET_NS and then with the times it has come, and when
         what was told is over.
         """
@@ -185,17 +190,30 @@ class Conditions:
         for name, state in self._states.items():
             kind = CONDITIONS[name]
             text = problems.get(name)
+            if name in unjudged:
+                state.seen_ns = state.gone_ns = None
+                continue
             if text is None:
                 _miss(state, kind, at_ns)
             else:
                 _see(state, kind, text, at_ns)
             if state.holds and not state.told and at_ns - state.told_ns >= QUIET_NS:
                 changes.append(Change(name, state.text, state.since_ns, None, state.times))
-                state.told, state.told_ns, state.times = True, at_ns, 0
+                state.told, state.told_ns, state.times, state.told_text = True, at_ns, 0, state.text
             elif state.told and not state.holds:
                 changes.append(Change(name, state.text, state.since_ns, state.over_ns, 1))
                 state.told = False
         return changes
+
+    def is_told(self, name: str, text: str) -> bool:
+        """Whether people hear of this sentence as a condition; not of new words for what they were told already."""
+        state = self._states.get(name)
+        return state is not None and (not state.told or state.told_text == text)
+
+    def tell(self, name: str, text: str) -> None:
+        """Take note that people were told these words."""
+        if name in self._states:
+            self._states[name].told_text = text
 
 
 def _see(state: _State, kind: Kind, text: str, at_ns: int) -> None:

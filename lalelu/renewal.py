@@ -6,6 +6,7 @@ rests while the engine plays.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import chain
 from typing import Final, TypeAlias
 
 from lalelu.bulletin import Bulletin
@@ -40,8 +41,9 @@ class Renewal:
         self._skeleton = skeleton
         self._board = board
         self._record = record
-        self._first = 0  # record of what is taken over
-        self._making: Generator[None, None, _Ready] | None = None
+        self._first = -1  # record of what is taken over
+        self._making: Generator[Band | None, None, _Ready] | None = None
+        self._unfinished: Band | None = None  # what there is of it
         self._ready: _Ready | None = None
         self._news: dict[str, int | str] = {}  # for the board
         self._freeing: Iterator[None] | None = None
@@ -52,8 +54,11 @@ class Renewal:
         return bool(self._making or self._ready or self._news or self._freeing)
 
     def begin(self, first: int, band: Band) -> None:
-        """Take over what is offered from record `first` on; what was being taken over is given up."""
-        self._first, self._making, self._ready = first, self._make(first, band), None
+        """Take over what is offered from record `first` on; another offer that was being taken over is given up."""
+        if first == self._first:  # asked for once more
+            return
+        self._give_up()
+        self._first, self._making = first, self._make(first, band)
 
     def step(self, band: Band, frame: Frame) -> list[str] | None:
         """Go on for a slice after `frame`; return the names of the kits when these are others from now on."""
@@ -70,7 +75,7 @@ class Renewal:
                 if self._freeing is not None:
                     next(self._freeing)
                 elif self._making is not None:
-                    next(self._making)
+                    self._unfinished = next(self._making)
                 if now_ns() >= until_ns:
                     return None
         except StopIteration as exc:
@@ -79,11 +84,21 @@ class Renewal:
             else:
                 self._making, self._ready = None, exc.value
         except (LaleluError, ValueError, LookupError, TypeError) as exc:  # the desk has let something through
-            self._making = None
+            self._give_up()
             self._board.tell(refused=[self._first, str(exc)])
         return None
 
-    def _make(self, first: int, band: Band) -> Generator[None, None, _Ready]:
+    def _give_up(self) -> None:
+        self._making = self._ready = None
+        if self._unfinished is not None:
+            self._free(self._unfinished)
+
+    def _free(self, band: Band) -> None:
+        """Have a band that nobody plays any more freed in steps."""
+        self._freeing = chain(self._freeing or (), band.dismantle())
+        self._unfinished = None
+
+    def _make(self, first: int, band: Band) -> Generator[Band | None, None, _Ready]:
         wanted = yield from self._offers.performance(first)
         if not wanted.kits:
             return wanted, None, None
@@ -94,7 +109,7 @@ class Renewal:
             lead_ms=wanted.lead_ms,
             chokes=wanted.choke,
         )
-        yield
+        yield fresh
         return wanted, fresh, Numbering(self._skeleton, wanted.kits)
 
     def _change(
@@ -106,7 +121,7 @@ class Renewal:
             if ended:
                 self._rings.send(ended)  # by the old numbers
             band.become(fresh)
-            self._freeing = fresh.dismantle()
+            self._free(fresh)
         self._rings.renew(wanted.epoch, numbers)
         self._news = {"epoch": wanted.epoch, "epoch_from_ns": frame.captured_ns + 1}
         if wanted.kits:

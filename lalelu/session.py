@@ -129,7 +129,7 @@ class Session:
                 once=data["once"],
                 source=_source(data["source"]),
             )
-        except (OSError, ValueError, LookupError, TypeError) as exc:
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as exc:
             raise UsageError(f"the plan {path} cannot be read ({exc}); start lalelu again") from exc
 
     def keep_plan(self, plan: Plan, epoch: int) -> None:
@@ -146,7 +146,11 @@ class Session:
         """Forget what held in earlier epochs, but not at the start."""
         for epoch in self.epochs():
             if epoch < before:
-                (self / _plan_file(epoch)).unlink(missing_ok=True)
+                self.drop_plan(epoch)
+
+    def drop_plan(self, epoch: int) -> None:
+        """Forget what was to hold in an epoch."""
+        (self / _plan_file(epoch)).unlink(missing_ok=True)
 
     def command(self, role: str, *descriptors: int) -> list[str]:
         """Return the command line that starts the session's engine, voice or desk."""

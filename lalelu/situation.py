@@ -21,10 +21,14 @@ from lalelu.wire import EventRing
 
 STUCK_NS: Final = 1_500_000_000  # without a row for so long, a loop stands still: cameras are lost before ...
 STUCK_FRAMES: Final = 4  # ... or for so many frame periods, of a film slower than any camera
+NET_STUCK_NS: Final = 1_750_000_000  # without a result: later than a loop that asks for none
 RATE_NS: Final = 2_000_000_000  # over which the frame rate is measured
 RATE_TOLERANCE: Final = 0.1  # of the rate that was asked for
 JUMP_NS: Final = 500_000_000  # from one look to the next: no clock is slewed so fast
 SHOWN_NS: Final = 10_000_000_000  # for so long a moment, such as a step of the clock, counts as a condition
+_ENDING: Final = ("ending", "ended", "failed")  # states of an engine in which nothing is judged
+_OF_ROWS: Final = frozenset({"player", "rate"})
+_OF_PICTURES: Final = frozenset({"player", "dark", "frozen"})
 _SEQ_AT, _CAPTURED_AT, _PLAYERS_AT = (
     offset_of(FRAME_DTYPE, name) for name in ("seq", "captured_ns", "players")
 )
@@ -38,10 +42,12 @@ class Frames:
         self._head = -1
         self._moved_ns = 0
         self._passed: deque[tuple[int, int]] = deque()  # (captured_ns, seq), one a look
+        self.unjudged = _OF_ROWS  # names of what could not be judged at the last look
 
     def look(self, at_ns: int, camera: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong at `at_ns`; `camera` are the facts of the one that plays."""
         head = self._ring.head
+        self.unjudged = _OF_ROWS
         if head != self._head:
             self._head, self._moved_ns = head, at_ns
         elif at_ns - self._moved_ns > max(STUCK_NS, STUCK_FRAMES * 1e9 / (camera.get("fps") or 100.0)):
@@ -54,6 +60,7 @@ class Frames:
             problems["player"] = "nobody is in view"
         asked = camera.get("asked_fps")
         rate = self._rate(_int_at(rows[0], _CAPTURED_AT), _int_at(rows[0], _SEQ_AT))
+        self.unjudged = frozenset({"rate"} if asked and rate is None else ())
         if asked and rate is not None and abs(rate - asked) > RATE_TOLERANCE * asked:
             problems["rate"] = (
                 f"the camera gives {rate:.0f} frames a second of {asked:g}: set its exposure below "
@@ -70,6 +77,7 @@ class Frames:
         """Expect no rows now."""
         self._moved_ns = at_ns
         self._passed.clear()
+        self.unjudged = _OF_ROWS
 
     def _rate(self, captured_ns: int, seq: int) -> float | None:
         """Return the frames that the camera counts a second; None until they have been watched for RATE_NS."""
@@ -106,7 +114,7 @@ class Network:
             self._head, self._moved_ns = head, at_ns
         if value.get("state") != "ready" or not lives(value.get("pid")):
             return {"net": "the network's process has died; it is started again"}
-        if at_ns - self._moved_ns > STUCK_NS:
+        if at_ns - self._moved_ns > NET_STUCK_NS:
             return {"net": "the network's process stands still"}
         return {}
 
@@ -159,6 +167,7 @@ class Situation:
         self._journal = Journal.of_stderr(os.environ)
         self._network = Network(session)
         self._state = ""  # the engine's
+        self._judges = True
         self._notified = ""  # to the service manager
 
     def look(self, engine: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> None:
@@ -170,26 +179,42 @@ class Situation:
         state = str(engine.get("state", ""))
         if state == "playing":
             problems |= self._frames.look(at_ns, engine.get("camera", {}))
-            problems |= self._network.look(at_ns)
         else:
             self._frames.pause(at_ns)
+        unjudged = set(self._frames.unjudged)
+        if state == "playing" and "engine" not in problems:
+            problems |= self._network.look(at_ns)
+        else:
             self._network.pause(at_ns)
+            unjudged.add("net")
         if state == "waiting":
             problems["camera"] = str(engine.get("problem"))
-        if {"engine", "camera", "dark", "frozen", "net"} & problems.keys():
-            problems.pop("player", None)  # nobody could be seen
+            unjudged |= _OF_PICTURES
+        if {"dark", "frozen", "net"} & problems.keys():
+            unjudged.add("player")  # nobody could be seen
         problems |= self.own
-        for change in self._conditions.look(problems, at_ns):
-            self._tell(change)
+        self._judges = state not in _ENDING
+        if self._judges:
+            for change in self._conditions.look(problems, at_ns, unjudged):
+                self._tell(change)
         self._show(state)
 
     def say(self, lines: list[str], board: Mapping[str, Any]) -> None:
-        """Tell people the new lines of a board, but for its problems, which are told as conditions."""
-        known = [*board.get("problems", {}).values(), board.get("problem")]
-        problems = tuple(problem for problem in known if problem)
+        """Tell people the new lines of a board, but for its problems that are told as conditions."""
+        problems = {"camera": board.get("problem"), **board.get("problems", {})}
         for line in lines:
-            if not line.endswith(problems):
+            named = next((name for name, text in problems.items() if text and line.endswith(text)), None)
+            if named is None or not self._is_told(named, problems[named]):
                 self._say(line)
+
+    def _is_told(self, name: str, text: str) -> bool:
+        """Whether people hear of it as a condition; words that are new to them are noted as told."""
+        if not self._judges:
+            return any(text == standing.text for standing in self._shown)
+        if self._conditions.is_told(name, text):
+            return True
+        self._conditions.tell(name, text)
+        return False
 
     @property
     def status(self) -> str:

@@ -60,6 +60,17 @@ def test_a_rate_that_is_right_for_a_moment_does_not_end_the_condition():
     ]  # fmt: skip
 
 
+def test_what_cannot_be_judged_goes_on_and_what_does_not_hold_begins_anew():
+    conditions = Conditions()
+    empty = {"player": "nobody is in view"}
+    assert told(conditions, (0, empty), (4, empty)) == [[], []]
+    assert conditions.look({}, 10 * S, {"player"}) == []
+    assert told(conditions, (11, empty), (15, empty), (16, empty)) == [[], [], ["nobody is in view"]]
+    assert conditions.look({}, 17 * S, {"player"}) == []
+    assert [each.name for each in conditions.standing] == ["player"]
+    assert told(conditions, (20, {})) == [["player: all right again after 9.0 s"]]
+
+
 def test_the_worst_stands_first_and_the_newest_words_count():
     conditions = Conditions()
     conditions.look({"desk": "the desk died", "player": "nobody"}, 0)

@@ -1,5 +1,6 @@
 """Another configuration in the engine: taken over between two frames, told in order, refused where it is none."""
 
+import gc
 from contextlib import contextmanager
 
 import numpy as np
@@ -116,6 +117,42 @@ def test_a_delay_alone_ends_nothing_and_changes_no_number(engine):
     kinds = [order[4] for order in orders_of(engine.session)]
     assert (kinds.count(EPOCH), kinds.count(RELEASE)) == (1, 0)
     assert engine.shown["epoch"] == 1
+
+
+def feet(number):
+    """A kit that can be played but for its last pad."""
+    pads = {f"p{n}": {"note": 40 + n, "zone": WIDE} for n in range(3)}
+    pads["last"] = {"note": 50, "zone": WIDE, "limbs": ["right_heel"]}
+    return KitConfig.model_validate({"name": f"feet {number}", "pads": pads})
+
+
+@pytest.mark.parametrize("frames", [2, 8, 16, 30, 60])
+def test_what_is_given_up_half_made_is_freed_without_the_collector(engine, monkeypatch, frames):
+    monkeypatch.setattr(renewal, "SLICE_NS", 0)  # a step a frame
+    engine.play(100)
+    gc.collect()
+    gc.disable()
+    try:
+        engine.reload(1, HELD, OTHER)
+        engine.play(frames)
+        engine.reload(2, OTHER, feet(1))
+        engine.play(300)
+        assert not engine.cues.waiting
+        assert "'right_heel'" in engine.shown["refused"][1]
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_an_offer_that_is_asked_for_again_is_taken_over_once(engine, monkeypatch):
+    monkeypatch.setattr(renewal, "SLICE_NS", 0)
+    engine.play(10)
+    engine.reload(1, OTHER)
+    for _ in range(30):
+        engine.play(5)
+        engine.orders.write(Order(RELOAD, 0))
+    engine.play(5)
+    assert [order[4] for order in orders_of(engine.session)].count(EPOCH) == 1
 
 
 @contextmanager

@@ -186,6 +186,75 @@ def test_a_lost_camera_is_what_is_waited_for_and_hides_the_empty_stage(lead, row
     assert lead.said == ["no camera at /dev/video0"]
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """The clocks that the leader looks at, as a list of one time that a test sets."""
+    at_ns = [100 * S]
+    monkeypatch.setattr(situation, "now_ns", lambda: at_ns[0])
+    monkeypatch.setattr(situation, "slept_ns", lambda: 0)
+    monkeypatch.setattr(situation, "day_ns", lambda: 0)
+    return at_ns
+
+
+def film(lead, rows, clock, seconds, engine=None, **row):
+    """Look ten times a second at an engine that goes on."""
+    for _ in range(round(10 * seconds)):
+        clock[0] += S // 10
+        for _ in range(round(row.get("fps", 100.0) / 10)):
+            rows.write(**row)
+        lead.look(engine)
+
+
+def test_what_nobody_can_see_while_the_camera_is_away_or_at_the_end_is_not_all_right_again(lead, rows, clock):
+    film(lead, rows, clock, 9.0, players=0, fps=50.0)
+    assert [line.split(":")[0] for line in lead.said] == [
+        "the camera gives 50 frames a second of 100",
+        "nobody is in view",
+    ]
+    film(lead, rows, clock, 0.5, {"problems": {"dark": BLACK}}, players=0, fps=50.0)
+    lead.look({"state": "waiting", "problem": "no camera"})
+    lead.said.clear()
+    film(lead, rows, clock, 1.0, players=0, fps=50.0)
+    assert [line.split(":")[0] for line in lead.said] == ["dark"]  # the picture shows something again
+    clock[0] += 5 * S
+    lead.look({})
+    assert lead.said[1:] == ["the engine's loop stands still"]
+    for state in ("ending", "ended", "failed"):
+        lead.look({"state": state})
+    assert len(lead.said) == 2
+    assert {name for name, _ in lead.shown} >= {"engine", "rate", "player"}
+
+
+def test_a_network_is_not_said_to_stand_still_with_the_loop(lead, rows, clock, session):
+    create_ring(session / NET_RESULTS, 8, 4)
+    create_board(session / NET)
+    Bulletin(session / NET, "ready")
+    film(lead, rows, clock, 1.0)
+    RingWriter(session / NET_RESULTS).write(bytes(8))
+    film(lead, rows, clock, 0.2)
+    for _ in range(40):
+        clock[0] += S // 10
+        lead.look()
+    assert lead.said == ["the engine's loop stands still"]
+    film(lead, rows, clock, 0.1)
+    assert len(lead.said) == 2  # that the loop goes on
+
+
+def test_other_words_for_a_condition_that_people_know_are_told_by_the_line(lead):
+    for sentence in ("kept: a.yaml:1", "kept: a.yaml:2"):
+        board = {"problems": {"config": sentence}}
+        lead.look(desk=board)
+        lead.situation.say([sentence], board)
+    assert lead.said == ["kept: a.yaml:1", "kept: a.yaml:2"]
+
+
+def test_a_problem_that_comes_at_the_end_is_told_by_its_line(lead):
+    board = {"problems": {"disk": "full"}}
+    lead.look({"state": "ending"}, desk=board)
+    lead.situation.say(["full"], board)
+    assert lead.said == ["full"]
+
+
 def test_before_the_first_frame_a_camera_is_waited_for(lead):
     lead.look({"state": "waiting", "problem": "no camera"})
     assert lead.said == ["waiting for a camera: no camera"]

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -97,5 +98,10 @@ def run(args: argparse.Namespace) -> int:
             f"{args.log} holds a ledger already, and a recording replaces nothing; name a new one"
         )
     recording = Recording(ledger_dir(args.log, loaded), args.take, rotates=args.log is None)
-    app.play(loaded, recording, say, seconds=args.seconds, once=args.once)
+    try:
+        app.play(loaded, recording, say, seconds=args.seconds, once=args.once)
+    finally:
+        if recording.rotates and recording.ledger is not None:
+            with suppress(OSError):  # it holds a ledger, unless the start has failed
+                recording.ledger.rmdir()
     return 0

@@ -17,6 +17,8 @@ SERVICE: Final = "service"
 LOOK_S: Final = 0.25  # between two looks
 COMING_S: Final = 10.0  # patience with a desk that is to come, or to come back
 _DONE: Final = ("ended", "failed")
+_WORKING: Final = ("recording", "idle")
+_DIED: Final = "the desk has died; its service starts it again"
 _MISSED: Final = (
     "there is no desk, and nothing is recorded: look at its service (systemctl status 'lalelu-desk*')"
 )
@@ -30,7 +32,8 @@ def is_asked_for(environment: Mapping[str, str]) -> bool:
 class Attendance:
     """Whether a session has its desk; tells the others on the leader's `board`.
 
-    `problem` says that there has been none for so long that people must be told; None = all is well.
+    `problem` says what people must be told: that it has given up or died, or that there has been none for long; None =
+    all is well.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Attendance:
         self._desk = BoardReader(session / "desk")
         self._looked_s = self._seen_s = time.monotonic()
         self._here = False
+        self._dead = -1  # changes of the board that were a dead desk's
         self.problem: str | None = None
         board.tell(attend=True)
 
@@ -60,13 +64,26 @@ class Attendance:
         was, self._here = self._here, self._session.is_attended()
         if self._here:
             self._seen_s = now_s
+            value = self._desk.value()
             if not was:
-                self._board.tell(desk=self._desk.value().get("pid"))
-            self.problem = None
-        elif was and not self.done:
+                self._board.tell(desk=value.get("pid"))
+            if value.get("state") in _WORKING and self._desk.changes != self._dead:
+                self.problem = None
+        elif self.done:
+            self._judge_end()
+        elif was:
             self._events.write("desk died", "its service starts it again")
-        elif not self.done and now_s > self._seen_s + COMING_S:
+            self.problem, self._dead = _DIED, self._desk.changes
+        elif self._is_missed():
             self.problem = _MISSED
+
+    def _is_missed(self) -> bool:
+        return not self._here and time.monotonic() > self._seen_s + COMING_S
+
+    def _judge_end(self) -> None:
+        value = self._desk.value()
+        if value.get("state") == "failed":
+            self.problem = f"the desk: {value.get('error')}; nothing is recorded from here on"
 
     def wait(self, seconds: float, pass_time: Callable[[], bool]) -> None:
         """Wait until the desk has closed the recording, but not for one that does not come.
@@ -74,7 +91,7 @@ class Attendance:
         `pass_time` lets a moment pass, and tells whether waiting is to end.
         """
         give_up_s = time.monotonic() + seconds
-        while not (self.done or self.problem) and time.monotonic() < give_up_s and not pass_time():
+        while not (self.done or self._is_missed()) and time.monotonic() < give_up_s and not pass_time():
             self.look()
         if self._desk.value().get("state") != "ended":
             self._say("the desk did not finish; the end of the recording may be missing")

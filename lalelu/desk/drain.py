@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from lalelu.channel import RingReader
+from lalelu.errors import UsageError
 
 BATCH_ROWS: Final = 2000  # of one ring at a time: twenty seconds of play, some 160 kB
 OWN_ROWS: Final = 3000  # of the desk's own making that wait for a disk: samples of five minutes
@@ -164,7 +165,10 @@ class Sink:
 
 
 class Drain:
-    """All files of one recording. `say` gets one line for people whenever writing fails, or works again."""
+    """All files of one recording. `say` gets one line for people whenever writing fails, or works again.
+
+    Raises UsageError where a state file is damaged.
+    """
 
     def __init__(self, state: Path, say: Callable[[str], None]) -> None:
         self.sinks: dict[str, Sink] = {}
@@ -175,8 +179,13 @@ class Drain:
         self._failed: dict[str, int] = {}  # since when
         self.problem: str | None = None  # why some file cannot be written
         if state.exists():  # a desk before this one has left it
-            kept = json.loads(state.read_bytes())
-            self.facts, self._kept = kept["facts"], kept["sinks"]
+            try:
+                kept = json.loads(state.read_bytes())
+                self.facts, self._kept = kept["facts"], kept["sinks"]
+            except (OSError, ValueError, LookupError, TypeError, RecursionError) as exc:
+                raise UsageError(
+                    f"{state}, which says how far the files are, cannot be read ({exc}); start lalelu again"
+                ) from exc
 
     def add(self, name: str, sink: Sink) -> None:
         """Take up a file, as far as a desk before this one has brought it."""

@@ -66,7 +66,7 @@ class Desk:
         self._board = board
         self._rotation = rotation
         self._sampler = Sampler(plan.core)
-        self._drain = Drain(session / "drained.json", self.say)
+        self._drain = Drain(session / "drained.json", self._say_of_disk)
         self._facts = self._drain.facts  # of the recording, kept beside how far the files are
         self._header: Header | None = None
         self._events = Rows({}, stamped=True)
@@ -132,6 +132,13 @@ class Desk:
         """Tell people, and the ledger."""
         self._board.say(line)
         self._events.own.append(EVENT.pack(now_ns(), kind.encode(), fixed_text(line, 96)))
+
+    def _say_of_disk(self, line: str) -> None:
+        self._show_disk()  # first: the leader takes a line for the problem that it knows
+        self.say(line)
+
+    def _show_disk(self) -> None:
+        self._board.problem("disk", self._drain.problem or self._trouble)
 
     def show_problem(self, name: str, sentence: str | None) -> None:
         """Show that something is wrong, or with None that it is no longer."""
@@ -225,7 +232,7 @@ class Desk:
             lost={ring: count for ring, count in self._drain.lost().items() if count},
             failing=self._drain.failing,
         )
-        self._board.problem("disk", self._drain.problem or self._trouble)
+        self._show_disk()
 
     def _begin_take(self) -> None:
         """Begin the take's file once the engine has told what it films."""
@@ -294,7 +301,7 @@ class Desk:
         facts["next"] = str(following)
         self._drain.keep()
         try:
-            create_ledger(following, header.next(facts["segment"] + 1))
+            create_ledger(following, header.next(facts["segment"] + 1, at_ns))
         except LaleluError as exc:
             del facts["next"]
             facts["began_ns"] += REMOVE_NS  # the running one goes on for a while
@@ -346,8 +353,9 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
                     if remote is not None:
                         remote.follow(reloader.running)
                 if remote is not None:
+                    lines = remote.lines()  # first: a line comes after its problem
                     board.problem("midi_in", remote.problem)
-                    for line in remote.lines():
+                    for line in lines:
                         desk.say(line, "midi in")
             if reloader is not None:
                 reloader.follow()  # the engine has ended by now

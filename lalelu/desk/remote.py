@@ -85,9 +85,9 @@ class Remote:
             try:
                 self._hear()
             except LaleluError as exc:
-                if self.problem is None:
-                    self._lines.append(f"{exc}; looked for every {LOOK_S:.0f} s")
-                self.problem = str(exc)
+                before, self.problem = self.problem, f"{exc}; looked for every {LOOK_S:.0f} s"
+                if before is None:
+                    self._lines.append(self.problem)
             self._ending.wait(LOOK_S)
 
     def _hear(self) -> None:

@@ -14,6 +14,9 @@ SUFFIX: Final = ".ledger"
 ABANDONED_S: Final = (
     3600.0  # an open ledger that nobody has written for so long: a desk writes ten times a second
 )
+WAITING_NS: Final = (
+    600_000_000_000  # rows that waited for a disk are no older than that when a segment begins
+)
 _GOING: Final = ".removed"  # what a removal calls a ledger first, so that a kill leaves no half of one
 _CAPTURED_AT: Final = offset_of(FRAME_DTYPE, "captured_ns")
 _ENDING: Final = (  # keys that tell how a segment ended
@@ -56,9 +59,12 @@ class Header:
         write_header(self._directory, self.known)
         self._written = dict(self.known)
 
-    def next(self, segment: int) -> dict[str, Any]:
-        """Return the header of the segment that follows."""
+    def next(self, segment: int, at_ns: int) -> dict[str, Any]:
+        """Return the header of the segment that follows at `at_ns`, with the epochs that its rows may be of."""
         facts = {key: value for key, value in self.known.items() if key not in _ENDING}
+        epochs = facts.get("epochs", [])
+        past = [epoch for epoch in epochs if epoch["began_ns"] <= at_ns - WAITING_NS]
+        facts["epochs"] = epochs[max(len(past) - 1, 0) :]
         return {**facts, "first_captured_ns": None, "continues": self._directory.name, "segment": segment}
 
 

@@ -119,9 +119,10 @@ class Band:
         left_handed: bool,
         lead_ms: float,
         chokes: bool,
-    ) -> Generator[None, None, "Band"]:
+    ) -> Generator["Band", None, "Band"]:
         """Make the band that `become` is to be given, a little at each step, while this one plays on.
 
+        Each step yields what there is of it, to be dismantled where it is given up.
         Raises UsageError as Detector does.
         """
         fresh = self._lasting(
@@ -129,13 +130,14 @@ class Band:
         )
         for number, kit in enumerate(kits):
             detector = fresh._make(kit, number=number, at_once=False)
-            yield
-            yield from detector.settle()
             fresh._detectors.append(detector)
             fresh._names.append(kit.name)
+            yield fresh
+            for _ in detector.settle():
+                yield fresh
         for player in tuple(self._seen_ns):
             fresh._detectors[fresh._kit_after(self, player)].welcome(player)
-            yield
+            yield fresh
         return fresh
 
     def become(self, fresh: "Band") -> None:

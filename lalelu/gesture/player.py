@@ -57,9 +57,6 @@ class Player:
         self._body = BodyFrame()
         self._pads = PlayerPads(kit, setting.zones, self._body)
         self._limbs = {name: Limb(name, kit.strike, setting.lead_s) for name in setting.zones.limbs}
-        for name, limb in self._limbs.items():
-            if mirrored(name) != name:
-                limb.other = self._limbs.get(mirrored(name))
         own = kit.keypoints
         if setting.left_handed:
             own = {
@@ -79,6 +76,10 @@ class Player:
         self._explain: Callable[[Verdict], None] | None = None
         hips = ("mid_hip",) if {"left_hip", "right_hip"} <= set(skeleton) else ()
         self._torso = Keypoints(skeleton, {}, ("left_shoulder", "right_shoulder", *hips))
+        # last: what refers to each other is left to the garbage collector where something above is refused
+        for name, limb in self._limbs.items():
+            if mirrored(name) != name:
+                limb.other = self._limbs.get(mirrored(name))
 
     def follow(self, before: "Player") -> None:
         """Go on where the same player of the kit before has stopped: with their body and their moving limbs."""

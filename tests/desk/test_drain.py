@@ -14,6 +14,8 @@ from lalelu.desk import process
 from lalelu.desk.drain import Drain, Progress, Rows, Sink
 from lalelu.ledger.reader import read_ledger
 from lalelu.ledger.schema import RECORDS
+from lalelu.situation import Situation
+from lalelu.wire import EventRing
 
 ROW = struct.Struct("<qq")
 
@@ -212,6 +214,28 @@ def test_the_desk_outlives_a_full_disk_and_says_so_in_board_and_ledger(small_dis
         assert told[0].startswith(str(small_disk)[:90])
         assert told[1].startswith("written again after")
         assert len(leader.take.read_text().splitlines()) == 1 + 2000
+
+
+def test_a_full_disk_is_shown_before_it_is_said(tmp_path):
+    with Leader(tmp_path) as leader:
+        said = []
+        situation = Situation(leader.session, leader.lead, EventRing(leader.session, "lead"), said.append)
+        Players(leader.session).frame(0)
+        desk = process.Desk(leader.session, leader.plan, Bulletin(leader.session / "desk"), None)
+        desk.open()
+        desk.step()
+        for frame in range(1, 200):
+            Players(leader.session).frame(frame)
+        with files_up_to(8000):
+            desk.step()
+            board = BoardReader(leader.session / "desk").value()
+        for _ in range(2):
+            situation.say(board.pop("lines", []), board)
+            situation.look({"state": "starting"}, {"desk": board})
+        situation.close()
+        desk._drain.close()
+    assert len(said) == 1
+    assert "cannot be written (File too large)" in said[0]
 
 
 def test_a_disk_that_stays_full_ends_the_desk_after_a_while_with_the_rows_that_fit(tmp_path, monkeypatch):

@@ -6,12 +6,14 @@ import pytest
 
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader
-from lalelu.config.loader import load_config
+from lalelu.config.loader import MAX_BYTES, load_config, with_overrides
 from lalelu.config.source import Source
 from lalelu.desk.reload import AGAIN_NS, LOOK_NS, Reloader
 from lalelu.offer import BEGIN, ERROR, PAD, OfferReader
 from lalelu.orders import RELOAD, OrderReader, OrderWriter
 from lalelu.session import Plan, Recording, create_session
+from lalelu.situation import Situation
+from lalelu.wire import EventRing
 
 KIT = """\
 name: mine
@@ -19,6 +21,7 @@ pads:
   snare: {note: 38, zone: {box: [-1, -1, 1, 0]}}
 """
 CONFIG = "kit: mine.yaml\nmidi: {outputs: ['file:out.mid'], error_note: 76}\n"
+WAITS = "the saved configuration is taken over with the next frame"
 FILMED = {"width": 640, "height": 480, "skeleton": "coco17", "model": "lightning"}
 
 
@@ -35,9 +38,15 @@ class Stage:
         self.orders, self.offers = OrderReader(session), OfferReader(session)
         self.lines, self.problems, self.epochs = [], {}, []
         self.ns = 0
-        self.reloader = Reloader(session, plan.source, Bulletin(session / "desk"), self, OrderWriter(session))
+        self.source = plan.source
+        self.reloader = self.another()
         self.settle()
         self.lines.clear()
+
+    def another(self):
+        """A reloader that has seen nothing yet."""
+        board = Bulletin(self.session / "desk")
+        return Reloader(self.session, self.source, board, self, OrderWriter(self.session))
 
     def say(self, line, kind="desk"):
         self.lines.append(line)
@@ -146,7 +155,8 @@ def test_a_mistake_is_told_with_its_line_and_heard_and_changes_nothing(stage):
     stage.settle()
     place = stage.folder / "mine.yaml"
     assert stage.problem.startswith(f"kept the last good one: {place}:3:")
-    assert stage.lines[0].startswith(f"configuration not taken over: {place}:3:")
+    assert stage.lines[0] == f"configuration: {stage.problem}"
+    assert stage.lines[1].startswith(f"configuration: {place}:3:")
     assert stage.offered() == ([ERROR], 0)
     stage.settle(10)
     assert (stage.offered()[0], len(stage.lines)) == ([], 2)  # once for each mistake
@@ -159,9 +169,9 @@ def test_a_mistake_is_told_with_its_line_and_heard_and_changes_nothing(stage):
     ("spoil", "told"),
     [
         (lambda path: path.unlink(), "there is no such file"),
-        (lambda path: (path.unlink(), path.mkdir()), "is no file"),
-        (lambda path: (path.unlink(), os.mkfifo(path)), "is no file"),  # which nobody ever writes
-        (lambda path: path.write_bytes(b"#" * ((1 << 20) + 1)), "more than 1048576 bytes"),
+        (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "not a file"),  # which nobody ever writes
+        (lambda path: path.write_bytes(b"#" * (MAX_BYTES + 1)), f"more than {MAX_BYTES} bytes"),
         (lambda path: path.write_bytes(b"name: \xff"), "not UTF-8"),
         (lambda path: path.write_text(note(38).replace("}}", "}, limbs: [left_index_tip]}")), "left_index_tip"),
         (
@@ -233,17 +243,8 @@ def test_options_that_need_a_restart_are_named_and_the_others_hold_at_once(stage
 def test_what_the_command_line_has_asked_for_stays(tmp_path):
     (tmp_path / "mine.yaml").write_text(KIT)
     (tmp_path / "lalelu.yaml").write_text(CONFIG)
-    source = Source(tmp_path / "lalelu.yaml", {"camera": {"uri": "opencv:3"}})
-    loaded = load_config(tmp_path / "lalelu.yaml")
-    plan = Plan(
-        loaded.config.model_copy(
-            update={"camera": loaded.config.camera.model_copy(update={"uri": "opencv:3"})}
-        ),
-        loaded.kits,
-        Recording(),
-        core=None,
-        source=source,
-    )
+    loaded = with_overrides(load_config(tmp_path / "lalelu.yaml"), camera="opencv:3")
+    plan = Plan(loaded.config, loaded.kits, Recording(), core=None, source=loaded.source)
     session, lock = create_session(plan, {"RUNTIME_DIRECTORY": str(tmp_path / "memory")}, keypoints=17)
     with lock:
         stage = Stage(tmp_path, session, session.plan)
@@ -283,6 +284,81 @@ def test_an_offer_that_no_voice_has_heard_is_made_again(stage):
     stage.settle(round(AGAIN_NS / LOOK_NS) + 1)
     assert stage.offered() == ([BEGIN, 1, PAD], 1)
     stage.take_over(1)
+
+
+def test_an_offer_that_waits_for_the_camera_is_shown_and_ordered_again(stage):
+    stage.save(note(40))
+    stage.settle()
+    stage.voice.tell(prepared=1)
+    stage.settle(round(AGAIN_NS / LOOK_NS) + 2)
+    assert stage.problem == WAITS
+    first, again = stage.orders.read()
+    assert first.number == again.number
+    stage.engine.tell(epoch=1, epoch_from_ns=1000)
+    stage.settle(1)
+    assert (stage.problem, stage.orders.pending) == (None, False)
+
+
+def test_while_an_offer_waits_mistakes_are_told_and_a_newer_good_file_replaces_it(stage):
+    stage.engine.tell(state="waiting")
+    stage.save(note(40))
+    stage.settle()
+    stage.voice.tell(prepared=1)
+    stage.settle(round(AGAIN_NS / LOOK_NS) + 2)
+    assert len(stage.orders.read()) == 1
+    stage.save(KIT.replace("note", "nota"))
+    stage.settle()
+    assert stage.problem.startswith("kept the last good one: ")
+    stage.offered()
+    stage.save(note(41))
+    stage.settle()
+    assert (stage.problem, stage.offered()[1]) == (None, 2)
+    stage.take_over(2)
+    assert [epoch[:2] for epoch in stage.epochs] == [(2, 41)]
+
+
+def test_a_kit_that_does_not_pass_the_check_stays_a_problem_while_it_is_read_again(stage):
+    shown = []
+    show, stage.show_problem = stage.show_problem, lambda *problem: (shown.append(problem[1]), show(*problem))
+    stage.save(note(38).replace("}}", "}, limbs: [left_ankle]}"))
+    stage.settle()
+    for count in range(1, 4):
+        stage.lead.tell(reload=count)
+        stage.settle(3)
+    assert set(shown[shown.index(stage.problem) :]) == {stage.problem}
+    assert len(stage.lines) == 1
+
+
+def test_a_refusal_leaves_no_plan_and_its_epoch_is_not_used_again(stage):
+    for number in range(3):
+        stage.save(note(40 + number))
+        stage.settle()
+        epoch = stage.offered()[1]
+        stage.voice.tell(prepared=epoch)
+        stage.settle(1)
+        (order,) = stage.orders.read()
+        stage.engine.tell(refused=[order.number, "no"])
+        stage.settle(2)
+        assert (epoch, stage.session.epochs()) == (number + 1, [])
+    stage.save(note(50))
+    stage.reloader = stage.another()  # after a desk that has died; the voice is still ready for 3
+    stage.settle()
+    assert stage.offered()[1] == 4
+
+
+def test_the_leader_tells_each_mistake_once(stage, tmp_path):
+    said = []
+    situation = Situation(stage.session, stage.lead, EventRing(stage.session, "lead"), said.append)
+    for text in (KIT.replace("note", "nota"), KIT.replace("zone", "zona"), note(50)):
+        stage.save(text)
+        stage.settle()
+        board = {"problems": {"config": stage.problem} if stage.problem else {}}
+        situation.look({"state": "playing"}, {"desk": board})
+        situation.say(stage.lines, board)
+        stage.lines.clear()
+    situation.close()
+    assert sum("kept the last good one" in line for line in said) == 2
+    assert len(set(said)) == len(said)
 
 
 def test_what_the_engine_refuses_is_told(stage):

@@ -193,3 +193,4 @@ def test_an_address_that_cannot_be_used_is_told_and_ends_nothing(session):
     stage = Stage(session, build)
     with stage.remote:
         assert stage.told(1) == ["MIDI input 'virtual:a:b': a rule; looked for every 0 s"]
+        assert stage.remote.problem == stage.said[0]  # word for word: the leader tells it once

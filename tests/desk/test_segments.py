@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 from players import Leader, Players, grant
@@ -10,7 +11,7 @@ from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, create_board
 from lalelu.desk import process
 from lalelu.desk.process import Rotation
-from lalelu.desk.segments import Header, remove_oldest
+from lalelu.desk.segments import WAITING_NS, Header, remove_oldest
 from lalelu.errors import UsageError
 from lalelu.ledger.files import create_ledger, new_header
 from lalelu.ledger.reader import read_ledger
@@ -222,6 +223,19 @@ def test_a_single_ledger_neither_rotates_nor_removes(tmp_path):
         desk.step()
         assert desk.finish()
         assert sorted(path.name for path in tmp_path.glob("*.ledger")) == ["old.ledger", "run.ledger"]
+
+
+def test_a_segment_carries_the_last_epoch_that_began_before_its_rows_and_those_after_it():
+    epochs = [{"epoch": number, "began_ns": number * WAITING_NS} for number in range(5)]
+    header = Header(Path("run.ledger"), {"epochs": epochs, "closed": True})
+    for at_ns, first in (
+        (0, 0),
+        (WAITING_NS, 0),
+        (3 * WAITING_NS - 1, 1),
+        (3 * WAITING_NS, 2),
+        (9 * WAITING_NS, 4),
+    ):
+        assert header.next(2, at_ns)["epochs"] == epochs[first:]
 
 
 def test_a_header_that_is_no_object_is_refused(tmp_path):

@@ -100,6 +100,14 @@ def test_a_refused_recording_leaves_an_earlier_ledger_as_it_was(room):
     assert (len(ledger.frames), ledger.problems) == (frames, ())
 
 
+def test_a_start_that_fails_leaves_no_empty_ledger(room, monkeypatch):
+    with (room / "lalelu.yaml").open("a") as file:
+        file.write("ledger: {dir: ledgers}\n")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(room / "lalelu.yaml"))
+    told = lalelu(*RUN, "--camera", "take:good.take", "--midi", "memory:")
+    assert (told.code, list((room / "ledgers").iterdir())) == (3, [])
+
+
 @pytest.mark.parametrize(
     "wrong", [("--log", "good.take"), ("--midi", "port:Nobody"), ("--midi", "file:no/a")]
 )

@@ -9,12 +9,13 @@ import time
 
 import pytest
 from system.played import Played, gone, kinds, wait_until
-from system.stage import finish
+from system.stage import finish, session_of, stage_plan
 
 from lalelu.bulletin import Bulletin
-from lalelu.channel import create_board, create_ring
-from lalelu.desk import attendance
+from lalelu.channel import BoardReader, create_board, create_ring
+from lalelu.desk import attendance, process
 from lalelu.desk.attendance import Attendance
+from lalelu.errors import UsageError
 from lalelu.ledger.schema import EVENT
 from lalelu.session import Session
 from lalelu.wire import EventRing
@@ -78,20 +79,76 @@ def test_a_desk_closes_the_recording_of_an_instrument_that_was_killed(place, sta
     played.session.remove()
 
 
-def test_people_are_told_that_there_is_no_desk_and_nobody_waits_for_it(tmp_path, monkeypatch):
-    said, rang = [], []
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def attended(tmp_path, monkeypatch, said):
+    """A session and its leader's Attendance, which looks as often as it is asked to."""
     session = Session(tmp_path)
     create_board(session / "desk")
     create_board(session / "lead")
     create_ring(session / "events.lead", EVENT.size, 8)
     monkeypatch.setattr(attendance, "LOOK_S", 0)
+    return session, Attendance(session, Bulletin(session / "lead"), EventRing(session, "lead"), said.append)
+
+
+def test_people_are_told_that_there_is_no_desk_and_nobody_waits_for_it(attended, said, monkeypatch):
+    session, desk = attended
+    rang = []
     monkeypatch.setattr(attendance, "COMING_S", 0)
-    desk = Attendance(session, Bulletin(session / "lead"), EventRing(session, "lead"), said.append)
     desk.look()
     assert "systemctl status 'lalelu-desk*'" in desk.problem
     desk.wait(60, lambda: rang.append(0) or True)  # no waiting for one that does not come
     assert (len(said), rang) == (1, [])
+    board = Bulletin(session / "desk")
     with session.attended() as mine:
         assert mine
         desk.look()
-    assert desk.problem is None
+        assert desk.problem is not None  # it is still starting
+        board.tell(state="recording")
+        desk.look()
+        assert desk.problem is None
+
+
+def test_people_are_told_of_a_desk_that_dies_until_the_next_one_works(attended):
+    session, desk = attended
+    board = Bulletin(session / "desk", "recording")
+    with session.attended():
+        desk.look()
+        assert desk.problem is None
+    desk.look()
+    assert desk.problem == "the desk has died; its service starts it again"
+    with session.attended():
+        desk.look()  # the board is still the dead one's
+        assert desk.problem is not None
+        board = Bulletin(session / "desk")
+        desk.look()
+        assert desk.problem is not None
+        board.tell(state="idle")
+        desk.look()
+        assert desk.problem is None
+
+
+def test_people_are_told_why_a_desk_has_given_up_and_nobody_waits_for_it(attended):
+    session, desk = attended
+    with session.attended():
+        desk.look()
+        Bulletin(session / "desk").tell(state="failed", error="the plan cannot be read")
+    desk.look()
+    assert desk.problem == "the desk: the plan cannot be read; nothing is recorded from here on"
+    desk.wait(60, lambda: pytest.fail("it is waited for"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("drained.json", "{"), ("drained.json", "[]"), ("plan.json", "[" * 100_000)]
+)
+def test_a_damaged_file_of_a_session_makes_its_desk_give_up_with_a_sentence(tmp_path, name, text):
+    with session_of(stage_plan(tmp_path), tmp_path) as (session, _):
+        (session / name).write_text(text)
+        assert process.attend(session, -1) == UsageError.exit_code
+        board = BoardReader(session / "desk").value()
+    assert board["state"] == "failed"
+    assert f"{name}" in board["error"]

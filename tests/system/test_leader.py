@@ -5,12 +5,16 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 from system.played import Played, kinds
-from system.stage import finish, ledger_notes, notes_of
+from system.stage import finish, ledger_notes, notes_of, write_config
 
+from lalelu import app
 from lalelu.channel import RingReader
+from lalelu.config.loader import load_config
+from lalelu.session import Recording
 
 
 class Manager:
@@ -44,6 +48,15 @@ def manager(tmp_path, monkeypatch):
     monkeypatch.delenv("WATCHDOG_PID", raising=False)
     yield manager
     manager.close()
+
+
+def test_a_desk_in_another_folder_finds_every_file(tmp_path, monkeypatch):
+    write_config(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    recording = Recording(Path("a.ledger"), Path("b.take"), rotates=True)
+    plan = app._plan(load_config(Path("lalelu.yaml")), recording, None, None, once=False)
+    assert plan.recording == Recording(tmp_path / "a.ledger", tmp_path / "b.take", rotates=True)
+    assert plan.source.path == tmp_path / "lalelu.yaml"
 
 
 def test_the_service_is_ready_once_it_plays_and_says_when_it_ends(place, manager):

@@ -13,7 +13,7 @@ import videodev2 as v4l2
 from numpy.typing import NDArray
 
 from lalelu.camera.v4l2 import system
-from lalelu.camera.v4l2.holders import holder_of
+from lalelu.camera.v4l2.holders import Holder
 from lalelu.camera.v4l2.system import FrameInterval, FrameSize, Memory, Structure, SystemCalls
 from lalelu.errors import LostError, MissingError, UsageError
 
@@ -103,6 +103,7 @@ class Device:
 
     def __init__(self, path: str, calls: SystemCalls) -> None:
         self._path = path
+        self._holder = Holder(path)
         self._calls = calls
         self._handle = -1
         self._memory: list[Memory] = []
@@ -116,7 +117,7 @@ class Device:
         try:
             self._handle = self._calls.open(self._path)
         except OSError as exc:
-            raise MissingError(f"camera {self._path} {_why_not_open(self._path, exc)}") from exc
+            raise MissingError(f"camera {self._path} {_why_not_open(exc, self._holder)}") from exc
 
     @contextmanager
     def _doing(self, what: str, lost: frozenset[int] = _BROKEN) -> Iterator[None]:
@@ -130,7 +131,7 @@ class Device:
                 ) from exc
             if exc.errno == errno.EBUSY:
                 raise MissingError(
-                    f"camera {self._path} is in use by {holder_of(self._path)} (asked to {what}); end that one"
+                    f"camera {self._path} is in use by {self._holder.name()} (asked to {what}); end that one"
                 ) from exc
             if exc.errno == errno.ENOSPC:
                 raise UsageError(
@@ -338,11 +339,11 @@ def _rate(interval: Structure) -> float | None:
     return float(interval.denominator / interval.numerator)
 
 
-def _why_not_open(path: str, exc: OSError) -> str:
+def _why_not_open(exc: OSError, holder: Holder) -> str:
     if exc.errno in _ABSENT:
         return "is not there; `lalelu devices` lists the cameras, and camera.uri: sim: plays without one"
     if exc.errno in (errno.EACCES, errno.EPERM):
         return "may not be opened by you; join the group video, and log in again"
     if exc.errno == errno.EBUSY:
-        return f"is in use by {holder_of(path)}; end that one"
+        return f"is in use by {holder.name()}; end that one"
     return f"cannot be opened: {exc.strerror}"

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from lalelu.camera.v4l2.holders import holder_of
+from lalelu.camera.v4l2 import holders
+from lalelu.camera.v4l2.holders import AGAIN_NS, Holder, holder_of
 
 HOLDER = "import sys; held = open(sys.argv[-1]); print(flush=True); sys.stdin.read()"
 
@@ -53,3 +54,15 @@ def test_a_link_to_the_device_is_followed(device, tmp_path):
 def test_nobody_that_can_be_seen_is_another_program_and_oneself_does_not_count(device):
     with device.open():
         assert holder_of(str(device)) == "another program"
+
+
+def test_all_processes_are_gone_through_once_in_five_seconds(monkeypatch):
+    at_ns, looks = [0], []
+    monkeypatch.setattr(holders, "now_ns", lambda: at_ns[0])
+    monkeypatch.setattr(holders, "holder_of", lambda path: looks.append(at_ns[0]) or f"{path} {len(looks)}")
+    holder = Holder("video0")
+    names = []
+    for at_ns[0] in (0, AGAIN_NS // 20, AGAIN_NS - 1, AGAIN_NS, AGAIN_NS + 1):
+        names.append(holder.name())
+    assert names == ["video0 1"] * 3 + ["video0 2"] * 2
+    assert looks == [0, AGAIN_NS]

@@ -129,7 +129,7 @@ def _set(control: str) -> None:
 
 
 def film() -> str:
-    """The simulated drummer's film, slowed to a fifth, through a device node: the network sees it, strokes are heard."""
+    """The simulated drummer's film, slowed to a fifth, through a device node: the network sees it, notes are heard."""
     sh("modprobe", "v4l2loopback")
     sh("udevadm", "settle")
     projector = subprocess.Popen(

@@ -129,7 +129,7 @@ def _set(control: str) -> None:
 
 
 def film() -> str:
-    """The simulated drummer's film through a device node: the network sees it, and its strokes are heard."""
+    """The simulated drummer's film, slowed to a fifth, through a device node: the network sees it, notes are heard."""
     sh("modprobe", "v4l2loopback")
     sh("udevadm", "settle")
     projector = subprocess.Popen(
@@ -145,7 +145,7 @@ def film() -> str:
 
 def sim_slowed() -> str:
     """The simulated camera, slowed to what an emulated network keeps up with, is heard."""
-    configure("sim:?groove=rock&speed=0.4&fps=24&size=320x240")
+    configure("sim:?groove=rock&speed=0.2&fps=50&size=320x240")
     return _seen_and_heard()
 
 
@@ -153,6 +153,6 @@ def _seen_and_heard() -> str:
     until("playing", plays)
     at = time.monotonic()
     with Ear() as ear:
-        ear.hears(3)
+        ear.hears(2)
     recent = json.loads(sh("lalelu", "status", "--json"))["instruments"][0]["last_10_s"]
     return f"{len(ear.on)} notes in {time.monotonic() - at:.0f} s; {recent}"

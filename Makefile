@@ -37,7 +37,7 @@ test: $(TEST_STAMP) ## lint, types and tests (EXTRAS="tensorflow ..." for more a
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 20
 
 .PHONY: test-system
 test-system: deb $(TEST_STAMP) ## the package in a real Debian, in an emulator (root; docs/system-bench.md)

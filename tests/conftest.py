@@ -1,10 +1,12 @@
 """Fixtures that every test may ask for."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,8 +53,19 @@ def shared_dir() -> Path:
 
 
 @pytest.fixture
+def one_jack() -> Iterator[None]:
+    """Keep the tests of other processes from starting a JACK server meanwhile: the servers share their registry."""
+    with (Path(tempfile.gettempdir()) / f"lalelu-test-jack-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
 def jack_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expect: Callable[[str, str], NoReturn]
+    one_jack: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    expect: Callable[[str, str], NoReturn],
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a JACK server on a dummy device, which clients in this process find; the process is given."""
     jackd = shutil.which("jackd")

@@ -17,7 +17,7 @@ NOBODY = {"JACK_DEFAULT_SERVER": "lalelu-nobody"}
 
 
 @pytest.fixture(autouse=True)
-def needs_jack(expect):
+def needs_jack(expect, one_jack):
     if shutil.which("jackd") is None:
         expect("jack", "jackd is not installed")
     try:

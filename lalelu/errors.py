@@ -19,6 +19,10 @@ class UsageError(LaleluError):
     exit_code = 2
 
 
+class SlowCameraError(UsageError):
+    """A camera that is there gives far fewer frames than asked for; more light may mend that."""
+
+
 class MissingError(LaleluError):
     """A device, port, model or extra that was asked for is not there (exit 3)."""
 

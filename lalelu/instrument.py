@@ -25,7 +25,7 @@ from lalelu.channel import BoardReader
 from lalelu.clock import now_ns
 from lalelu.cues import DeskCues
 from lalelu.engine import NetworkLostError
-from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError, UsageError
+from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError, SlowCameraError, UsageError
 from lalelu.gesture.band import Band
 from lalelu.offer import OfferReader
 from lalelu.parent import end_with
@@ -202,7 +202,7 @@ class Instrument:
         while True:
             try:
                 facts = self.camera.open()
-            except (MissingError, LostError) as exc:
+            except (MissingError, LostError, SlowCameraError) as exc:
                 if not waits:
                     raise
                 self._tell_waiting(exc)

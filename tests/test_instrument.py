@@ -223,8 +223,9 @@ def test_notes_are_ended_before_anything_is_closed(stage, monkeypatch):
         assert told == [SILENCE]
 
 
-def test_a_camera_that_is_not_there_yet_is_waited_for_where_that_is_wanted(stage):
-    with engine_on(stage, "stage:?absent=3", camera={"wait": True}) as engine:
+@pytest.mark.parametrize("slow", ["false", "true"])
+def test_a_camera_that_is_not_there_yet_or_too_slow_is_waited_for_where_that_is_wanted(stage, slow):
+    with engine_on(stage, f"stage:?absent=3&slow={slow}", camera={"wait": True}) as engine:
         engine.play()
         assert engine.frames == list(range(FRAMES))
         assert engine.shown["lines"][0] == f"waiting for a camera: {ABSENT}"

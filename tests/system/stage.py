@@ -17,7 +17,7 @@ from lalelu.camera.port import CameraFacts
 from lalelu.channel import RingReader
 from lalelu.config.loader import load_config
 from lalelu.config.schema import Config, PlayerSection
-from lalelu.errors import EndOfStreamError, LostError, MissingError
+from lalelu.errors import EndOfStreamError, LostError, MissingError, SlowCameraError
 from lalelu.ledger.schema import EVENT_DTYPE, FRAME_DTYPE
 from lalelu.pose.crop import whole
 from lalelu.pose.estimator import SinglePoseEstimator
@@ -99,6 +99,7 @@ class StageCamera:
         unplug_after: int | None = None
         away: int = 0
         terminates: bool = False
+        slow: bool = False  # it is there, but too slow, for as long as it would be absent
         live: bool = False
 
     def __init__(self, options=None):
@@ -116,7 +117,8 @@ class StageCamera:
             self._away -= 1
             if self.options.terminates:
                 signal.raise_signal(signal.SIGTERM)
-            raise MissingError("the stage's camera is not there; plug it in")
+            error = SlowCameraError if self.options.slow else MissingError
+            raise error("the stage's camera is not there; plug it in")
         assert not self._open, "close() comes before another open()"
         self.opened += 1
         self._there = self._open = True

@@ -15,7 +15,7 @@ from lalelu.camera.v4l2.device import Capability, Device, Filled, Layout, letter
 from lalelu.camera.v4l2.formats import Decoder, Picture, Scale
 from lalelu.camera.v4l2.options import FormatName, V4L2Options
 from lalelu.camera.v4l2.system import Linux, SystemCalls
-from lalelu.errors import LostError, UsageError
+from lalelu.errors import LostError, SlowCameraError, UsageError
 from lalelu.types import Frame
 
 SILENCE_NS: Final = 1_000_000_000  # without a frame for so long, a camera is lost: 20 frames at 20 fps
@@ -203,7 +203,7 @@ class V4L2Camera:
         return _Probed(fps, filled.flags, min(lags_ns), statistics.median(decode_ns[1:] or decode_ns) * 1e-6)
 
     def _judge_rate(self, measured: float, granted: float, exposure_ms: float | None) -> str:
-        """Return what people should know about the rate. Raises UsageError where it is no such rate at all."""
+        """Return what people should know about the rate. Raises SlowCameraError where it is no such rate at all."""
         if measured >= KEEPS_RATE * granted:
             return ""
         remedy = (
@@ -214,7 +214,7 @@ class V4L2Camera:
         what = f"delivers {measured:.3g} of {granted:g} fps; {remedy}"
         # A camera that comes back to a darker room while playing goes on as it can.
         if measured < HAS_RATE * granted and not self._opened_before:
-            raise UsageError(f"{self._name} {what}, or ask for fps={measured:.0f}")
+            raise SlowCameraError(f"{self._name} {what}, or ask for fps={measured:.0f}")
         return f"; it {what}"
 
     def read(self) -> Frame:

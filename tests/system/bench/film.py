@@ -8,8 +8,8 @@ from lalelu.camera.port import ADAPTERS
 from lalelu.registry import from_uri
 
 SIZE = "320x240"
-SECONDS = 5  # of the player's time
-URI = f"sim:?groove=rock&fps=50&size={SIZE}&seconds={SECONDS}"
+SECONDS = 10  # of the player's time
+URI = f"sim:?groove=rock&fps=24&size={SIZE}&seconds={SECONDS}"
 
 
 def film(path: Path) -> None:

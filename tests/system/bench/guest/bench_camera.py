@@ -43,9 +43,9 @@ def capture() -> str:
     _vivid()
     shown = []
     for pixel_format, size, fps in (
-        ("YUYV", "320x180", 60),
-        ("NV12", "320x180", 60),
-        ("GREY", "640x360", 40),
+        ("YUYV", "320x180", 15),
+        ("NV12", "640x360", 15),
+        ("GREY", "640x360", 25),
     ):
         told = _frames(f"v4l2:/dev/video0?format={pixel_format}&size={size}&fps={fps}")
         _check(told)
@@ -76,11 +76,11 @@ def dropped_frames() -> str:
     """Pictures that the driver drops are counted as skipped."""
     _vivid()
     sh("v4l2-ctl", "-d", "/dev/video0", "-c", "percentage_of_dropped_buffers=30")
-    told = _frames("v4l2:/dev/video0?format=YUYV&size=320x180&fps=60")
+    told = _frames("v4l2:/dev/video0?format=YUYV&size=320x180&fps=15")
     sh("v4l2-ctl", "-d", "/dev/video0", "-c", "percentage_of_dropped_buffers=0")
     _check(told)
     skipped = sum(row["skipped"] for row in told["rows"])
-    assert skipped > FRAMES * 0.2, skipped
+    assert skipped > FRAMES * 0.1, skipped
     return f"{skipped} skipped beside {FRAMES} delivered"
 
 
@@ -129,14 +129,14 @@ def _set(control: str) -> None:
 
 
 def film() -> str:
-    """The simulated drummer's film, slowed to a fifth, through a device node: the network sees it, notes are heard."""
+    """The simulated drummer's film, at half its speed, through a device node: the network sees it, notes are heard."""
     sh("modprobe", "v4l2loopback")
     sh("udevadm", "settle")
     projector = subprocess.Popen(
-        [PYTHON, str(JOB / "project.py"), str(JOB / "film.yuyv"), "/dev/video9", "320", "240", "10"]
+        [PYTHON, str(JOB / "project.py"), str(JOB / "film.yuyv"), "/dev/video9", "320", "240", "12"]
     )
     try:
-        configure("v4l2:/dev/video9?size=320x240&format=YUYV&fps=10")
+        configure("v4l2:/dev/video9?size=320x240&format=YUYV&fps=12")
         return _seen_and_heard()
     finally:
         projector.kill()
@@ -145,7 +145,7 @@ def film() -> str:
 
 def sim_slowed() -> str:
     """The simulated camera, slowed to what an emulated network keeps up with, is heard."""
-    configure("sim:?groove=rock&speed=0.2&fps=50&size=320x240")
+    configure("sim:?groove=rock&speed=0.5&fps=24&size=320x240")
     return _seen_and_heard()
 
 

@@ -60,10 +60,10 @@ class TakeCamera:
         """Wait for the newest recorded frame that is due. Raises EndOfStreamError after the last."""
         assert self._take is not None, "open() comes first"
         frames = self._take.frames
+        if not frames or (self._next >= len(frames) and not self._repeat):
+            raise EndOfStreamError(f"take {self._path.name} has ended")
         first_ns = frames[0].captured_ns
         if self._next >= len(frames):
-            if not self._repeat:
-                raise EndOfStreamError(f"take {self._path.name} has ended")
             self._next = 0
             self._passed += _recorded(self._take)
             self._start_ns += frames[-1].captured_ns - first_ns + round(1e9 / self._take.header.fps)
@@ -91,6 +91,7 @@ class RecordedPoses:
     def __init__(self, take: Take, *, repeat: bool = False) -> None:
         self.skeleton = SKELETONS[take.header.skeleton]
         self._by_seq = {frame.seq: frame.poses for frame in take.frames}
+        repeat = repeat and bool(take.frames)
         self._first = take.frames[0].seq if repeat else 0
         self._round = _recorded(take) if repeat else None
         self._frame: Frame | None = None

@@ -259,7 +259,8 @@ def test_run_says_that_a_take_is_cut_off_and_plays_what_is_there(room):
 
 def test_a_take_that_is_only_its_header_plays_nothing_and_ends(room):
     write_take(room / "empty.take", seconds=0)
-    assert lalelu(*RUN, "--camera", "take:empty.take", "--midi", "memory:").code == 0
+    for camera in ("take:empty.take", "take:empty.take?repeat=true"):
+        assert lalelu(*RUN, "--camera", camera, "--midi", "memory:").code == 0
     assert lalelu("replay", *CONFIG, "empty.take", "--hits", "empty.jsonl").code == 0
     assert read_hits("empty.jsonl") == ()
 

@@ -350,8 +350,9 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
                 passed = desk.step()
                 if reloader is not None:
                     reloader.step(now_ns())
-                    if remote is not None:
-                        remote.follow(reloader.running)
+                    if remote is not None and reloader.running is not plan:
+                        plan = reloader.running
+                        remote.follow(plan)
                 if remote is not None:
                     lines = remote.lines()  # first: a line comes after its problem
                     board.problem("midi_in", remote.problem)

@@ -332,9 +332,7 @@ class _Leader:
                 child.process.kill()
                 child.process.wait()
                 return
-            time.sleep(ENDING_LOOK_S)
-            if self._feed_s is not None:
-                notify(WATCHDOG=1)
+            self._pass_time()
 
 
 def _plan(

@@ -23,7 +23,8 @@ RING: Final = "offer"
 # GESTURE: the next of that kit. ERROR: no configuration, but a note that says so.
 BEGIN, KIT, PAD, GESTURE, ERROR = range(5)
 _MOST_BYTES: Final = PIECE_BYTES - PIECE.size
-_GESTURE: Final[TypeAdapter[Any]] = TypeAdapter(Gesture)
+_PAD: Final = TypeAdapter(tuple[str, PadSection])  # by name
+_GESTURE: Final[TypeAdapter[tuple[str, Any]]] = TypeAdapter(tuple[str, Gesture])
 
 Steps: TypeAlias = Generator[None, None, "Performance"]
 
@@ -129,14 +130,14 @@ class OfferReader:
         """Whether something has come since `next`."""
         return self._ring.head != self.next
 
-    def step(self) -> tuple[int, int, Any] | None:
-        """Return epoch, kind and data of the record `next` and go on; None where it has been overwritten."""
+    def step(self) -> tuple[int, int, bytes] | None:
+        """Return epoch, kind and JSON of the record `next` and go on; None where it has been overwritten."""
         batch = self._ring.read(self.next, 1)
         self.next = batch.next
         if not batch.records:
             return None
         epoch, length, kind = PIECE.unpack_from(batch.records[0])
-        return epoch, kind, json.loads(batch.records[0][PIECE.size : PIECE.size + length])
+        return epoch, kind, batch.records[0][PIECE.size : PIECE.size + length]
 
     def performance(self, first: int) -> Steps:
         """Read the performance that begins with record `first`, a piece a step.
@@ -149,8 +150,9 @@ class OfferReader:
             raise UsageError(f"record {first} of the offers is no beginning; save the file once more")
         return (yield from self.rest(begun[0], begun[2]))
 
-    def rest(self, epoch: int, options: Mapping[str, Any]) -> Steps:
-        """Read what follows a BEGIN, as `performance` does."""
+    def rest(self, epoch: int, begun: bytes) -> Steps:
+        """Read what follows a BEGIN with these options, as `performance` does."""
+        options = json.loads(begun)
         kits: list[KitConfig] = []
         for _ in range(options["pieces"]):
             yield
@@ -173,15 +175,18 @@ class OfferReader:
         )
 
 
-def _take(kits: list[KitConfig], kind: int, data: Any) -> None:  # noqa: ANN401 - plain JSON values
+def _take(kits: list[KitConfig], kind: int, text: bytes) -> None:
     """Add a piece to the kits."""
     if kind == KIT:
+        data = json.loads(text)
         if "strike" in data:
             data["strike"] = StrikeSection.model_validate(data["strike"])
         kits.append(KitConfig.model_construct(**data, pads={}, gestures={}))
     elif kind == PAD:
-        kits[-1].pads[data[0]] = PadSection.model_validate_json(json.dumps(data[1]))
-    elif kind != GESTURE:
-        raise UsageError(f"a piece of kind {kind} is no part of a kit; save the file once more")
+        name, pad = _PAD.validate_json(text)
+        kits[-1].pads[name] = pad
+    elif kind == GESTURE:
+        name, gesture = _GESTURE.validate_json(text)
+        kits[-1].gestures[name] = gesture
     else:
-        kits[-1].gestures[data[0]] = _GESTURE.validate_json(json.dumps(data[1]))
+        raise UsageError(f"a piece of kind {kind} is no part of a kit; save the file once more")

@@ -3,8 +3,9 @@
 The voice may share the engine's core, above its priority: like the engine it takes its time in slices.
 """
 
+import json
 from collections.abc import Callable, Generator
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from lalelu.clock import now_ns
 from lalelu.errors import LaleluError, UsageError
@@ -28,7 +29,6 @@ class Coming:
     ) -> None:
         self.epoch = epoch
         self.unknown: int | None = None
-        self._kits_epoch = 0  # of the repertoire
         self._session = session
         self._voice = voice
         self._tell = tell
@@ -77,7 +77,6 @@ class Coming:
         wanted, repertoire = ready
         self.epoch = wanted.epoch
         if repertoire is not None:
-            self._kits_epoch = wanted.epoch
             self._voice.change(repertoire)
         if self._tell is not None:
             self._tell(epoch=wanted.epoch)
@@ -87,14 +86,14 @@ class Coming:
         piece = self._offers.step()
         if piece is None:
             return
-        epoch, kind, data = piece
+        epoch, kind, text = piece
         if kind == ERROR:
-            self._voice.signal(*data)
+            self._voice.signal(*json.loads(text))
         elif kind == BEGIN:
-            self._making = self._make(epoch, data)
+            self._making = self._make(epoch, text)
 
-    def _make(self, epoch: int, options: dict[str, Any]) -> Generator[None, None, _Ready]:
-        wanted = yield from self._offers.rest(epoch, options)
+    def _make(self, epoch: int, begun: bytes) -> Generator[None, None, _Ready]:
+        wanted = yield from self._offers.rest(epoch, begun)
         if not wanted.kits:
             return wanted, None
         return wanted, (yield from Repertoire.in_steps(wanted.kits, wanted.channels, epoch))
@@ -110,6 +109,7 @@ class Coming:
             return None
         wanted = Performance.of(max(epochs), plan.config, plan.kits)
         # kits that sound the same are not taken up anew: what they hold is released by the numbers it was struck with
-        if Repertoire.of(wanted.kits, wanted.channels, self._kits_epoch) == self._voice.repertoire:
+        played = self._voice.repertoire
+        if Repertoire.of(wanted.kits, wanted.channels, played.epoch) == played:
             return wanted, None
         return wanted, Repertoire.of(wanted.kits, wanted.channels, wanted.epoch)

@@ -15,11 +15,16 @@ _EPOCH_PADS = 1 << 16  # more than a hit can tell
 class Repertoire:
     """The kits of one epoch of the configuration. Lists are by the number of the pad or gesture, over all kits."""
 
-    before: int  # the pads' numbers count from this + 1, so that none means another epoch's pad
+    epoch: int
     channels: tuple[int | None, ...]
     sounds: Mapping[int | None, Sequence[Sound]]  # by the player's own channel
     aims: Mapping[int | None, Sequence[Aim | None]]
     played: frozenset[int]  # MIDI channels that the pads sound on
+
+    @property
+    def before(self) -> int:
+        """What the pads' numbers count from, less 1, so that none means another epoch's pad."""
+        return self.epoch * _EPOCH_PADS
 
     @classmethod
     def of(cls, kits: Sequence[KitConfig], channels: Sequence[int | None], epoch: int = 0) -> Self:
@@ -49,7 +54,7 @@ class Repertoire:
                     yield
                 aims[own] += aims_of([kit], own)
                 yield
-        return cls(before, tuple(channels), sounds, aims, frozenset(played))
+        return cls(epoch, tuple(channels), sounds, aims, frozenset(played))
 
     def sound(self, player: int, pad: int) -> Sound:
         """Return what a pad, by its number from 1, sounds for a player."""

@@ -63,13 +63,15 @@ class Due:
 
 
 class Targets:
-    """The targets of all kits' gestures, numbered from 1 over all gestures; `channels` by player, as in Voice."""
+    """The targets of all kits' gestures, numbered from 1 over all gestures, and by a player's own channel.
 
-    def __init__(self, kits: Sequence[KitConfig], channels: Sequence[int | None] = ()) -> None:
-        self._channels = tuple(channels)
-        self._aims: Mapping[int | None, Sequence[Aim | None]] = {
-            own: aims_of(kits, own) for own in (None, *channels)
-        }
+    `channels` by player, as in Voice.
+    """
+
+    def __init__(
+        self, aims: Mapping[int | None, Sequence[Aim | None]], channels: Sequence[int | None]
+    ) -> None:
+        self._aims, self._channels = aims, tuple(channels)
         self._lines: dict[Key, _Line] = {}
         self._ranges: dict[int, int] = {}  # of the wheels, in semitones, by channel, as told
 

@@ -115,7 +115,7 @@ class Voice:
         self.repertoire = Repertoire.of(kits, channels)
         self._played = set(self.repertoire.played)  # channels, of all kits so far
         self._scheduler: Scheduler[_Struck] = Scheduler()
-        self._targets = Targets(kits, channels)
+        self._targets = Targets(self.repertoire.aims, self.repertoire.channels)
         self._tempo = Tempo()
         self._live: list[MidiOutput] = []  # open and not lost
         self._lost: list[LostError] = []  # not yet raised
@@ -387,7 +387,6 @@ class Voice:
         since_ns = self._now_ns() - DOUBT_NS
         doubtful = [note for note, ended_ns in self._ended_ns.items() if ended_ns >= since_ns]
         self._owed[place] = {*self._table.left(), *doubtful}  # begun before it was sent, and ended after that
-
         self._keep_owed()
 
     def _keep_owed(self) -> None:

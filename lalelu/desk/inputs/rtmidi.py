@@ -19,6 +19,7 @@ from lalelu.voice.outputs.rtmidi import (
     Api,
     ApiChoice,
     VirtualOutputOptions,
+    check_present,
     choose_api,
     only_port,
 )
@@ -69,14 +70,8 @@ class _Connection:
         return found
 
     def check(self, name: str) -> None:
-        """Raise LostError when the port `name` is not there any more: neither API tells."""
-        midi = self._living()
-        try:
-            present = name in midi.get_ports()
-        except rtmidi.RtMidiError as exc:
-            raise LostError(f"{self._label} is lost: {exc}; connect it again") from exc
-        if not present:
-            raise LostError(f"{self._label} is lost: {name!r} has gone; connect or start it again")
+        """Raise LostError when the port `name` is not there any more."""
+        check_present(self._living(), name, self._label)
 
     def close(self) -> None:
         """Leave; safe to call twice."""

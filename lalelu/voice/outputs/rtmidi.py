@@ -75,6 +75,16 @@ def ports(api: Api) -> tuple[str, ...]:
         midi.delete()
 
 
+def check_present(midi: rtmidi.MidiOut | rtmidi.MidiIn, name: str, label: str) -> None:
+    """Raise LostError, with the address `label`, when the port `name` is not there any more: neither API tells."""
+    try:
+        present = name in midi.get_ports()
+    except rtmidi.RtMidiError as exc:
+        raise LostError(f"{label} is lost: {exc}; connect it again") from exc
+    if not present:
+        raise LostError(f"{label} is lost: {name!r} has gone; connect or start it again")
+
+
 class _Connection:
     """An rtmidi client on one API, with the watch that JACK needs."""
 
@@ -112,14 +122,8 @@ class _Connection:
     def look(self, name: str | None) -> None:
         """Raise LostError when the server has ended, or the port `name` has gone: neither API tells a sender."""
         midi = self._living()
-        if name is None:
-            return
-        try:
-            present = name in midi.get_ports()
-        except rtmidi.RtMidiError as exc:
-            raise LostError(f"{self.label} is lost: {exc}; connect it again") from exc
-        if not present:
-            raise LostError(f"{self.label} is lost: {name!r} has gone; connect or start it again")
+        if name is not None:
+            check_present(midi, name, self.label)
 
     def _living(self) -> rtmidi.MidiOut:
         if self.midi is None:

@@ -47,12 +47,19 @@ def plays_take() -> str:
         until("playing", plays)
         state = service()
         ear.hears()
-    start_s = int(state["InactiveExitTimestampMonotonic"]) * 1e-6
-    ready_s = int(state["ActiveEnterTimestampMonotonic"]) * 1e-6
+    start_s, ready_s = _started(state)
     return (
         f"systemctl start to READY {ready_s - start_s:.1f} s, to the first possible note "
         f"{_first_frame() - start_s:.1f} s, to the first note heard {ear.on[0][0] - start_s:.1f} s"
     )
+
+
+def _started(state: dict[str, str]) -> tuple[float, float]:
+    """Return when a unit began to start and when it was ready, seconds since boot."""
+    start_s, ready_s = (
+        int(state[f"{name}TimestampMonotonic"]) * 1e-6 for name in ("InactiveExit", "ActiveEnter")
+    )
+    return start_s, ready_s
 
 
 def _first_frame() -> float:
@@ -177,8 +184,7 @@ def plays_after_boot() -> str:
     state = service()
     with Ear() as ear:
         ear.hears()
-    ready_s = int(state["ActiveEnterTimestampMonotonic"]) * 1e-6
-    start_s = int(state["InactiveExitTimestampMonotonic"]) * 1e-6
+    start_s, ready_s = _started(state)
     return (
         f"boot to READY {ready_s:.1f} s (systemd started it at {start_s:.1f} s), to the first possible note "
         f"{_first_frame():.1f} s"

@@ -47,6 +47,7 @@ PURE = (
     "voice/delay.py",
     "voice/line.py",
     "voice/message.py",
+    "voice/repeats.py",
     "voice/repertoire.py",
     "voice/scheduler.py",
     "voice/sounds.py",

@@ -43,7 +43,6 @@ LOOK_NS: Final = 50_000_000  # between two looks at the engine's rows
 FINISH_NS: Final = (
     10_000_000_000  # what was due when the engine ended sounds no longer; note_ms goes up to this
 )
-AGAIN_NS: Final = 1_500_000_000  # a session manager has connected our port by then
 PRIORITY_ABOVE: Final = 5  # the engine's
 _HIGHEST: Final = 99
 _SOUNDING: Final = "sounding"  # the session's file of notes that sound
@@ -123,7 +122,6 @@ class VoiceProcess:
         self._pulse = EnginePulse(RingReader(session / "frames"))
         self._alarm = Alarm()
         self._away = Away()
-        self._again_ns: int | None = now_ns() + AGAIN_NS  # when the outputs are told once more
         self._end_ns: int | None = None  # when what still sounds is ended, once the engine is done
         self._gone = False
 
@@ -176,11 +174,8 @@ class VoiceProcess:
             if self._end_ns is None:
                 self._mourn()
         self._watch(woken_ns)
-        if self._recovery.step(now_ns()):
-            self._again_ns = now_ns() + AGAIN_NS
-        if self._again_ns is not None and woken_ns > self._again_ns:
-            self._voice.repeat()
-            self._again_ns = None
+        self._recovery.step(now_ns())
+        self._voice.repeat()
         self._check_outputs()
         self._coming.step()
 

@@ -44,18 +44,19 @@ class Recovery:
         """Whether no output is there, and none is looked for."""
         return self._voice.silent and not self._relays.keys() & self._voice.gone.keys()
 
-    def step(self, at_ns: int) -> bool:
-        """Do what is to be done now, in a millisecond or two; whether an output has come back."""
+    def step(self, at_ns: int) -> None:
+        """Do what is to be done now, in a millisecond or two."""
         if at_ns >= self._look_ns:
             self._look_ns = at_ns + LOOK_NS
             self._voice.look()
             self._killed = [relay for relay in self._killed if not relay.ended]
-        found = [self._seek(place, at_ns) for place in self._voice.gone if place in self._relays]
+        for place in self._voice.gone:
+            if place in self._relays:
+                self._seek(place, at_ns)
         problem = "; ".join(self._why(place, why) for place, why in self._voice.gone.items())
         if problem != self._told:
             self._told = problem
             self._tell(problem)
-        return any(found)
 
     def close(self) -> None:
         """End the search, and record what nobody has heard."""
@@ -63,26 +64,25 @@ class Recovery:
             self._searching.pop(place).kill()
         self._record_unheard()
 
-    def _seek(self, place: int, at_ns: int) -> bool:
+    def _seek(self, place: int, at_ns: int) -> None:
         relay = self._searching.get(place)
         if relay is None:
             if at_ns >= self._again_ns.get(place, 0):
                 self._start(place, at_ns)
-            return False
+            return
         try:
             relay.look()
         except LostError:
             self._killed.append(self._searching.pop(place))
             self._again_ns[place] = at_ns + AGAIN_NS
-            return False
+            return
         if relay.opened is None:
-            return False
+            return
         del self._searching[place]
         self._voice.replace(place, relay)
         self._say(f"MIDI: found again: {relay.opened}")
         self._record("found", relay.opened)
         self._record_unheard()
-        return True
 
     def _why(self, place: int, why: str) -> str:
         relay = self._searching.get(place)

@@ -8,17 +8,22 @@ from typing import Final
 from lalelu.voice.scheduler import Sounding
 
 _NOTES: Final = 128
+# A note's end may not have reached an output that is found lost up to so long after: a look notices that within 0.25 s,
+# a process of its own as late again, and a serial line lets messages wait for 0.25 s. A voice that is killed takes with
+# it what JACK would have had in its next period.
+DOUBT_NS: Final = 1_000_000_000
 _BYTES: Final = 16 * _NOTES  # one byte for each note of each channel
-_SOUNDS, _OWED = 1, 2  # the bits of a mark
+_SOUNDS, _OWED, _DOUBTFUL = 1, 2, 4  # the bits of a mark
 
 
 class SoundingTable:
-    """Marks of notes that were begun and not ended, and of those whose end is owed to an output that has gone.
+    """Marks of notes that were begun and not ended, and of those whose end some output may not have heard.
 
     `path` None keeps them nowhere.
     """
 
     def __init__(self, path: Path | None) -> None:
+        self._ended_ns: dict[Sounding, int] = {}  # of the doubtful ones, by time
         self._marks: mmap.mmap | bytearray = bytearray(_BYTES)
         if path is not None:
             with path.open("a+b") as file:
@@ -33,22 +38,42 @@ class SoundingTable:
         """Return the notes whose end is owed."""
         return self._marked(_OWED)
 
+    def doubtful(self) -> tuple[Sounding, ...]:
+        """Return the notes that were ended so shortly ago that some output may not have heard it."""
+        return self._marked(_DOUBTFUL)
+
     def begin(self, channel: int, note: int) -> None:
         """Mark a note; before it is sent."""
-        self._marks[(channel - 1) * _NOTES + note] |= _SOUNDS
+        self._marks[_index((channel, note))] |= _SOUNDS
 
-    def end(self, notes: Iterable[Sounding]) -> None:
-        """Take the marks of notes away; after their ends are sent."""
-        for channel, note in notes:
-            self._marks[(channel - 1) * _NOTES + note] &= ~_SOUNDS
+    def end(self, notes: Iterable[Sounding], at_ns: int) -> None:
+        """Note that notes sound no longer, after their ends are sent at `at_ns`; for DOUBT_NS they are doubtful."""
+        for note in notes:
+            self._marks[_index(note)] = self._marks[_index(note)] & ~_SOUNDS | _DOUBTFUL
+            self._ended_ns.pop(note, None)  # to have them by time
+            self._ended_ns[note] = at_ns
+
+    def settle(self, at_ns: int) -> None:
+        """Take the doubt from notes that were ended long ago by now."""
+        while self._ended_ns:
+            note, ended_ns = next(iter(self._ended_ns.items()))
+            if ended_ns >= at_ns - DOUBT_NS:
+                return
+            del self._ended_ns[note]
+            self._marks[_index(note)] &= ~_DOUBTFUL
 
     def owe(self, notes: Iterable[Sounding]) -> None:
         """Let the ends of these notes, and of no others, be owed."""
         marks = bytearray(mark & ~_OWED for mark in bytes(self._marks))
-        for channel, note in notes:
-            marks[(channel - 1) * _NOTES + note] |= _OWED
+        for note in notes:
+            marks[_index(note)] |= _OWED
         self._marks[:] = marks
 
     def _marked(self, bit: int) -> tuple[Sounding, ...]:
         marks = bytes(self._marks)
         return tuple((index // _NOTES + 1, index % _NOTES) for index, mark in enumerate(marks) if mark & bit)
+
+
+def _index(sounding: Sounding) -> int:
+    channel, note = sounding
+    return (channel - 1) * _NOTES + note

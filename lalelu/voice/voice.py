@@ -9,6 +9,7 @@ from lalelu.config.kit import KitConfig
 from lalelu.errors import LaleluError, LostError, MissingError, PortLostError, UsageError
 from lalelu.voice.message import CLOCK, all_notes_off, note_off
 from lalelu.voice.port import MidiOutput, PacedOutput, ValueOutput
+from lalelu.voice.repeats import Repeats
 from lalelu.voice.repertoire import Repertoire
 from lalelu.voice.scheduler import Note, Owner, Scheduler, Sounding
 from lalelu.voice.sounding import SoundingTable
@@ -17,9 +18,6 @@ from lalelu.voice.targets import Targets, addresses
 from lalelu.voice.tempo import Tempo
 
 LATE_NS: Final = 1_000_000  # 1 ms: the variation a player tolerates (Wessel & Wright 2002)
-# A note's end may not have reached an output that is found lost up to so long after: a look notices that within 0.25 s,
-# a process of its own as late again, and a serial line lets messages wait for 0.25 s.
-DOUBT_NS: Final = 1_000_000_000
 SIGNAL_NS: Final = 100_000_000  # of a note that is a signal ...
 SIGNAL_VELOCITY: Final = 40  # ... which is heard beside soft strokes and not over them
 _NOBODY: Final = -1
@@ -121,11 +119,9 @@ class Voice:
         self._lost: list[LostError] = []  # not yet raised
         self._gone: dict[int, str] = {}  # of lost outputs, by their place: why
         self._owed: dict[int, Collection[Sounding]] = {}  # what such an output was not told the end of
-        self._ended_ns: dict[Sounding, int] = {}  # when each note was ended last
-        self._fresh: list[MidiOutput] = []  # opened since `repeat()`
+        self._repeats = Repeats()
         self._dropped = 0  # by outputs that others took the place of
         self.unheard = 0  # notes that fell due while no output was there
-        self._left: Sequence[Sounding] = ()  # what an earlier voice had begun
 
     @property
     def next_due_ns(self) -> int | None:
@@ -187,25 +183,29 @@ class Voice:
                     undo.callback(output.close)
             undo.pop_all()
         self._live = [output for place, output in enumerate(self._outputs) if place not in self._gone]
-        self._fresh = list(self._live)
-        self._left = sorted({*self._table.left(), *self._table.owed()})
-        self._owed = dict.fromkeys(self._gone, self._left)
-        self._end(self._left)
+        left = sorted({*self._table.left(), *self._table.owed(), *self._table.doubtful()})
+        self._owed = dict.fromkeys(self._gone, left)
+        for output in self._live:
+            self._repeats.begin(output, left, self._now_ns())
+        self._end(left)
         self._keep_owed()
         self._send(self._targets.begin())
         return lines
 
     def repeat(self) -> None:
-        """End what was left sounding, and tell the wheels' ranges, once more on outputs that were opened since.
+        """End what was left sounding, and tell the wheels' ranges, once more on outputs that were opened of late.
 
-        A listener that has to connect to our new port first misses what is sent before.
+        To be called often: it knows when. A note that sounds anew is left alone; its own end follows.
         """
-        fresh, self._fresh = self._fresh, []
-        sounding = self._scheduler.sounding
-        ends = [note_off(*note) for note in self._left if note not in sounding]
-        for output in fresh:
+        at_ns = self._now_ns()
+        self._table.settle(at_ns)
+        due = self._repeats.due(at_ns)
+        sounding = self._scheduler.sounding if due else ()
+        for output, left in due:
+            ends = [note_off(*note) for note in left if note not in sounding]
             self._send_to(output, [*ends, *self._targets.ranges()])
-        self._left = ()
+        if due:
+            self._keep_owed()
 
     def look(self) -> None:
         """Notice outputs that went without a word; takes up to 1 ms for each."""
@@ -218,13 +218,13 @@ class Voice:
     def replace(self, place: int, output: MidiOutput) -> None:
         """Let an open output take the place of one that has gone; what that still sounds is ended first."""
         del self._gone[place]
-        self._left = sorted({*self._left, *self._owed.pop(place)})
+        left = sorted(self._owed.pop(place))
         self._dropped += _dropped_by(self._outputs[place])
         self._outputs[place] = output
         self._live.append(output)
-        self._fresh.append(output)
+        self._repeats.begin(output, left, self._now_ns())
         self._sort_outputs()
-        ends = [*map(all_notes_off, sorted(self._played)), *(note_off(*note) for note in self._left)]
+        ends = [*map(all_notes_off, sorted(self._played)), *(note_off(*note) for note in left)]
         self._send_to(output, [*ends, *self._targets.now()])
         self._keep_owed()
 
@@ -340,8 +340,7 @@ class Voice:
 
     def _end(self, notes: Sequence[Sounding]) -> None:
         self._send([note_off(channel, note) for channel, note in notes])
-        self._table.end(notes)
-        self._ended_ns.update(dict.fromkeys(notes, self._now_ns()))
+        self._table.end(notes, self._now_ns())
 
     def _send(self, messages: Sequence[bytes]) -> None:
         for output in tuple(self._live):
@@ -384,13 +383,13 @@ class Voice:
         self._lost.append(exc)
         place = self._outputs.index(output)
         self._gone[place] = str(exc)
-        since_ns = self._now_ns() - DOUBT_NS
-        doubtful = [note for note, ended_ns in self._ended_ns.items() if ended_ns >= since_ns]
-        self._owed[place] = {*self._table.left(), *doubtful}  # begun before it was sent, and ended after that
+        self._table.settle(self._now_ns())
+        # begun before it was sent, and ended after that
+        self._owed[place] = {*self._table.left(), *self._table.doubtful(), *self._repeats.drop(output)}
         self._keep_owed()
 
     def _keep_owed(self) -> None:
-        self._table.owe({note for owed in self._owed.values() for note in owed})
+        self._table.owe(self._repeats.notes.union(*self._owed.values()))
 
     def _sort_outputs(self) -> None:
         self._takers = [output for output in self._outputs if isinstance(output, ValueOutput)]

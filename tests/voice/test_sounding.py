@@ -13,7 +13,8 @@ from lalelu.errors import MissingError
 from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
 from lalelu.voice.outputs.memory import MemoryOutput
-from lalelu.voice.sounding import SoundingTable
+from lalelu.voice.repeats import AGAIN_NS
+from lalelu.voice.sounding import DOUBT_NS, SoundingTable
 from lalelu.voice.voice import Strike, Voice
 
 ALL = [(channel, note) for channel in range(1, 17) for note in range(128)]
@@ -25,7 +26,7 @@ from lalelu.voice.sounding import SoundingTable
 table = SoundingTable(Path(sys.argv[1]))
 for note in (38, 60, 64):
     table.begin(10, note)
-table.end([(10, 60)])
+table.end([(10, 60)], 0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -38,9 +39,9 @@ def test_what_was_begun_and_not_ended_is_left(tmp_path: Path, kept: bool) -> Non
     table.begin(1, 60)
     table.begin(10, 38)  # struck again
     assert table.left() == ((1, 60), (10, 38))
-    table.end([(10, 38)])
+    table.end([(10, 38)], 0)
     assert table.left() == ((1, 60),)
-    table.end([(1, 60), (2, 61)])
+    table.end([(1, 60), (2, 61)], 0)
     assert table.left() == ()
 
 
@@ -49,7 +50,7 @@ def test_every_note_of_every_channel_has_a_mark_of_its_own(tmp_path: Path) -> No
     for channel, note in ALL:
         table.begin(channel, note)
     assert list(table.left()) == ALL
-    table.end(key for key in ALL if key != (16, 127))
+    table.end([key for key in ALL if key != (16, 127)], 0)
     assert table.left() == ((16, 127),)
 
 
@@ -61,7 +62,7 @@ def test_it_is_a_set_of_notes(steps: list[tuple[bool, tuple[int, int]]]) -> None
             table.begin(*key)
             notes.add(key)
         else:
-            table.end([key])
+            table.end([key], 0)
             notes.discard(key)
     assert table.left() == tuple(sorted(notes))
 
@@ -126,11 +127,72 @@ def test_what_was_left_is_ended_once_more_but_for_what_sounds_again(
     table, output = SoundingTable(None), MemoryOutput()
     for key in ((2, 60), (10, 38)):
         table.begin(*key)
-    voice = Voice([output], [kit], now_ns=lambda: 0, table=table)
+    at_ns = [0]
+    voice = Voice([output], [kit], now_ns=lambda: at_ns[0], table=table)
     voice.open()
+    voice.repeat()  # too early
+    at_ns[0] = AGAIN_NS[0]
     voice.add(strike("snare"))
-    voice.advance(0)
+    voice.advance(at_ns[0])
     voice.repeat()
+    voice.repeat()  # has been told
     both = [note_off(2, 60), note_off(10, 38)]
     assert [message for _, message in output.sent] == [*both, note_on(10, 38, 64), note_off(2, 60)]
     assert table.left() == ((10, 38),)
+
+
+class Late(MemoryOutput):
+    """A port that takes `opens_ns` to be made, and whose listener connects `late_ns` after that."""
+
+    def __init__(self, at_ns: list[int], opens_ns: int, late_ns: int) -> None:
+        super().__init__()
+        self._at_ns, self._opens_ns, self._late_ns = at_ns, opens_ns, late_ns
+        self._connected_ns = 0
+
+    def open(self) -> str:
+        self._at_ns[0] += self._opens_ns
+        self._connected_ns = self._at_ns[0] + self._late_ns
+        return super().open()
+
+    def send(self, message: bytes, at_ns: int) -> None:
+        if at_ns >= self._connected_ns:
+            super().send(message, at_ns)
+
+
+@pytest.mark.parametrize("opens_s", [0, 4])
+@pytest.mark.parametrize("late_s", [0.05, 2, 5])
+def test_a_listener_that_connects_late_hears_what_a_killed_voice_left_end(
+    kit: KitConfig, tmp_path: Path, strike: Callable[..., Strike], opens_s: float, late_s: float
+) -> None:
+    at_ns = [0]
+    killed = Voice([MemoryOutput()], [kit], now_ns=lambda: 0, table=SoundingTable(tmp_path / "sounding"))
+    killed.open()
+    killed.add(strike("chord"))
+    killed.advance(0)
+    output = Late(at_ns, round(opens_s * 1e9), round(late_s * 1e9))
+    voice = Voice([output], [kit], now_ns=lambda: at_ns[0], table=SoundingTable(tmp_path / "sounding"))
+    voice.open()
+    for _ in range(140):  # 7 s
+        at_ns[0] += 50_000_000
+        voice.repeat()
+    assert {note_off(2, note) for note in (60, 64, 67)} <= {message for _, message in output.sent}
+    marks = SoundingTable(tmp_path / "sounding")
+    assert (marks.left(), marks.owed(), marks.doubtful()) == ((), (), ())
+
+
+def test_the_next_voice_ends_what_was_ended_a_moment_before_the_last_one_was_killed(
+    kit: KitConfig, tmp_path: Path, strike: Callable[..., Strike]
+) -> None:
+    path, at_ns = tmp_path / "sounding", [0]
+    killed = Voice([MemoryOutput()], [kit], now_ns=lambda: at_ns[0], table=SoundingTable(path))
+    killed.open()
+    for pad, moment_ns in (("chord", 0), ("snare", 2 * DOUBT_NS)):
+        at_ns[0] = moment_ns
+        killed.add(strike(pad, struck_ns=moment_ns))
+        killed.advance(moment_ns)
+        at_ns[0] += 50_000_000
+        killed.advance(at_ns[0])
+        killed.repeat()
+    output = MemoryOutput()
+    Voice([output], [kit], now_ns=lambda: at_ns[0], table=SoundingTable(path)).open()
+    assert [message for _, message in output.sent] == [note_off(10, 38)]

@@ -13,6 +13,7 @@ from lalelu.errors import PortLostError, UsageError
 from lalelu.voice.message import CENTRE, bend_range, control, note_on, pitch_bend
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
 from lalelu.voice.outputs.memory import MemoryOutput
+from lalelu.voice.repeats import AGAIN_NS
 from lalelu.voice.targets import MAX_WAITING
 from lalelu.voice.voice import Strike, Voice
 
@@ -223,6 +224,7 @@ def test_opening_tells_every_wheels_range_and_centres_it() -> None:
         for message in (*bend_range(channel, semitones), pitch_bend(channel, CENTRE))
     ]
     before = len(stage.output.sent)
+    stage.ns += AGAIN_NS[0]
     stage.voice.repeat()
     assert [message for _, message in stage.output.sent[before:]] == [
         message for wheel in wheels.items() for message in bend_range(*wheel)

@@ -12,6 +12,7 @@ from lalelu.voice.message import all_notes_off, note_off, note_on
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.outputs.serial import SerialOutput, SerialOutputOptions
+from lalelu.voice.repeats import AGAIN_NS
 from lalelu.voice.repertoire import Repertoire
 from lalelu.voice.sounding import SoundingTable
 from lalelu.voice.voice import Voice
@@ -40,6 +41,7 @@ def test_an_output_that_takes_a_lost_ones_place_is_reset_and_plays_on(
     assert voice.gone == {}
     ends = [note_off(2, note) for note in (60, 64, 67)]  # it may have been told of the last one, too
     assert messages(new) == [all_notes_off(2), all_notes_off(10), *ends]
+    clock.ns += AGAIN_NS[0]
     voice.repeat()
     assert messages(new)[5:] == ends
     assert good.sounding == {(10, 38)}
@@ -131,7 +133,7 @@ def test_what_was_ended_shortly_before_a_loss_was_noticed_is_ended_again_on_ever
     assert messages(new) == [*resets, *(note_off(2, note) for note in (60, 64, 67))]
 
 
-def test_ends_are_repeated_once_and_what_a_replaced_output_dropped_still_counts(
+def test_ends_are_repeated_for_a_while_and_what_a_replaced_output_dropped_still_counts(
     kit: KitConfig, clock: Clock, strike: MakeStrike
 ) -> None:
     old, new = MemoryOutput(), MemoryOutput()
@@ -146,15 +148,13 @@ def test_ends_are_repeated_once_and_what_a_replaced_output_dropped_still_counts(
     new.open()
     voice.replace(0, new)
     assert voice.dropped == 7
-    voice.repeat()
-    sent = len(messages(new))
     third = MemoryOutput()
     new.unplug()
-    clock.ns += 2000 * MS
+    clock.ns += AGAIN_NS[-1]
+    voice.repeat()
     voice.look()
     third.open()
     voice.replace(0, third)
-    assert len(messages(third)) < sent
     assert note_off(10, 38) not in messages(third)
 
 
@@ -190,8 +190,8 @@ def test_a_voice_that_follows_a_killed_one_ends_what_that_owed_to_an_output_that
         back.open()
         voice.replace(0, back)
         assert messages(back) == [all_notes_off(2), all_notes_off(10), *expected]
+        clock.ns += AGAIN_NS[-1]
         voice.repeat()
-        clock.ns += 2000 * MS
         back.unplug()
         voice.look()
     assert SoundingTable(tmp_path / "sounding").owed() == ()

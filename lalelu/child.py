@@ -8,7 +8,7 @@ from typing import Final
 from lalelu.channel import BoardReader
 from lalelu.errors import MissingError
 
-RESTART_S: Final = 0.2  # before a dead process is started again, doubled each time by the leader
+RESTART_S: Final = 0.05  # before a dead process is started again, doubled each time by the leader
 
 
 @dataclass(slots=True)

@@ -79,8 +79,9 @@ def make(rig: Rig, fault: Fault, seconds: float) -> Done:
             break
         if now_ns() > end_ns + round((fault.kind.within_s + PATIENCE_S) * 1e9):
             remark = "not well again" if back_ns is None else "no notes any more at every listener"
-    if len(rig.ended) > ended and not fault.kind.may_end:
-        remark = f"lalelu ended with status {rig.ended[-1][1]}"
+    statuses = [status for _, status in rig.ended[ended:]]
+    if not remark and statuses not in ([], [fault.kind.ends_with]):
+        remark = f"lalelu ended with status {', '.join(map(str, statuses))}"
     if remark:
         start_again(rig)
     return Done(fault.kind, begin_ns, end_ns, back_ns, now_ns(), remark=remark)

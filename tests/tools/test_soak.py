@@ -176,7 +176,11 @@ def test_strokes_that_the_film_itself_showed_too_late_are_counted_nowhere(soakin
     log = deaf(replace(good, frames=(rows,)), "graph", 30.0, 33.0)
     figures = soaking.counting.count(log)
     assert soaking.rules.broken(log, figures) == []
-    assert figures.notes["graph"].unseen == 8
+    notes = figures.notes["graph"]
+    assert (notes.unseen, notes.extra) == (8, 0)
+    heard = soaking.counting.count(replace(good, frames=(rows,))).notes["graph"]  # their notes, all the same
+    assert (heard.sounded, heard.unseen, heard.extra) == (notes.sounded, 8, 0)
+    assert heard.blind == 8
 
 
 def test_a_note_ends_with_its_port_or_hangs(soaking):
@@ -192,7 +196,14 @@ def test_a_note_ends_with_its_port_or_hangs(soaking):
 def test_an_instrument_may_end_only_where_its_fault_allows_it(soaking, good):
     ended = ((BEGIN_NS + 21 * S, 1),)
     allowed = replace(good, ended=ended, faults=(fault(soaking, "engine killed", well_s=2.0),))
-    assert soaking.rules.broken(allowed, soaking.counting.count(allowed)) == []
+    figures = soaking.counting.count(allowed)
+    assert soaking.rules.broken(allowed, figures) == []
+    assert figures.recoveries[0].ended_s == pytest.approx(1.0)
+    for wrong in ((), ((BEGIN_NS + 21 * S, 3),)):
+        log = replace(allowed, ended=wrong)
+        assert "engine killed at 20 s: lalelu did not end with status 1, as it must" in soaking.rules.broken(
+            log, soaking.counting.count(log)
+        )
     alone = replace(good, ended=ended)
     assert soaking.rules.broken(alone, soaking.counting.count(alone)) == [
         "lalelu ended by itself at 21 s, with status 1"

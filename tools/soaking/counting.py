@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from soaking.log import GONE, Done, Log
 
 from lalelu.analysis.scoring import match
+from lalelu.camera.simulated.groove import TruthHit
 from lalelu.hits import HitRecord
 from lalelu.voice.message import is_note_on
 
@@ -34,11 +35,14 @@ class Recovery:
     note_s: float | None  # until the first right note
     silence_s: float  # the longest time from a missed stroke to the next one that sounded, or to a rest
     told: bool | None  # whether its condition was raised, and cleared again; None = it has none
+    ended_s: float | None  # until the run had ended, where the fault is to end it; None = it did not
 
     @property
     def recovered(self) -> bool:
         """Whether all was well again in time, by itself."""
-        return not self.done.remark and self.well_s is not None and self.well_s <= self.done.kind.within_s
+        ended = self.done.kind.ends_with is None or self.ended_s is not None
+        in_time = self.well_s is not None and self.well_s <= self.done.kind.within_s
+        return ended and in_time and not self.done.remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Notes:
     excused: int  # strokes within the windows
     unseen: int  # strokes that the film itself showed too late, which are counted nowhere else
     extra: int  # notes without a stroke, outside of all windows
+    blind: int  # notes of the strokes that are unseen, which are counted nowhere else
     hanging: int  # notes that did not end within HANGING_NS
     cut: int  # notes that ended with their port
     longest_s: float  # of all notes that ended
@@ -179,14 +184,18 @@ class Heard:
             for at_ns, data in log.heard[name]
             if data and is_note_on(data)
         ]
-        truth = [HitRecord(hit.time_ns * 1e-9, hit.limb, hit.pad) for hit in seen]
-        pairs = match(notes, truth, window_s=WINDOW_S, by="pad")
+        pairs = match(notes, _records(seen), window_s=WINDOW_S, by="pad")
         matched = {found for found, _ in pairs}
-        self.right = [False] * len(truth)
+        self.right = [False] * len(seen)
         for _, stroke in pairs:
             self.right[stroke] = True
-        extra = (round(note.time_s * 1e9) for i, note in enumerate(notes) if i not in matched)
-        self.extra_ns = [at_ns for at_ns in extra if not _within(at_ns, unseen)]
+        others = [note for i, note in enumerate(notes) if i not in matched]
+        hidden = _records(hit for hit in log.truth if _within(hit.time_ns, unseen))
+        blind = {found for found, _ in match(others, hidden, window_s=WINDOW_S, by="pad")}
+        times = [round(note.time_s * 1e9) for note in others]
+        blind |= {i for i, at_ns in enumerate(times) if _within(at_ns, unseen)}
+        self.blind_ns = [times[i] for i in sorted(blind)]
+        self.extra_ns = [at_ns for i, at_ns in enumerate(times) if i not in blind]
 
     def strokes(self, begin_ns: int, end_ns: int) -> range:
         """Return which strokes lie in a time."""
@@ -205,6 +214,10 @@ class Heard:
             else:
                 since_ns, last_ns = at_ns if since_ns is None else since_ns, at_ns
         return longest_ns * 1e-9
+
+
+def _records(hits: Iterable[TruthHit]) -> list[HitRecord]:
+    return [HitRecord(hit.time_ns * 1e-9, hit.limb, hit.pad) for hit in hits]
 
 
 def _within(at_ns: int, times: Iterable[tuple[int, int]]) -> bool:
@@ -229,8 +242,9 @@ def count_notes(log: Log, name: str, heard: Heard) -> Notes:
     expected = [i for i in range(len(heard.at_ns)) if i not in excused]
     sounded = sum(heard.right[i] for i in expected)
     hanging, lengths, cut = sounding(log.heard[name])
-    extra = sum(
-        not _within(at_ns, excusing) for at_ns in heard.extra_ns if log.begin_ns <= at_ns <= log.end_ns
+    extra, blind = (
+        sum(not _within(at_ns, excusing) for at_ns in times if log.begin_ns <= at_ns <= log.end_ns)
+        for times in (heard.extra_ns, heard.blind_ns)
     )
     # a stroke of a window ends a silence; no silence begins there
     runs = [heard.silence_s(run) for run in _runs(expected)]
@@ -241,6 +255,7 @@ def count_notes(log: Log, name: str, heard: Heard) -> Notes:
         excused=len(excused),
         unseen=heard.unseen,
         extra=extra,
+        blind=blind,
         hanging=len(hanging),
         cut=cut,
         longest_s=max(lengths, default=0) * 1e-9,
@@ -254,10 +269,16 @@ def _runs(numbers: Sequence[int]) -> list[Sequence[int]]:
     return [numbers[begin:end] for begin, end in pairwise(borders)]
 
 
-def recovery(done: Done, until_ns: int, frames_ns: NDArray[np.int64], ears: Iterable[Heard]) -> Recovery:
+def recovery(
+    done: Done,
+    until_ns: int,
+    frames_ns: NDArray[np.int64],
+    ears: Iterable[Heard],
+    ended: Iterable[tuple[int, int]] = (),
+) -> Recovery:
     """Return what a fault has cost, from its end until the next one begins at `until_ns`.
 
-    `frames_ns`: when all rows of frames were made, sorted.
+    `frames_ns`: when all rows of frames were made, sorted. `ended`: when runs ended by themselves, and how.
     """
     within_ns = round(done.kind.within_s * 1e9)
     # a row that follows the end at once may be the last one before the loss is noticed
@@ -281,6 +302,7 @@ def recovery(done: Done, until_ns: int, frames_ns: NDArray[np.int64], ears: Iter
         cleared = [at_ns for at_ns, is_raised in done.told if not is_raised]
         told = bool(raised) and bool(cleared)
         moments += cleared[-1:]
+    ends = [at_ns for at_ns, how in ended if how == done.kind.ends_with and done.begin_ns <= at_ns < until_ns]
     known = [max(at_ns, done.end_ns) for at_ns in moments if at_ns is not None]
     return Recovery(
         done,
@@ -288,6 +310,7 @@ def recovery(done: Done, until_ns: int, frames_ns: NDArray[np.int64], ears: Iter
         note_s=(max(note_ns) - done.end_ns) * 1e-9 if note_ns else None,
         silence_s=silence_s,
         told=told,
+        ended_s=(ends[0] - done.end_ns) * 1e-9 if ends else None,
     )
 
 
@@ -336,7 +359,7 @@ def count(log: Log) -> Figures:
     frames_ns = np.sort(np.concatenate([np.empty(0, np.int64), *stamps]))
     borders = [*(done.begin_ns for done in log.faults), log.end_ns][1:]
     recoveries = tuple(
-        recovery(done, until_ns, frames_ns, ears.values())
+        recovery(done, until_ns, frames_ns, ears.values(), log.ended)
         for done, until_ns in zip(log.faults, borders, strict=True)
     )
     notes = {name: count_notes(log, name, heard) for name, heard in ears.items()}

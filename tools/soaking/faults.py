@@ -236,12 +236,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(Kind("voice stopped", "SIGSTOP, SIGCONT"), stopped("voice"), (0.1, 1.5)),
     Fault(Kind("leader stopped", "SIGSTOP, SIGCONT", missing_at=NOWHERE), stopped("lead"), (1, 4)),
     Fault(Kind("engine stopped", "SIGSTOP, SIGCONT"), stopped("engine"), (0.5, 0.5)),
-    # the network must be compiled again, and the service manager waits before it starts again what has ended
-    Fault(
-        Kind("engine killed", "SIGKILL", within_s=10.0, condition="engine", may_end=True),
-        killed("engine"),
-        (0, 0),
-    ),
+    # the run ends, the service manager starts it again, and the network must be compiled
+    Fault(Kind("engine killed", "SIGKILL", within_s=10.0, ends_with=1), killed("engine"), (0, 0)),
     Fault(Kind("net killed", "SIGKILL", condition="net"), killed(NET), (0, 0), flow="carried"),
     Fault(Kind("net stopped", "SIGSTOP, SIGCONT"), stopped(NET), (0.5, 3), flow="carried"),
     Fault(Kind("film killed", "the camera's process dies"), film_killed, (0, 0)),

@@ -22,7 +22,9 @@ class Kind:
     within_s: float = 2.0  # of the cause's end all must be well again
     missing_at: tuple[str, ...] = (GRAPH, SYNTH)  # where strokes from its beginning until then may be missing
     condition: str | None = None  # what the leader's board must tell meanwhile
-    may_end: bool = False  # the instrument may end, for the service manager to start it again
+    ends_with: int | None = (
+        None  # the status with which the run must end, for the service manager to start it again
+    )
 
 
 @dataclass(frozen=True, slots=True)

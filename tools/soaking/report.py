@@ -16,7 +16,18 @@ def text(log: Log, figures: Figures) -> str:
     parts = [
         f"{(log.end_ns - log.begin_ns) * 1e-9:.0f} s of play, {len(log.faults)} faults; times: s after a cause's end",
         _table(
-            ("fault", "times", "in time", "told", "well p50", "worst", "limit", "next note", "silence"),
+            (
+                "fault",
+                "times",
+                "in time",
+                "told",
+                "run ends",
+                "well p50",
+                "worst",
+                "limit",
+                "next note",
+                "silence",
+            ),
             [_row(kind, group) for kind, group in _by_kind(figures.recoveries)],
         ),
         _table(
@@ -28,6 +39,7 @@ def text(log: Log, figures: Figures) -> str:
                 "extra",
                 "excused",
                 "unseen",
+                "their notes",
                 "hanging",
                 "cut",
                 "longest",
@@ -35,7 +47,18 @@ def text(log: Log, figures: Figures) -> str:
             ),
             [
                 (
-                    *(name, n.expected, n.sounded, n.missed, n.extra, n.excused, n.unseen, n.hanging, n.cut),
+                    *(
+                        name,
+                        n.expected,
+                        n.sounded,
+                        n.missed,
+                        n.extra,
+                        n.excused,
+                        n.unseen,
+                        n.blind,
+                        n.hanging,
+                        n.cut,
+                    ),
                     *(f"{n.longest_s:.2f}", f"{n.silence_s:.2f}"),
                 )
                 for name, n in figures.notes.items()
@@ -65,6 +88,7 @@ def as_json(log: Log, figures: Figures) -> dict[str, Any]:
                 "lasted_s": (each.done.end_ns - each.done.begin_ns) * 1e-9,
                 "recovered": each.recovered,
                 "told": each.told,
+                "ended_s": each.ended_s,
                 "well_s": each.well_s,
                 "note_s": each.note_s,
                 "silence_s": each.silence_s,
@@ -90,11 +114,13 @@ def _row(kind: Kind, group: Sequence[Recovery]) -> tuple[object, ...]:
     well = sorted(each.well_s for each in group if each.well_s is not None)
     notes = [each.note_s for each in group if each.note_s is not None]
     told = [each.told for each in group if each.told is not None]
+    ends = [each.ended_s for each in group if each.ended_s is not None]
     return (
         kind.name,
         len(group),
         sum(each.recovered for each in group),
         sum(told) if told else "-",
+        f"{max(ends):.2f}" if ends else "-",
         f"{well[len(well) // 2]:.2f}" if well else "-",
         f"{well[-1]:.2f}" if len(well) == len(group) else "never",
         f"{kind.within_s:g}",

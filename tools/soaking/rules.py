@@ -38,13 +38,15 @@ def _of_notes(name: str, notes: Notes) -> Iterator[str]:
 def _of_ends(log: Log) -> Iterator[str]:
     for at_ns, status in log.ended:
         told = (done for done in log.faults if done.begin_ns <= at_ns <= done.settled_ns)
-        if not any(done.kind.may_end or done.remark for done in told):
+        if not any(done.kind.ends_with == status or done.remark for done in told):
             yield f"lalelu ended by itself at {(at_ns - log.begin_ns) * 1e-9:.0f} s, with status {status}"
 
 
 def _of_recovery(each: Recovery, at_s: float) -> Iterator[str]:
     kind = each.done.kind
-    if not each.recovered:
+    if kind.ends_with is not None and each.ended_s is None:
+        yield f"{kind.name} at {at_s:.0f} s: lalelu did not end with status {kind.ends_with}, as it must"
+    elif not each.recovered:
         after = "never" if each.well_s is None else f"after {each.well_s:.2f} s"
         why = each.done.remark or f"well again {after}; within {kind.within_s:g} s it must be"
         yield f"{kind.name} at {at_s:.0f} s: {why}"

@@ -7,10 +7,9 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lalelu.config.agreement_of_kits import MAX_LIMBS
 from lalelu.config.kit import KitConfig
 from lalelu.hits import HitRecord
-from lalelu.skeleton import virtual_of
+from lalelu.numbering import Numbers, limb_names
 from lalelu.types import Hit
 from lalelu.voice.delay import kept_delay_ms
 from lalelu.voice.sounds import own_channel
@@ -38,25 +37,6 @@ class Delays:
     def note_ns(self, hit: Hit) -> int:
         """Return when the hit's note goes out: when it is due and known, whichever is later."""
         return max(hit.struck_ns + self.delay_ns, hit.captured_ns + self.pipeline_ns)
-
-
-class Numbers:
-    """The numbers of pads and of controls, from 1 over all kits in order, by the kit's number and their names."""
-
-    def __init__(self, kits: Sequence[KitConfig]) -> None:
-        pads = ((number, name) for number, kit in enumerate(kits) for name in kit.pads)
-        controls = ((number, name) for number, kit in enumerate(kits) for name in kit.gestures)
-        self.pads = {key: number for number, key in enumerate(pads, 1)}
-        self.controls = {key: number for number, key in enumerate(controls, 1)}
-
-
-def limb_names(skeleton: Sequence[str], kits: Sequence[KitConfig]) -> tuple[str, ...]:
-    """Return the names of all limbs that a row can tell, by their numbers from 1.
-
-    The skeleton's keypoints, then the virtual ones, then the kits' own; those beyond 255 have none.
-    """
-    own = (name for kit in kits for name in kit.keypoints)
-    return tuple(dict.fromkeys((*skeleton, *virtual_of(skeleton), *own)))[:MAX_LIMBS]
 
 
 def hit_records(

@@ -22,7 +22,7 @@ from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.config.source import Source
 from lalelu.errors import MissingError, UsageError
-from lalelu.ledger.schema import EVENT, FRAME, NOTE
+from lalelu.ledger.layout import EVENT, FRAME, NOTE
 
 ROLES: Final = ("engine", "voice", "desk")
 NET: Final = "net"  # the board of the network's own process, beside a carried flow

@@ -14,7 +14,7 @@ from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import day_ns, now_ns, slept_ns
 from lalelu.conditions import CONDITIONS, Change, Conditions, Standing
 from lalelu.journal import CONDITION_ID, ERROR, INFO, NOTICE, OVER_ID, STATE_ID, WARNING, Journal
-from lalelu.ledger.schema import FRAME_DTYPE, offset_of
+from lalelu.ledger.layout import offset_in_frame
 from lalelu.notify import notify
 from lalelu.session import NET, NET_RESULTS, Session
 from lalelu.wire import EventRing
@@ -29,9 +29,7 @@ SHOWN_NS: Final = 10_000_000_000  # for so long a moment, such as a step of the 
 _ENDING: Final = ("ending", "ended", "failed")  # states of an engine in which nothing is judged
 _OF_ROWS: Final = frozenset({"player", "rate"})
 _OF_PICTURES: Final = frozenset({"player", "dark", "frozen"})
-_SEQ_AT, _CAPTURED_AT, _PLAYERS_AT = (
-    offset_of(FRAME_DTYPE, name) for name in ("seq", "captured_ns", "players")
-)
+_SEQ_AT, _CAPTURED_AT, _PLAYERS_AT = (offset_in_frame(name) for name in ("seq", "captured_ns", "players"))
 
 
 class Frames:

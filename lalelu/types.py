@@ -5,10 +5,11 @@ corner, pixel centres at +0.5, y down, never clipped (a keypoint may lie outside
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the voice starts faster without
+    import numpy as np
+    from numpy.typing import NDArray
 
 Via: TypeAlias = Literal["net", "flow"]
 
@@ -21,7 +22,7 @@ class Frame:
     captured_ns: int  # middle of the exposure
     arrived_ns: int  # complete in memory
     skipped: int  # frames that the camera delivered and nobody took, since the last read
-    image: NDArray[np.uint8]  # (H, W, 3) BGR, or (H, W) grey
+    image: "NDArray[np.uint8]"  # (H, W, 3) BGR, or (H, W) grey
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Pose:
     seq: int
     captured_ns: int
     player: int
-    xy: NDArray[np.float32]  # (K, 2), image heights, x right, y down
-    score: NDArray[np.float32]  # (K,), 0..1; 0 = not known
+    xy: "NDArray[np.float32]"  # (K, 2), image heights, x right, y down
+    score: "NDArray[np.float32]"  # (K,), 0..1; 0 = not known
     via: Via = "net"
 
 

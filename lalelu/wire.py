@@ -8,8 +8,8 @@ from typing import Final
 
 from lalelu.channel import RingWriter
 from lalelu.config.kit import KitConfig
-from lalelu.ledger.schema import EVENT, FRAME, NOTE, VIA, fixed_text
-from lalelu.performance import Numbers, limb_names
+from lalelu.ledger.layout import EVENT, FRAME, NOTE, VIA, fixed_text
+from lalelu.numbering import Numbers, limb_names
 from lalelu.session import (
     CONTROL,
     EPOCH,

@@ -43,6 +43,7 @@ PURE = (
     "selftest/sound.py",
     "conditions.py",
     "camera/sight.py",
+    "numbering.py",
     "voice/away.py",
     "voice/delay.py",
     "voice/line.py",

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from lalelu.config.kit import KitConfig
 from lalelu.hits import HitRecord, read_hits, write_hits
 from lalelu.ledger.schema import NOTE_DTYPE
+from lalelu.numbering import limb_names
 from lalelu.performance import (
     UNTOLD_LIMB,
     Delays,
     hit_records,
     hit_records_from_notes,
     hit_records_of_epochs,
-    limb_names,
     sounding_notes,
 )
 from lalelu.skeleton import COCO17, virtual_of

@@ -11,7 +11,7 @@ from lalelu.channel import RingReader
 from lalelu.clock import now_ns
 from lalelu.config.kit import KitConfig
 from lalelu.ledger.schema import NOTE_DTYPE, UNTOLD
-from lalelu.performance import limb_names
+from lalelu.numbering import limb_names
 from lalelu.session import CONTROL, FINISH, HIT, PLAY, RELEASE, SILENCE, TAP
 from lalelu.skeleton import COCO17
 from lalelu.types import Command, Control, Hit, Pose, Release

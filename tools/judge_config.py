@@ -20,7 +20,7 @@ from lalelu.config.loader import Loaded, check_file, load_config, load_kit, ship
 from lalelu.config.problem import ConfigError
 from lalelu.errors import LaleluError
 from lalelu.gesture.band import Band
-from lalelu.performance import Numbers
+from lalelu.numbering import Numbers
 from lalelu.take import Take, read_take
 from lalelu.types import Event
 from lalelu.voice.outputs.memory import MemoryOutput

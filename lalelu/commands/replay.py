@@ -19,7 +19,8 @@ from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.hits import write_hits
 from lalelu.models import catalogue
-from lalelu.performance import Delays, Numbers, hit_records
+from lalelu.numbering import Numbers
+from lalelu.performance import Delays, hit_records
 from lalelu.pose.build import build_estimator
 from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.pose.port import PoseEstimator

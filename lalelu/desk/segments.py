@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from lalelu.ledger.files import checksum, write_header
-from lalelu.ledger.schema import FRAME_DTYPE, HEADER, VERSION_KEY, offset_of
+from lalelu.ledger.layout import offset_in_frame
+from lalelu.ledger.schema import HEADER, VERSION_KEY
 
 SUFFIX: Final = ".ledger"
 ABANDONED_S: Final = (
@@ -18,7 +19,7 @@ WAITING_NS: Final = (
     600_000_000_000  # rows that waited for a disk are no older than that when a segment begins
 )
 _GOING: Final = ".removed"  # what a removal calls a ledger first, so that a kill leaves no half of one
-_CAPTURED_AT: Final = offset_of(FRAME_DTYPE, "captured_ns")
+_CAPTURED_AT: Final = offset_in_frame("captured_ns")
 _ENDING: Final = (  # keys that tell how a segment ended
     "closed",
     "counts",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lalelu.channel import RingReader
 from lalelu.desk.drain import BATCH_ROWS, Progress
-from lalelu.ledger.schema import FRAME_DTYPE, VIA, offset_of
+from lalelu.ledger.layout import VIA, offset_in_frame
 from lalelu.session import POSE_HEAD
 from lalelu.take import VERSION
 
@@ -16,7 +16,7 @@ SKELETON: Final = "coco17"  # where the engine names none
 _DECIMALS: Final = 5  # of image heights: far below a pixel
 
 _FRAME: Final = struct.Struct("<qq")  # seq, captured_ns
-_PLAYERS_AT: Final = offset_of(FRAME_DTYPE, "players")
+_PLAYERS_AT: Final = offset_in_frame("players")
 
 
 class TakeLines:

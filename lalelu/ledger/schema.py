@@ -4,46 +4,35 @@ All numbers are little-endian; stamps are CLOCK_MONOTONIC nanoseconds. A directo
 and the files `frames`, `notes`, `events` and `samples`, each nothing but records one after the other.
 """
 
-import struct
 from typing import Final
 
 import numpy as np
 
+from lalelu.ledger.layout import EVENT, FRAME, FRAME_FIELDS, NOTE, UNTOLD, VIA, fixed_text
+
+__all__ = [
+    "EVENT",
+    "EVENT_DTYPE",
+    "FRAME",
+    "FRAME_DTYPE",
+    "HEADER",
+    "LEDGER_VERSION",
+    "NOTE",
+    "NOTE_DTYPE",
+    "RECORDS",
+    "SAMPLE_DTYPE",
+    "STAMPS",
+    "UNTOLD",
+    "VERSION_KEY",
+    "VIA",
+    "fixed_text",
+]
+
 LEDGER_VERSION: Final = 2  # a change of any layout below raises it
 HEADER: Final = "header.json"
 VERSION_KEY: Final = "lalelu_ledger"  # the header's key that holds LEDGER_VERSION
-UNTOLD: Final = 0xFFFFFFFF  # in the frames' fields from `woken_late_ns` on: the machine does not tell it
 
-FRAME_DTYPE: Final = np.dtype(
-    [
-        ("seq", "<i8"),
-        ("captured_ns", "<i8"),  # middle of the exposure
-        ("arrived_ns", "<i8"),  # complete in memory
-        ("decoded_ns", "<i8"),  # the camera's read() returned: the image is ready
-        ("prepared_ns", "<i8"),  # the network's input is made
-        ("inferred_ns", "<i8"),  # the network is done
-        ("posed_ns", "<i8"),  # keypoints are known
-        ("detected_ns", "<i8"),  # hits are known
-        ("sent_ns", "<i8"),  # the frame's hits, if any, are handed to the voice
-        ("skipped", "<i4"),  # frames that nobody took since the row before
-        ("hits", "<i2"),
-        ("players", "u1"),
-        ("via", "u1"),  # an index into VIA
-        # Of the hot thread. Processing = from decoded_ns to sent_ns; what of it was neither run nor queued, the thread
-        # slept, or an interrupt or the hypervisor had the processor.
-        (
-            "woken_late_ns",
-            "<u4",
-        ),  # ready to run, waiting for a processor: since the row before, until decoded_ns
-        ("queued_ns", "<u4"),  # the same within the processing
-        ("running_ns", "<u4"),  # processor time of the processing
-        ("gc_ns", "<u4"),  # in Python's garbage collector since the row before
-        ("voluntary", "<u4"),  # times it slept within the processing
-        ("involuntary", "<u4"),  # times it was taken off its processor since the row before
-        ("minor_faults", "<u4"),  # pages mapped within the processing
-        ("major_faults", "<u4"),  # pages read from a disk within the processing
-    ]
-)
+FRAME_DTYPE: Final = np.dtype(list(FRAME_FIELDS))
 
 # A frame's moments, in the order in which they are made.
 STAMPS: Final = tuple(
@@ -100,22 +89,3 @@ RECORDS: Final[dict[str, np.dtype[np.void]]] = {
     "events": EVENT_DTYPE,
     "samples": SAMPLE_DTYPE,
 }
-
-VIA: Final[tuple[str, ...]] = ("net", "flow")
-
-# How the same rows are packed by those who write them.
-FRAME: Final = struct.Struct("<9qihBB8I")
-NOTE: Final = struct.Struct("<6q6BH")
-EVENT: Final = struct.Struct("<q24s96s")
-
-
-def offset_of(dtype: np.dtype[np.void], name: str) -> int:
-    """Return at which byte of a record the field `name` begins."""
-    offset: int = dtype.fields[name][1]  # type: ignore[index]  # only a record's dtype has fields, and these have
-    return offset
-
-
-def fixed_text(text: str, size: int) -> bytes:
-    """Return `text` in UTF-8, cut to at most `size` bytes between two characters."""
-    # surrogates (an undecodable file name) cannot be encoded; they become question marks
-    return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore").encode("utf-8")

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # movenet_single: y, x, score of one person's keypoints; movenet_multi: of six people's
 # heatmap: a map for each keypoint; posenet: maps, and the ways from keypoint to keypoint of everybody in the picture
@@ -141,8 +142,10 @@ class Model:
         return (1, self.size, self.size, 3)
 
     @property
-    def input_dtype(self) -> np.dtype[Any]:
+    def input_dtype(self) -> "np.dtype[Any]":
         """What the package's graph takes: int32 0..255, or float32 as `normalisation` makes it."""
+        import numpy as np  # the voice, which asks for names only, starts faster without
+
         return np.dtype(np.int32 if self.normalisation is None else np.float32)
 
     @property

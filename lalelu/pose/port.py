@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lalelu.pose.crop import Crop
 from lalelu.types import Frame, Pose
+
+if TYPE_CHECKING:  # the voice, which asks for names only, starts faster without
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lalelu.pose.crop import Crop
 
 RUNTIMES: Final[dict[str, str]] = {
     "openvino": "lalelu.pose.runtimes.openvino:OpenVINORuntime",
@@ -50,7 +52,7 @@ class TensorSpec:
 
     name: str
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: "np.dtype[Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Runtime(Protocol):
     def open(self) -> RuntimeFacts:
         """Load, compile and warm up. Raises MissingError for an unusable model file or unavailable precision."""
 
-    def infer(self, *inputs: NDArray[Any]) -> Sequence[NDArray[Any]]:
+    def infer(self, *inputs: "NDArray[Any]") -> "Sequence[NDArray[Any]]":
         """Run once in the calling thread. Results are borrowed until the next call."""
 
     def close(self) -> None:
@@ -95,7 +97,7 @@ class SinglePoseDecoder(Protocol):
     def output_at(self, facts: RuntimeFacts) -> int:
         """Return which of the outputs `decode` reads."""
 
-    def decode(self, output: NDArray[Any], crop: Crop) -> tuple[list[float], list[float]]:
+    def decode(self, output: "NDArray[Any]", crop: "Crop") -> tuple[list[float], list[float]]:
         """Turn an output for `crop` into places (x, y, x, y, ..., image heights) and scores (0..1), all finite."""
 
 

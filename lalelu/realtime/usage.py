@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lalelu.clock import now_ns
-from lalelu.ledger.schema import UNTOLD
+from lalelu.ledger.layout import UNTOLD
 
 _MOST: Final = UNTOLD - 1  # what a row's field can hold; longer is told as that
 _LINE: Final = 96  # bytes: three numbers of at most 20 digits

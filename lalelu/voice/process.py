@@ -21,7 +21,7 @@ from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, RingReader, RingWriter
 from lalelu.clock import now_ns, slept_ns
 from lalelu.errors import LaleluError, PortLostError
-from lalelu.ledger.schema import FRAME_DTYPE, offset_of
+from lalelu.ledger.layout import offset_in_frame
 from lalelu.offer import Performance
 from lalelu.registry import from_uri
 from lalelu.session import CONTROL, FINISH, PLAY, RELEASE, SILENCE, TAP, Session
@@ -47,7 +47,7 @@ PRIORITY_ABOVE: Final = 5  # the engine's
 _HIGHEST: Final = 99
 _SOUNDING: Final = "sounding"  # the session's file of notes that sound
 _STAMP: Final = struct.Struct("<q")
-_CAPTURED_AT, _SENT_AT = (offset_of(FRAME_DTYPE, name) for name in ("captured_ns", "sent_ns"))
+_CAPTURED_AT, _SENT_AT = map(offset_in_frame, ("captured_ns", "sent_ns"))
 
 
 class EnginePulse:

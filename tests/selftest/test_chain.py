@@ -10,7 +10,7 @@ from lalelu.config.loader import load_config
 from lalelu.errors import UsageError
 from lalelu.hits import HitRecord
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE
-from lalelu.performance import Numbers
+from lalelu.numbering import Numbers
 from lalelu.selftest.chain import DURATIONS, as_json, measure, note_ons, received_ns
 from lalelu.skeleton import COCO17
 

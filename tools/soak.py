@@ -23,7 +23,7 @@ from soaking.counting import count, films
 from soaking.faults import FAULTS, SNARES, Fault, UnavailableError, in_turn, well
 from soaking.log import GRAPH, SPOILT, SYNTH, Done, Log, spoilt
 from soaking.report import as_json, text
-from soaking.rig import DELAY_MS, SHARED_MEMORY, Rig
+from soaking.rig import DELAY_MS, PERIOD, RATE, SHARED_MEMORY, Rig
 from soaking.rules import broken
 
 from lalelu.camera import port as camera_port
@@ -166,6 +166,7 @@ def soak(rig: Rig, args: argparse.Namespace) -> Log:
         problems=(*problems, *(each for ledger in ledgers for each in ledger.problems)),
         uses=tuple(rig.uses),
         ended=tuple(rig.ended),
+        period_ns=round(PERIOD / RATE * 1e9),
         not_done=not_done,
     )
 

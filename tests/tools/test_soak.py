@@ -183,6 +183,17 @@ def test_strokes_that_the_film_itself_showed_too_late_are_counted_nowhere(soakin
     assert heard.blind == 8
 
 
+def test_notes_that_jack_repeats_a_period_later_are_echoes_and_others_that_come_twice_are_extra(
+    soaking, good
+):
+    period_ns = 5_333_333
+    for after_ns, echoes, extra in ((period_ns + 20_000, 118, 0), (2 * period_ns, 0, 118)):
+        twice = ((at_ns + late_ns, data) for at_ns, data in good.heard["graph"] for late_ns in (0, after_ns))
+        log = replace(good, heard={**good.heard, "graph": tuple(sorted(twice))}, period_ns=period_ns)
+        notes = soaking.counting.count(log).notes["graph"]
+        assert (notes.sounded, notes.echoes, notes.extra) == (118, echoes, extra)
+
+
 def test_a_note_ends_with_its_port_or_hangs(soaking):
     on, off = bytes((0x99, SNARE, 90)), bytes((0x99, SNARE, 0))
     sounding = soaking.counting.sounding

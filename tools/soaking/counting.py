@@ -1,7 +1,7 @@
 """Count what a chaos run has left: notes, rows, recoveries, memory. Pure."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -19,6 +19,7 @@ HANGING_NS: Final = 12_000_000_000  # no note is asked to sound for longer than 
 WINDOW_S: Final = 0.1  # a note further from its moment is another one; strokes on one pad are 0.25 s apart
 STUTTER_NS: Final = 30_000_000  # a film that is later than that has not shown the strokes as they were played
 BEFORE_NS: Final = 300_000_000  # strokes so shortly before a fault may have their notes after its beginning
+ECHO_NS: Final = 500_000  # an echo's distance is JACK's period, give or take so much
 REST_NS: Final = 1_000_000_000  # without a stroke is a rest, and no silence
 OWN_MISSES: Final = 1  # of the network, in the strokes that follow a fault
 SETTLED_NS: Final = 120_000_000_000  # so long a process may still take more; a fifth of shorter runs
@@ -55,6 +56,7 @@ class Notes:
     excused: int  # strokes within the windows
     unseen: int  # strokes that the film itself showed too late, which are counted nowhere else
     extra: int  # notes without a stroke, outside of all windows
+    echoes: int  # notes that JACK itself has repeated, which are counted nowhere else
     blind: int  # notes of the strokes that are unseen, which are counted nowhere else
     hanging: int  # notes that did not end within HANGING_NS
     cut: int  # notes that ended with their port
@@ -172,6 +174,16 @@ def sounding(messages: Iterable[tuple[int, bytes]]) -> tuple[list[int], list[int
     return [*hanging, *begun.values()], lengths, cut
 
 
+def without_echoes(notes: Iterable[tuple[int, bytes]], period_ns: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the notes but for those that came just as they are one period of JACK before; `period_ns` 0 = none."""
+    before: dict[bytes, int] = {}
+    for at_ns, data in notes:
+        is_echo = period_ns > 0 and abs(at_ns - before.get(data, 0) - period_ns) < ECHO_NS
+        before[data] = at_ns
+        if not is_echo:
+            yield at_ns, data
+
+
 class Heard:
     """One listener's notes beside the strokes: `right[i]` says whether stroke i sounded."""
 
@@ -179,10 +191,12 @@ class Heard:
         seen = [hit for hit in log.truth if not _within(hit.time_ns, unseen)]
         self.unseen = len(log.truth) - len(seen)
         self.at_ns = [hit.time_ns for hit in seen]
+        struck = [(at_ns, data) for at_ns, data in log.heard[name] if data and is_note_on(data)]
+        played = list(without_echoes(struck, log.period_ns))
+        self.echoes = len(struck) - len(played)
         notes = [
             HitRecord((at_ns - log.delay_ns) * 1e-9, "", log.pads.get(data[1], "another"))
-            for at_ns, data in log.heard[name]
-            if data and is_note_on(data)
+            for at_ns, data in played
         ]
         pairs = match(notes, _records(seen), window_s=WINDOW_S, by="pad")
         matched = {found for found, _ in pairs}
@@ -255,6 +269,7 @@ def count_notes(log: Log, name: str, heard: Heard) -> Notes:
         excused=len(excused),
         unseen=heard.unseen,
         extra=extra,
+        echoes=heard.echoes,
         blind=blind,
         hanging=len(hanging),
         cut=cut,

@@ -69,6 +69,9 @@ class Log:
     problems: tuple[str, ...] = ()  # of the ledgers
     uses: tuple[Use, ...] = ()
     ended: tuple[tuple[int, int], ...] = ()  # when the instrument ended by itself, and its status
+    period_ns: int = (
+        0  # of JACK, which repeats a client's messages one period later where that was not ready in time
+    )
     not_done: dict[str, str] = field(default_factory=dict)  # kinds that this machine does not allow, and why
 
 

@@ -27,7 +27,8 @@ from lalelu.ledger.schema import FRAME_DTYPE
 from lalelu.session import NET, ROLES, Session
 from lalelu.voice.message import is_note_on
 
-PERIOD: Final = 256  # frames of JACK at 48 kHz, 5 ms
+PERIOD: Final = 256  # frames of JACK, 5 ms
+RATE: Final = 48_000  # of JACK, Hz
 DELAY_MS: Final = 60  # more than it takes to be sure of a stroke
 NOTE_MS: Final = 400  # longer than from one stroke to the next: a fault meets notes that sound
 SLOTS: Final = 32  # frames that the film is ahead
@@ -124,7 +125,7 @@ class Rig:
     def start_server(self) -> None:
         """Start JACK on its dummy device, and both listeners once it answers."""
         name = self.environment["JACK_DEFAULT_SERVER"]
-        arguments = ["jackd", "-n", name, "-R", "-P", "85", "-d", "dummy", "-r", "48000", "-p", str(PERIOD)]
+        arguments = ["jackd", "-n", name, "-R", "-P", "85", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD)]
         with (self.folder / "jackd.log").open("ab") as log:
             self._server = subprocess.Popen(arguments, stdout=log, stderr=log)
         for listener in (GRAPH, SYNTH):

@@ -53,11 +53,11 @@ class SoundingTable:
             self._ended_ns.pop(note, None)  # to have them by time
             self._ended_ns[note] = at_ns
 
-    def settle(self, at_ns: int) -> None:
-        """Take the doubt from notes that were ended long ago by now."""
+    def settle(self, at_ns: int | None) -> None:
+        """Take the doubt from notes that were ended long ago at `at_ns`; None = from all, their ends have arrived."""
         while self._ended_ns:
             note, ended_ns = next(iter(self._ended_ns.items()))
-            if ended_ns >= at_ns - DOUBT_NS:
+            if at_ns is not None and ended_ns >= at_ns - DOUBT_NS:
                 return
             del self._ended_ns[note]
             self._marks[_index(note)] &= ~_DOUBTFUL

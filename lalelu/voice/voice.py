@@ -332,6 +332,9 @@ class Voice:
                 output.close()
             except LaleluError as exc:
                 problem = problem or exc
+        self._repeats = Repeats()
+        self._keep_owed()
+        self._table.settle(None)
         if problem is not None:
             raise problem
 

@@ -1,4 +1,5 @@
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -95,7 +96,25 @@ def test_a_wrong_configuration_is_not_tried_again_and_everything_else_is_without
     unit = settings(kind)
     assert unit["Restart"] == ["on-failure"]
     assert unit["RestartPreventExitStatus"] == ["2"]
+    assert unit["RestartSec"] == ["200ms"]
     assert parsed(installed / UNITS[kind], "[Unit]")["StartLimitIntervalSec"] == ["0"]
+
+
+@each
+@pytest.mark.parametrize(("status", "pauses"), [("0", False), ("1", False), ("KILL", False), ("3", True)])
+def test_only_what_misses_something_is_started_again_after_a_pause(kind, settings, tmp_path, status, pauses):
+    (after,) = settings(kind)["ExecStopPost"]
+    sleep = tmp_path / "sleep"
+    sleep.write_text("#!/bin/sh\necho $1\n", encoding="ascii")
+    sleep.chmod(0o755)
+    done = subprocess.run(
+        shlex.split(after.replace("$$", "$")),
+        env={"PATH": str(tmp_path), "EXIT_STATUS": status},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ("2\n" if pauses else "")
 
 
 @each

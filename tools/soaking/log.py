@@ -88,7 +88,7 @@ def spoilt(log: Log, how: str) -> Log:
         first = np.delete(log.frames[0], len(log.frames[0]) // 2)
         return replace(log, frames=(first, *log.frames[1:]))
     share = [(use.at_ns - log.begin_ns) / (log.end_ns - log.begin_ns) for use in log.uses]
-    more_kib, more = (4096, 0) if how == "memory" else (0, 10)
+    more_kib, more = (4096, 0) if how == "memory" else (0, 30)
     grown = (
         replace(
             use,

@@ -10,6 +10,9 @@ PERCENT: Final = (
     5.0  # of strokes may be missed, and of notes extra, outside of all windows: the network's own
 )
 GROWTH_KIB: Final = 1024
+# For each of the rig's two ports that may be lost: the socket of the process that plays to it from then on, and what
+# libjack opens in every client for that process's two new ones. The next loss of the port brings no more.
+DESCRIPTORS: Final = {"voice": 6}
 
 
 def broken(log: Log, figures: Figures) -> list[str]:
@@ -61,5 +64,6 @@ def _of_growth(growth: Growth) -> Iterator[str]:
             f"{growth.role} {growth.pid}: {more / 1024:.1f} MB more of its own in {growth.minutes:.0f} min; at "
             f"most {GROWTH_KIB / 1024:g} MB may be"
         )
-    if growth.descriptors > 0:
-        yield f"{growth.role} {growth.pid}: {growth.descriptors:g} file descriptors more; none may be"
+    most = DESCRIPTORS.get(growth.role, 0)
+    if growth.descriptors > most:
+        yield f"{growth.role} {growth.pid}: {growth.descriptors:g} file descriptors more; at most {most} may be"

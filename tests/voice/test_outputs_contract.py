@@ -1,6 +1,5 @@
 """What every MIDI output promises, checked on each adapter with an ear at its other end."""
 
-import contextlib
 import os
 import socket
 import subprocess
@@ -110,10 +109,11 @@ class SerialEar:
     """The other end of a pty, read as a synth does."""
 
     def __init__(self, folder: Path) -> None:
-        self.master, slave = os.openpty()
+        self.master, self.slave = (
+            os.openpty()
+        )  # kept open: what a last one that closes has written may be lost
         path = folder / "ttyUSB0"
-        path.symlink_to(os.ttyname(slave))
-        os.close(slave)
+        path.symlink_to(os.ttyname(self.slave))
         os.set_blocking(self.master, False)
         self.uri = f"serial:{path}"
 
@@ -122,16 +122,16 @@ class SerialEar:
 
     def heard(self, count: int) -> list[bytes]:
         data, deadline = b"", time.monotonic() + 5  # a pty hands bytes on when it has time
-        with contextlib.suppress(OSError):  # the output has been closed
-            while len(list(parsed(data))) < count and time.monotonic() < deadline:
-                try:
-                    data += os.read(self.master, 4096)
-                except BlockingIOError:
-                    time.sleep(0.005)
+        while len(list(parsed(data))) < count and time.monotonic() < deadline:
+            try:
+                data += os.read(self.master, 4096)
+            except BlockingIOError:
+                time.sleep(0.005)
         return list(parsed(data))
 
     def remove(self) -> None:
         os.close(self.master)
+        os.close(self.slave)
 
 
 class JackEar:

@@ -24,7 +24,12 @@ _FADE_S: Final = 0.01  # at the end of a sound
 _METAL_HZ: Final = (205.3, 304.4, 369.6, 522.7, 540.0, 800.0)
 HATS: Final = frozenset({42, 44, 46})
 OPEN_HAT: Final = 46
-_STRING: Final = ((1, 1.0, 0.5), (2, 0.45, 0.3), (3, 0.25, 0.2), (4, 0.12, 0.12))  # harmonic, share, decay in s
+_STRING: Final = (
+    (1, 1.0, 0.5),
+    (2, 0.45, 0.3),
+    (3, 0.25, 0.2),
+    (4, 0.12, 0.12),
+)  # harmonic, share, decay in s
 
 
 def drums() -> tuple[int, ...]:

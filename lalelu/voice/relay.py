@@ -21,7 +21,7 @@ from lalelu import realtime
 from lalelu.clock import now_ns
 from lalelu.errors import LaleluError, LostError, UsageError
 from lalelu.registry import from_uri
-from lalelu.voice.port import ADAPTERS, MidiOutput, PacedOutput, ValueOutput
+from lalelu.voice.port import ADAPTERS, HOSTED, MidiOutput, PacedOutput, ValueOutput
 from lalelu.voice.relayed import END, MESSAGE, PACKET, VALUE_HEAD
 
 SEARCH_NS: Final = 750_000_000  # between two attempts to open the port
@@ -42,16 +42,16 @@ class Relay:
 
     def search(self) -> bool:
         """Open the port as soon as it is there, and tell the voice; False when that ends before."""
-        told = ""
+        told = ("", "")
         while not self._ended:
             try:
                 line = self._output.open()
             except LaleluError as exc:
                 # one that is there but wrong, such as a name that fits two ports now, may be right again
-                wrong = str(exc) if isinstance(exc, UsageError) else ""
-                if wrong != told:
-                    told = wrong
-                    self._tell(wrong=wrong)
+                kind = "wrong" if isinstance(exc, UsageError) else "missing"
+                if (kind, str(exc)) != told:
+                    told = kind, str(exc)
+                    self._tell(**{"wrong": "", "missing": "", kind: str(exc)})
                 self._wait(now_ns() + SEARCH_NS)
             else:
                 self._tell(opened=line)
@@ -115,7 +115,11 @@ def main(arguments: Sequence[str]) -> int:
     uri, descriptor, priority, lock_memory = arguments
     voice = socket.socket(fileno=int(descriptor))
     voice.setblocking(False)
-    output: MidiOutput = from_uri("MIDI output", ADAPTERS, uri)
+    try:
+        output: MidiOutput = from_uri("MIDI output", ADAPTERS | HOSTED, uri, priority=int(priority))
+    except LaleluError as exc:
+        voice.send(json.dumps({"missing": str(exc)[:MOST_TOLD]}).encode())
+        return exc.exit_code
     relay = Relay(output, voice)
     if not relay.search():
         return 0

@@ -1,6 +1,5 @@
 """FluidSynth's voices, from a SoundFont. Loads a library and a file."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +10,14 @@ from numpy.typing import NDArray
 from lalelu.errors import UsageError
 from lalelu.voice.message import BEND, CENTRE, CONTROL, NOTE_OFF, NOTE_ON
 
-# Where distributions and players put SoundFonts; the first file found is taken, default-GM before others.
-FOLDERS: Final = ("~/.local/share/soundfonts", "/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
-GAIN: Final = 0.6  # of FluidSynth, at which a drum set is as loud as the built-in one
+# Where distributions and players put SoundFonts; default-GM goes before others.
+FOLDERS: Final = (
+    "~/.local/share/soundfonts",
+    "/usr/share/sounds/sf2",
+    "/usr/share/sounds/sf3",
+    "/usr/share/soundfonts",
+)
+GAIN: Final = 1.2  # of FluidSynth, at which a drum set is as loud as the built-in one
 _DRUMS: Final = 9  # the channel, from 0, that General MIDI gives to drums
 _DRUM_BANK: Final = 128  # where SoundFonts keep them
 _PROGRAM: Final = 0xC0
@@ -22,13 +26,11 @@ _FULL_SCALE: Final = 32768.0  # of 16 bit
 
 def find_soundfont() -> Path | None:
     """Return a SoundFont of the usual folders, or None."""
-    found = [
-        path
-        for folder in FOLDERS
-        for path in sorted(Path(os.path.expanduser(folder)).glob("*.sf[23]"), key=lambda path: (path.stem != "default-GM", path))  # noqa: PTH111
-        if path.is_file()
-    ]
-    return found[0].resolve() if found else None
+    for folder in FOLDERS:
+        files = [path for path in Path(folder).expanduser().glob("*.sf[23]") if path.is_file()]
+        if files:
+            return min(files, key=lambda path: (path.stem != "default-GM", path)).resolve()
+    return None
 
 
 class FluidVoices:
@@ -44,7 +46,9 @@ class FluidVoices:
         number = self._synth.sfload(str(soundfont)) if soundfont.is_file() else -1
         if number < 0:
             self._synth.delete()
-            raise UsageError(f"soundfont is {soundfont}, which FluidSynth cannot load; name a file .sf2 or .sf3")
+            raise UsageError(
+                f"soundfont is {soundfont}, which FluidSynth cannot load; name a file .sf2 or .sf3"
+            )
         self._synth.program_select(_DRUMS, number, _DRUM_BANK, 0)
 
     def warm(self, message: bytes) -> None:

@@ -1,14 +1,15 @@
 """Put messages into the blocks of samples that a sound card asks for, each as long after it was sent. Pure."""
 
+import math
 from collections import deque
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-# For so long the farthest that the card has asked ahead is kept: it may ask for several blocks at once, and then for
-# none, and its clock drifts.
-_WINDOW_NS: Final = 250_000_000
+# For one to two of these the farthest that the card has asked ahead is kept: it may ask for several blocks at once, and
+# then for none (miniaudio's null device every 10 ms); and its clock drifts, and it may stop for a moment.
+_WINDOW_NS: Final = 50_000_000
 
 
 class Voices(Protocol):
@@ -38,13 +39,14 @@ class Blocks:
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._origin_ns: int | None = None
         self._filled = 0  # samples
-        self._ahead = 0.0  # the most samples in this window that the card had in hand ...
-        self._ahead_before = 0.0  # ... and in the one before
+        # The most samples in this window, and in the one before, that the card had asked for beyond those that the clock
+        # had passed; below 0 once it has been late, or its clock is slower.
+        self._ahead = self._ahead_before = -math.inf
         self._window_ns = 0
 
     @property
     def held_ms(self) -> float:
-        """From a message to the moment when its first sample is due at the card's output."""
+        """From a message to the moment when its first sample is due at the card's output, as long as it is new."""
         return 1000 * max(self._ahead, self._ahead_before) / self._rate
 
     @property

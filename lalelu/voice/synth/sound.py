@@ -1,5 +1,6 @@
 """What `synth:` is in the process of its own: messages become sound on a card. Opens a device."""
 
+import os
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from lalelu.voice.synth.card import PERIODS, RATE, Card, quiet
 # The card's thread goes behind the engine, which shares the machine with it and plans with a frame's time; what the
 # card holds lets it wait.
 BELOW_VOICE: Final = 10
+NICENESS: Final = 15  # of the thread that makes sounds
 SWITCH_S: Final = 0.0005  # after which the card's thread gets Python's lock from one that makes sounds
 CLOSING_S: Final = 0.5  # for what was sent to be heard
 
@@ -31,6 +33,7 @@ class SoundOutput:
         self._label = f"MIDI output synth:{options.target}"
         self._blocks: Blocks | None = None
         self._card: Card | None = None
+        self._held_ms = 0.0  # what the card holds
 
     def open(self) -> str:
         """Choose the voices and have the card play. Raises MissingError or UsageError as the card or FluidSynth do."""
@@ -48,12 +51,13 @@ class SoundOutput:
             priority=max(1, options.priority - BELOW_VOICE) if options.priority else 0,
         )
         card.open()
+        self._held_ms = blocks.held_ms
         self._card, self._blocks = card, blocks
         frames = card.frames
         grants = "".join(f"; {grant}" for grant in card.grants)
         return (
             f"synth:{options.target} {name}, {card.title}, {RATE // 1000} kHz, buffer {PERIODS} x {frames} frames = "
-            f"{1000 * PERIODS * frames / RATE:.1f} ms asked for, {blocks.held_ms:.1f} ms measured{grants}"
+            f"{1000 * PERIODS * frames / RATE:.1f} ms asked for, {self._held_ms:.1f} ms measured{grants}"
         )
 
     def send(self, message: bytes, at_ns: int) -> None:
@@ -76,7 +80,7 @@ class SoundOutput:
         end_ns = now_ns() + round(CLOSING_S * 1e9)
         while not blocks.idle and now_ns() < end_ns:
             time.sleep(0.001)
-        time.sleep(min(CLOSING_S, blocks.held_ms / 1000))
+        time.sleep(min(CLOSING_S, self._held_ms / 1000))
         card.close()
 
     def _voices(self) -> tuple[Voices, str]:
@@ -105,5 +109,10 @@ class SoundOutput:
 
     def _builtin(self) -> Mixer:
         # beside what is played: a drum that is struck before it is ready is made at once
-        threading.Thread(target=prepare, args=(RATE,), daemon=True).start()
+        threading.Thread(target=_prepare, daemon=True).start()
         return Mixer(RATE)
+
+
+def _prepare() -> None:
+    os.nice(NICENESS)  # of this thread alone, on Linux
+    prepare(RATE)

@@ -55,6 +55,7 @@ PURE = (
     "voice/targets.py",
     "voice/synth/blocks.py",
     "voice/tempo.py",
+    "voice/tempomap.py",
     "config/agreement.py",
     "config/agreement_of_gestures.py",
     "config/agreement_of_kits.py",

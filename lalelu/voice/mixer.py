@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.voice.drumsounds import HATS, LAYERS, OPEN_HAT, drum, drums, string
-from lalelu.voice.message import CONTROL, NOTE_OFF, NOTE_ON
+from lalelu.voice.message import CONTROL, DRUM_CHANNEL, NOTE_OFF, NOTE_ON
 
-DRUM_CHANNEL: Final = 10  # General MIDI's; notes of the others are strings
 MAX_SOUNDS: Final = 64  # at once; the oldest makes room. 64 take 0.1 ms a block
 _KNEE: Final = 0.7  # where the soft limiter begins to bend
 _CHOKE_S: Final = 0.02  # an open hi-hat being closed
@@ -64,7 +63,7 @@ class Mixer:
         if channel == DRUM_CHANNEL and note in HATS:
             self._fade((channel, OPEN_HAT), _CHOKE_S)
         sound = self._sound_of(note, velocity, channel)
-        del self._sounding[: len(self._sounding) + 1 - MAX_SOUNDS]
+        self._sounding = self._sounding[1 - MAX_SOUNDS :]
         self._sounding.append(_Sounding(key, sound, np.float32((velocity / 127) ** 1.5)))
 
     def mix(self, frames: int) -> NDArray[np.float32]:

@@ -1,9 +1,6 @@
 """The MIDI output port: where messages go, and the list of adapters."""
 
-from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
-
-from lalelu.realtime.requests import Grant
 
 ADAPTERS: Final[dict[str, str]] = {
     "virtual": "lalelu.voice.outputs.rtmidi:VirtualOutput",
@@ -58,9 +55,9 @@ class PacedOutput(MidiOutput, Protocol):
 
 @runtime_checkable
 class ReportedOutput(MidiOutput, Protocol):
-    """An output that tells, once it is open, what it asked of the machine and got: for the ledger."""
+    """An output that tells what it asked of the machine and got, once it is open: for the ledger."""
 
-    grants: Sequence[Grant]
+    report: str
 
 
 @runtime_checkable

@@ -290,15 +290,9 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     plan = session.plan_at(epoch)
     asked = plan.config.realtime
     priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
+    own = {"priority": priority, "lock_memory": asked.lock_memory}  # of outputs with a process of their own
     outputs: list[MidiOutput] = [
-        from_uri(
-            "MIDI output",
-            voice_port.ADAPTERS,
-            uri,
-            keep=str(session / f"kept.{place}"),
-            priority=priority,
-            lock_memory=asked.lock_memory,
-        )
+        from_uri("MIDI output", voice_port.ADAPTERS, uri, keep=str(session / f"kept.{place}"), **own)
         for place, uri in enumerate(plan.config.midi.outputs)
     ]
     delay_ms = plan.config.timing.delay_ms
@@ -345,8 +339,9 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
         grants = realtime.enter_voice(priority, lock_memory=asked.lock_memory, required=asked.required)
         for grant in grants:
             board.say(f"real time, voice: {grant}")
-        told = [grant for output in outputs if isinstance(output, ReportedOutput) for grant in output.grants]
-        board.tell(state="ready", epoch=epoch, requests=[asdict(grant) for grant in (*grants, *told)])
+        reports = [out.report for out in outputs if isinstance(out, ReportedOutput) and out.report]
+        sound = [realtime.Grant("sound", granted=True, detail=report) for report in reports]
+        board.tell(state="ready", epoch=epoch, requests=[asdict(grant) for grant in (*grants, *sound)])
         process.run()
     finally:
         voice.close()

@@ -1,13 +1,11 @@
 """Sound without a synthesiser, made by a process of its own. Starts a process."""
 
-from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 from urllib.parse import quote, urlencode
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from lalelu.errors import LostError, UsageError
-from lalelu.realtime import Grant
 from lalelu.registry import AdapterOptions
 from lalelu.voice.relayed import RelayedOutput
 
@@ -48,7 +46,7 @@ class SynthOutput:
             lock_memory=options.lock_memory,
         )
         self._is_open = False
-        self.grants: Sequence[Grant] = ()  # what of the delay is the sound's
+        self.report = ""  # the line of its process
 
     def open(self) -> str:
         """Start the process and wait until it plays. Raises what its card, SoundFont or library are missing."""
@@ -56,13 +54,12 @@ class SynthOutput:
             raise UsageError(f"{self._label} is open already; close it first")
         self._process.open()
         try:
-            line = self._process.wait_opened(OPENING_S)
+            self.report = self._process.wait_opened(OPENING_S)
         except BaseException:
-            self._process.kill()
+            self._process.close()
             raise
         self._is_open = True
-        self.grants = (Grant("sound", granted=True, detail=line),)
-        return line
+        return self.report
 
     def send(self, message: bytes, at_ns: int) -> None:
         """Hand one message over. Raises LostError when the process has gone, or its card."""

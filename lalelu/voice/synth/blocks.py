@@ -39,8 +39,8 @@ class Blocks:
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._origin_ns: int | None = None
         self._filled = 0  # samples
-        # The most samples in this window, and in the one before, that the card had asked for beyond those that the clock
-        # had passed; below 0 once it has been late, or its clock is slower.
+        # The most samples in this window, and in the one before, that the card had asked for beyond those of the time
+        # passed; below 0 once it has been late, or its clock is slower.
         self._ahead = self._ahead_before = -math.inf
         self._window_ns = 0
 

@@ -158,7 +158,7 @@ class Card:
             self.frames = yield self._fill(self.frames, self._asked_ns).tobytes()
 
 
-def outputs(api: Api) -> tuple[str, ...]:
+def playable(api: Api) -> tuple[str, ...]:
     """Return the names of the cards that can be played on."""
     with quiet():
         return tuple(_devices(api))

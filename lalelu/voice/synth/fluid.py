@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import UsageError
-from lalelu.voice.message import BEND, CENTRE, CONTROL, NOTE_OFF, NOTE_ON
+from lalelu.voice.message import BEND, CENTRE, CONTROL, DRUM_CHANNEL, NOTE_OFF, NOTE_ON
 
 # Where distributions and players put SoundFonts; default-GM goes before others.
 FOLDERS: Final = (
@@ -18,7 +18,6 @@ FOLDERS: Final = (
     "/usr/share/soundfonts",
 )
 GAIN: Final = 1.2  # of FluidSynth, at which a drum set is as loud as the built-in one
-_DRUMS: Final = 9  # the channel, from 0, that General MIDI gives to drums
 _DRUM_BANK: Final = 128  # where SoundFonts keep them
 _PROGRAM: Final = 0xC0
 _FULL_SCALE: Final = 32768.0  # of 16 bit
@@ -49,7 +48,7 @@ class FluidVoices:
             raise UsageError(
                 f"soundfont is {soundfont}, which FluidSynth cannot load; name a file .sf2 or .sf3"
             )
-        self._synth.program_select(_DRUMS, number, _DRUM_BANK, 0)
+        self._synth.program_select(DRUM_CHANNEL - 1, number, _DRUM_BANK, 0)
 
     def warm(self, message: bytes) -> None:
         """Do nothing: a SoundFont's sounds are there."""

@@ -42,7 +42,8 @@ class FluidVoices:
         self._synth = fluidsynth.Synth(
             gain=GAIN, samplerate=float(rate), channels=16, **{"synth.chorus.active": 0}
         )
-        number = self._synth.sfload(str(soundfont)) if soundfont.is_file() else -1
+        # 1: every channel plays the first instrument, or drums
+        number = self._synth.sfload(str(soundfont), 1) if soundfont.is_file() else -1
         if number < 0:
             self._synth.delete()
             raise UsageError(

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +11,8 @@ from typing import NoReturn, Protocol
 import mido
 import pytest
 import rtmidi
-from pythonosc.osc_message import OscMessage
+from osc_ear import OscEar
+from synth_ear import SynthEar
 from test_line import parsed
 
 from lalelu.clock import now_ns
@@ -71,62 +70,6 @@ class FileEar:
 
     def remove(self) -> None:
         pass
-
-
-class SynthEar:
-    """The process that makes the sound, on a device that is heard by nobody; its voices write down what they obey."""
-
-    uri = "synth:?backend=null&engine=builtin"
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.path = folder / "obeyed"
-        here = str(Path(__file__).parent)
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([here, *filter(None, sys.path)]))
-        monkeypatch.setenv("LALELU_TEST_OBEYED", str(self.path))
-        monkeypatch.setattr("lalelu.voice.relayed._MODULE", "synth_witness")
-
-    def attach(self, output: MidiOutput) -> None:
-        pass
-
-    def heard(self, count: int) -> list[bytes]:
-        return [bytes.fromhex(line) for line in self.path.read_text().split()]
-
-    def remove(self) -> None:
-        pass
-
-
-class OscEar:
-    """A UDP socket; what it hears is written as MIDI again."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.uri = f"osc:127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def attach(self, output: MidiOutput) -> None:
-        pass
-
-    def heard(self, count: int) -> list[bytes]:
-        self._socket.settimeout(5.0)
-        heard = [self._midi(OscMessage(self._socket.recv(1024))) for _ in range(count)]
-        self._socket.settimeout(0.1)
-        with pytest.raises(TimeoutError):
-            self._socket.recv(1024)
-        return heard
-
-    def remove(self) -> None:
-        self._socket.close()
-
-    @staticmethod
-    def _midi(message: OscMessage) -> bytes:
-        channel, *values = [*message.params, 0]
-        if message.address == "/lalelu/note":
-            return note_on(channel, *values[:2]) if values[1] else note_off(channel, values[0])
-        if message.address == "/lalelu/control":
-            return control(channel, *values[:2])
-        if message.address == "/lalelu/bend":
-            return pitch_bend(channel, CENTRE + round(values[0] * CENTRE))
-        return CLOCK if message.address == "/lalelu/clock" else bytes(message.params)
 
 
 class SerialEar:
@@ -220,8 +163,9 @@ def ear(
     made.remove()
 
 
-def channel_of(message: bytes) -> int:
-    return message[0] & 0x0F
+def in_order(ear: Ear, messages: list[bytes]) -> list[bytes]:
+    """Sort what a file keeps in order on the track of each channel only."""
+    return sorted(messages, key=lambda message: message[0] & 0x0F) if isinstance(ear, FileEar) else messages
 
 
 def opened(ear: Ear) -> MidiOutput:
@@ -248,11 +192,7 @@ def test_messages_arrive_whole_and_in_order_even_when_closed_at_once(ear: Ear) -
     for message in messages:
         output.send(message, now_ns())
     output.close()
-    heard = ear.heard(len(messages))
-    if isinstance(ear, FileEar):  # it keeps the order of what is of one channel, on its track
-        heard.sort(key=channel_of)
-        messages.sort(key=channel_of)
-    assert heard == messages
+    assert in_order(ear, ear.heard(len(messages))) == in_order(ear, messages)
 
 
 def test_the_clock_arrives_between_notes_and_is_in_no_file(ear: Ear) -> None:
@@ -279,11 +219,7 @@ def test_closing_a_voice_leaves_no_note_sounding(
     voice.close()
     notes = [(2, 60), (2, 64), (2, 67), (10, 38)]
     expected = [note_on(*note, 64) for note in notes] + [note_off(*note) for note in notes]
-    heard = ear.heard(8)
-    if isinstance(ear, FileEar):
-        heard.sort(key=channel_of)
-        expected.sort(key=channel_of)
-    assert heard == expected
+    assert in_order(ear, ear.heard(8)) == in_order(ear, expected)
 
 
 def test_close_is_safe_twice_and_before_open(ear: Ear) -> None:

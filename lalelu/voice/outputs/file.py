@@ -176,20 +176,22 @@ class FileOutput:
     def _midi(self) -> mido.MidiFile:
         kept = list(self._messages())
         played = [(at_ns, message) for at_ns, message in kept if message != CLOCK]
-        origin_ns = self.origin_ns if self.origin_ns is not None else played[0][0] if played else 0
+        first_ns = (played or kept or [(0, CLOCK)])[0][0]
+        origin_ns = first_ns if self.origin_ns is None else self.origin_ns
         tempi = TempoMap(origin_ns, [at_ns for at_ns, message in kept if message == CLOCK])
         tracks: dict[int, mido.MidiTrack] = {}
         ends: dict[int, int] = {}  # each track's last tick
-        last = 0
+        last, before = 0, None  # the tick and the channel of the message before
         for at_ns, message in played:
-            # ticks are rounded from the absolute time, so that errors do not add up
-            last = max(last, tempi.tick(at_ns))
             try:
                 parsed = mido.Message.from_bytes(message)
             except ValueError:
                 self._left_out += 1
                 continue
             channel = getattr(parsed, "channel", -1) + 1
+            # Ticks are rounded from the absolute time, so that errors do not add up. Another track's is a later one:
+            # whoever reads the tracks side by side reads them in the order in which they were sent.
+            last, before = max(last + (before not in (None, channel)), tempi.tick(at_ns)), channel
             track = tracks.setdefault(channel, _track(channel))
             track.append(parsed.copy(time=last - ends.get(channel, 0)))
             ends[channel] = last

@@ -93,20 +93,20 @@ class RelayedOutput:
     def wait_opened(self, seconds: float) -> str:
         """Wait for the port and return its line. Raises MissingError when it is not there, UsageError when wrong."""
         end_ns = now_ns() + round(seconds * 1e9)
-        while self.opened is None:
-            self.look()
+        while self.opened is None and self._socket is not None:
+            poller = select.poll()
+            poller.register(self._socket, select.POLLIN)
+            if not poller.poll(max(0, end_ns - now_ns()) / 1e6):
+                raise MissingError(f"{self._label} was not opened within {seconds:g} s; try again")
+            try:
+                self.look()
+            except LostError as exc:  # it may have said why before it ended
+                raise MissingError(self._missing or str(exc)) from exc
             if self.wrong:
                 raise UsageError(self.wrong)
-            left_ns = end_ns - now_ns()
-            if self._missing or left_ns < 0:
-                raise MissingError(
-                    self._missing or f"{self._label} was not opened within {seconds:g} s; try again"
-                )
-            if self.opened is None and self._socket is not None:
-                poller = select.poll()
-                poller.register(self._socket, select.POLLIN)
-                poller.poll(left_ns / 1e6)
-        return self.opened
+            if self._missing:
+                raise MissingError(self._missing)
+        return self.opened or ""
 
     def close(self) -> None:
         """Have the port closed, after what was sent; the process is killed when that takes longer than 2 s."""

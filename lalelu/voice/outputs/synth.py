@@ -20,7 +20,7 @@ class SynthOutputOptions(AdapterOptions):
     buffer_ms: Annotated[int, Field(ge=2, le=200, multiple_of=2)] = 6  # two blocks; more where it crackles
     gain: Annotated[float, Field(gt=0, le=4)] = 1.0
     backend: Literal["auto", "pulseaudio", "alsa", "jack", "null"] = "auto"  # null: nothing is heard
-    priority: Annotated[int, Field(ge=0, le=99)] = 0  # the process's real time; the voice names it
+    priority: Annotated[int, Field(ge=0, le=99)] = 0  # of its process; the voice names it, and lock_memory
     lock_memory: bool = False
 
     @field_validator("soundfont")

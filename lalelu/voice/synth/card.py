@@ -66,14 +66,13 @@ class Card:
         self._device: Any = None
         self._asked_ns: int | None = None  # when it asked for samples last
         self.frames = 0  # of its last block
-        self.api = ""
         self.title = ""
         self.grants: Sequence[Grant] = ()  # the machine's answers to the thread's requests
 
     def open(self) -> None:
         """Have the card play. Raises MissingError where there is none, UsageError where several have the name."""
         with quiet():
-            self._device, self.api, self.title = self._choose()
+            self._device, self.title = self._choose()
         feed = self._feed()
         next(feed)
         try:
@@ -103,8 +102,8 @@ class Card:
         if device is not None:
             device.close()
 
-    def _choose(self) -> tuple[miniaudio.PlaybackDevice, str, str]:
-        """Return a device that can be started, its API and its name."""
+    def _choose(self) -> tuple[miniaudio.PlaybackDevice, str]:
+        """Return a device that can be started, and what people call it."""
         found: list[tuple[str, str]] = []
         for api in self._apis:
             devices = {} if api == "null" else _devices(api)
@@ -117,13 +116,13 @@ class Card:
                     f"{self._label} fits {len(fitting)} sound cards of {TITLES[api]}: {', '.join(fitting)}; "
                     "write more of the name"
                 )
-            if self._name and not fitting:
+            if not fitting and (self._name or (api != "null" and not devices)):
                 continue
             try:
                 device = self._make(api, devices[fitting[0]] if fitting else None)
             except miniaudio.MiniaudioError:
                 continue
-            return device, api, TITLES[api] + (f' "{fitting[0]}"' if fitting else "")
+            return device, TITLES[api] + (f' "{fitting[0]}"' if fitting else "")
         tried = ", ".join(TITLES[api] for api in self._apis)
         if not found:
             raise MissingError(

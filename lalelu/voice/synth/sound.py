@@ -14,9 +14,6 @@ from lalelu.voice.outputs.synth import SynthOutputOptions
 from lalelu.voice.synth.blocks import Blocks, Voices
 from lalelu.voice.synth.card import PERIODS, RATE, Card, quiet
 
-# The card's thread goes behind the engine, which shares the machine with it and plans with a frame's time; what the
-# card holds lets it wait.
-BELOW_VOICE: Final = 10
 NICENESS: Final = 15  # of the thread that makes sounds
 SWITCH_S: Final = 0.0005  # after which the card's thread gets Python's lock from one that makes sounds
 CLOSING_S: Final = 0.5  # for what was sent to be heard
@@ -31,6 +28,7 @@ class SoundOutput:
     def __init__(self, options: SynthOutputOptions) -> None:
         self._options = options
         self._label = f"MIDI output synth:{options.target}"
+        self._made: tuple[Voices, str] | None = None  # what sounds, and what people call it
         self._blocks: Blocks | None = None
         self._card: Card | None = None
         self._held_ms = 0.0  # what the card holds
@@ -41,16 +39,21 @@ class SoundOutput:
             raise UsageError(f"{self._label} is open already; close it first")
         sys.setswitchinterval(SWITCH_S)
         options = self._options
-        voices, name = self._voices()
+        # once: a card may be tried again and again, and a SoundFont is large
+        voices, name = self._made = self._made or self._voices()
         blocks = Blocks(voices, RATE, options.gain)
         card = Card(
             options.target,
             options.backend,
             blocks.fill,
             period_ms=options.buffer_ms // PERIODS,
-            priority=max(1, options.priority - BELOW_VOICE) if options.priority else 0,
+            priority=options.priority,
         )
         card.open()
+        if isinstance(
+            voices, Mixer
+        ):  # beside what is played: a drum that is struck before it is ready is made at once
+            threading.Thread(target=_prepare, daemon=True).start()
         self._held_ms = blocks.held_ms
         self._card, self._blocks = card, blocks
         frames = card.frames
@@ -87,7 +90,7 @@ class SoundOutput:
         """Return what makes the sound, and what people call it."""
         options = self._options
         if options.engine == "builtin":
-            return self._builtin(), "built-in drums"
+            return Mixer(RATE), "built-in drums"
         with quiet():  # a library that is looked for, or dislikes a file
             try:
                 from lalelu.voice.synth.fluid import FOLDERS, FluidVoices, find_soundfont
@@ -102,15 +105,10 @@ class SoundOutput:
     def _without(self, why: str) -> tuple[Voices, str]:
         """Return what plays where FluidSynth cannot. Raises MissingError where it was asked for."""
         if self._options.engine == "auto" and self._options.soundfont is None:
-            return self._builtin(), f"built-in drums ({why})"
+            return Mixer(RATE), f"built-in drums ({why})"
         raise MissingError(
             f"{self._label} cannot be opened: {why}; install libfluidsynth3 and a SoundFont, or write engine=builtin"
         )
-
-    def _builtin(self) -> Mixer:
-        # beside what is played: a drum that is struck before it is ready is made at once
-        threading.Thread(target=_prepare, daemon=True).start()
-        return Mixer(RATE)
 
 
 def _prepare() -> None:

@@ -1,4 +1,4 @@
-"""Lay a performance on the beats of a MIDI file, so that its bars are those that were played to. Pure."""
+"""Lay a performance on the beats of a MIDI file, so that its grid is the one that was played to. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ from lalelu.realtime import Grant
 from lalelu.registry import from_uri
 from lalelu.session import Recording
 from lalelu.take import Take, read_take
-from lalelu.voice.drumsounds import render
+from lalelu.voice.mixer import render
 from lalelu.voice.outputs.rtmidi import available_api
 from lalelu.voice.wav import write_wav
 

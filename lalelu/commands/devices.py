@@ -47,6 +47,15 @@ class MidiApi:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundCard:
+    """One card, or sound server's output, that `synth:` can play on."""
+
+    name: str
+    api: str
+    config: str  # for midi.outputs
+
+
+@dataclass(frozen=True, slots=True)
 class SerialPort:
     """One serial line of the machine: a UART, or an adapter on USB."""
 
@@ -61,21 +70,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List cameras, MIDI outputs and serial lines; returns 0."""
+    """List cameras, MIDI outputs, serial lines and sound cards; returns 0."""
     found = cameras()
     apis = tuple(midi_api(api) for api in APIS)
     own = available_api()
     serial = serial_ports()
+    cards = sound_cards()
     if args.json:
         listing = {
             "cameras": [asdict(camera) for camera in found],
             "midi": [asdict(api) for api in apis],
             "serial": [asdict(port) for port in serial],
+            "sound": None if cards is None else [asdict(card) for card in cards],
             "virtual": None if own is None else {"api": own, "config": "virtual:lalelu"},
         }
         sys.stdout.write(json.dumps(listing) + "\n")
     else:
-        sys.stdout.write("\n".join(_lines(found, apis, serial, own)) + "\n")
+        sys.stdout.write("\n".join(_lines(found, apis, serial, own, cards)) + "\n")
     return 0
 
 
@@ -127,6 +138,19 @@ def serial_ports(classes: Path = TTYS, devices: Path = DEVICES) -> tuple[SerialP
     return tuple(found)
 
 
+def sound_cards() -> tuple[SoundCard, ...] | None:
+    """Return what `synth:` can play on; None where the extra that plays is not installed."""
+    try:
+        from lalelu.voice.synth.card import APIS, playable
+    except ImportError:
+        return None
+    return tuple(
+        SoundCard(name, api, f"synth:{quote(name, safe=' :/()[],')}?backend={api}")
+        for api in APIS
+        for name in playable(api)
+    )
+
+
 def _is_empty_place(entry: Path) -> bool:
     kind = entry / "type"  # of UARTs on the board; 0 = PORT_UNKNOWN (serial_core.h)
     return kind.exists() and kind.read_text(encoding="ascii").strip() == "0"
@@ -162,7 +186,11 @@ def _look_at(device: Path, calls: SystemCalls) -> tuple[bool, str | None]:
 
 
 def _lines(
-    found: tuple[CameraNode, ...], apis: tuple[MidiApi, ...], serial: tuple[SerialPort, ...], own: Api | None
+    found: tuple[CameraNode, ...],
+    apis: tuple[MidiApi, ...],
+    serial: tuple[SerialPort, ...],
+    own: Api | None,
+    cards: tuple[SoundCard, ...] | None,
 ) -> list[str]:
     lines = ["Cameras (camera.uri):"]
     for camera in found:
@@ -185,4 +213,11 @@ def _lines(
         note = f"  [{port.problem}]" if port.problem else ""
         lines.append(f"  {port.config}  a serial line, for a MIDI socket{note}")
     lines.append("  file:out.mid    a MIDI file")
+    lines.append("Sound cards (midi.outputs: synth: makes the sound itself):")
+    if cards is None:
+        lines.append("  not asked: `pip install 'lalelu[synth]'` brings what plays on them")
+    elif not cards:
+        lines.append("  none found; plug one in or start a sound server")
+    else:
+        lines += [f"  {card.config}" for card in cards]
     return lines

@@ -22,7 +22,7 @@ LOOK_S: Final = 2.0  # how long the camera is watched
 SETTLE: Final = 5  # frames before the counting: the first ones come late
 STRIDE: Final = 8  # every so manieth row and column tells how bright a picture is, in some 20 us
 # opening them changes nothing, and reads a serial line's rate back; a file would be written
-LIVE_OUTPUTS: Final = frozenset({"virtual", "port", "serial"})
+LIVE_OUTPUTS: Final = frozenset({"virtual", "port", "serial", "synth"})
 
 
 @dataclass(frozen=True, slots=True)

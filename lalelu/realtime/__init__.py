@@ -6,7 +6,7 @@ were started earlier keep ordinary scheduling on the other cores.
 
 from lalelu.realtime.cores import allowed_cores, choose_core, isolated_cores, leave_core, parse_cpu_list
 from lalelu.realtime.requests import Grant
-from lalelu.realtime.thread import RealTime, enter_net, enter_voice
+from lalelu.realtime.thread import RealTime, enter_net, enter_sound, enter_voice
 
 __all__ = [
     "Grant",
@@ -14,6 +14,7 @@ __all__ = [
     "allowed_cores",
     "choose_core",
     "enter_net",
+    "enter_sound",
     "enter_voice",
     "isolated_cores",
     "leave_core",

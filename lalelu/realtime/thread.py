@@ -87,6 +87,17 @@ def enter_net(niceness: int) -> Sequence[Grant]:
         )
 
 
+def enter_sound(priority: int) -> Sequence[Grant]:
+    """Make the calling thread a sound card's, above ordinary ones; report it. Priority 0 asks for nothing."""
+    wanted: list[tuple[str, Ask]] = [
+        (f"SCHED_FIFO priority {priority}", partial(requests.take_fifo, priority, 0.0))
+    ]
+    with ExitStack() as undo:
+        grants = _ask_all(wanted if priority else (), undo, required=False)
+        undo.pop_all()  # kept until the thread ends
+    return grants
+
+
 def _ask_all(wanted: Iterable[tuple[str, Ask]], undo: ExitStack, *, required: bool) -> Sequence[Grant]:
     grants = tuple(_answer(request, ask, undo) for request, ask in wanted)
     refused = [grant for grant in grants if not grant.granted]

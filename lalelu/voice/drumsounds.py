@@ -1,11 +1,13 @@
-"""A small synthesised drum set: notes of the General MIDI percussion map become sound. Pure.
+"""A small synthesised drum set, and a plucked string: notes become sound. Pure.
+
+The drums are those of the General MIDI percussion map.
 
 Struck skins are decaying sines that fall in pitch, metal is a stack of unharmonic square waves (as in
 analogue drum machines), wires and hands are filtered noise. The numbers were set by eye on spectrograms:
 pitches, decays and spectra as of common acoustic kits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -15,73 +17,54 @@ from numpy.typing import NDArray
 Wave: TypeAlias = NDArray[np.float64]  # (N,), one channel
 
 HEADROOM: Final = 0.9  # peak of the loudest note, before it is placed left or right
-_KNEE: Final = 0.7  # where the soft limiter begins to bend
+LAYERS: Final = 8  # how hard a drum was hit: harder is louder and brighter
 _ATTACK_S: Final = 0.0004  # a ramp against clicks, short enough to keep the onset's place
 _FADE_S: Final = 0.01  # at the end of a sound
-_CHOKE_S: Final = 0.02  # an open hi-hat being closed
 # Frequencies (Hz) of the six oscillators of a well-known analogue machine's cymbals.
 _METAL_HZ: Final = (205.3, 304.4, 369.6, 522.7, 540.0, 800.0)
-_HATS: Final = frozenset({42, 44, 46})
-_OPEN_HAT: Final = 46
+HATS: Final = frozenset({42, 44, 46})
+OPEN_HAT: Final = 46
+_STRING: Final = (
+    (1, 1.0, 0.5),
+    (2, 0.45, 0.3),
+    (3, 0.25, 0.2),
+    (4, 0.12, 0.12),
+)  # harmonic, share, decay in s
 
 
-def render(
-    notes: Sequence[tuple[float, int, int]], seconds: float, rate: int = 44_100
-) -> NDArray[np.float32]:
-    """Return stereo sound (N, 2) within -1..1, N = seconds * rate.
-
-    `notes` are (time in s, note 0..127, velocity 1..127) in any order; each begins at the sample nearest to
-    its time, and one that begins outside 0..seconds is left out. The same notes give the same samples.
-    """
-    length = round(seconds * rate)
-    mix = np.zeros((length, 2), np.float32)
-    ordered = sorted(notes)
-    for index, (time_s, note, velocity) in enumerate(ordered):
-        start = round(time_s * rate)
-        if not 0 <= start < length or velocity <= 0:
-            continue
-        sound = _stereo(note, min(7, velocity // 16), rate)
-        if note == _OPEN_HAT:
-            sound = _choked(sound, time_s, ordered[index + 1 :], rate)
-        sound = sound[: length - start]
-        mix[start : start + len(sound)] += sound * np.float32((velocity / 127) ** 1.5)
-    return _limited(mix)
-
-
-def _limited(mix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bend what exceeds the knee towards 1, and leave the rest as it is."""
-    size = np.abs(mix)
-    loud = size > _KNEE
-    if loud.any():
-        room = 1 - _KNEE
-        mix[loud] = np.sign(mix[loud]) * (_KNEE + room * np.tanh((size[loud] - _KNEE) / room))
-    return mix
-
-
-def _choked(
-    sound: NDArray[np.float32], time_s: float, later: Sequence[tuple[float, int, int]], rate: int
-) -> NDArray[np.float32]:
-    """End an open hi-hat where the next stroke on the hi-hat falls."""
-    end = next((round((other - time_s) * rate) for other, note, _ in later if note in _HATS), len(sound))
-    fade = round(_CHOKE_S * rate)
-    if end + fade >= len(sound):
-        return sound
-    short = sound[: end + fade].copy()
-    short[end:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, np.newaxis]
-    return short
+def drums() -> tuple[int, ...]:
+    """Return the notes that have a sound of their own."""
+    return tuple(_SOUNDS)
 
 
 @lru_cache(maxsize=256)
-def _stereo(note: int, layer: int, rate: int) -> NDArray[np.float32]:
-    """Return one note at full loudness (N, 2); layer 0..7 is how hard it was hit: harder is brighter."""
+def drum(note: int, layer: int, rate: int) -> NDArray[np.float32]:
+    """Return one note at full loudness (N, 2); layer 0..LAYERS - 1 is how hard it was hit: harder is brighter."""
     make, gain, pan = _SOUNDS.get(note, (_cowbell, 0.7, 0.3))
-    hardness = layer / 7
+    hardness = layer / (LAYERS - 1)
     mono = make(note, hardness, rate)
     # softer strokes lose treble
     mono = _band(mono, rate, high=3000 + 15_000 * hardness)
     attack, fade = max(2, round(_ATTACK_S * rate)), round(_FADE_S * rate)
     mono[:attack] *= np.linspace(0, 1, attack)
     mono[-fade:] *= np.linspace(1, 0, fade)
+    return _placed(mono, gain, pan)
+
+
+@lru_cache(maxsize=128)
+def string(note: int, rate: int) -> NDArray[np.float32]:
+    """Return a plucked string at the note's pitch (equal temperament, A4 = note 69 = 440 Hz), as `drum` does."""
+    t = _time(2.5, rate)
+    hz = 440 * 2 ** ((note - 69) / 12)
+    sounding = [(k, share, decay) for k, share, decay in _STRING if k * hz < rate / 2]
+    waves = [share * np.sin(2 * np.pi * k * hz * t) * np.exp(-t / decay) for k, share, decay in sounding]
+    mono: Wave = np.sum(waves, axis=0)
+    fade = round(_FADE_S * rate)
+    mono[-fade:] *= np.linspace(1, 0, fade)
+    return _placed(mono, 0.4, 0.0)
+
+
+def _placed(mono: Wave, gain: float, pan: float) -> NDArray[np.float32]:
     mono *= HEADROOM * gain / np.max(np.abs(mono))
     angle = (pan + 1) * np.pi / 4  # constant power
     return np.stack([mono * np.cos(angle), mono * np.sin(angle)], axis=1).astype(np.float32)
@@ -164,7 +147,7 @@ def _metal(t: Wave, scale: float) -> Wave:
 
 
 def _hi_hat(note: int, hardness: float, rate: int) -> Wave:
-    decay = {42: 0.035, 44: 0.025, _OPEN_HAT: 0.28}[note]
+    decay = {42: 0.035, 44: 0.025, OPEN_HAT: 0.28}[note]
     t = _time(6 * decay, rate)
     metal = _metal(t, 2.1) + 0.6 * _noise(t, 42)
     return _band(metal, rate, 6500) * np.exp(-t / decay) * (1 + (0.5 + hardness) * np.exp(-t / 0.004))

@@ -13,6 +13,7 @@ TICKS_PER_BEAT: Final = 24  # of the clock
 CENTRE: Final = 8192  # of the pitch wheel, 0..16383
 
 # status bytes without their channel
+DRUM_CHANNEL: Final = 10  # General MIDI's
 NOTE_OFF: Final = 0x80
 NOTE_ON: Final = 0x90
 CONTROL: Final = 0xB0

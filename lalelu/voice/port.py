@@ -8,8 +8,11 @@ ADAPTERS: Final[dict[str, str]] = {
     "serial": "lalelu.voice.outputs.serial:SerialOutput",
     "file": "lalelu.voice.outputs.file:FileOutput",
     "osc": "lalelu.voice.outputs.osc:OscOutput",
+    "synth": "lalelu.voice.outputs.synth:SynthOutput",
     "memory": "lalelu.voice.outputs.memory:MemoryOutput",
 }
+# What an adapter that has a process of its own is in there.
+HOSTED: Final[dict[str, str]] = {"synth": "lalelu.voice.synth.sound:SoundOutput"}
 
 
 class MidiOutput(Protocol):
@@ -48,6 +51,13 @@ class PacedOutput(MidiOutput, Protocol):
 
     def advance(self, at_ns: int) -> None:
         """Pass on what can be at this moment; never waits. Raises LostError as `send` does."""
+
+
+@runtime_checkable
+class ReportedOutput(MidiOutput, Protocol):
+    """An output that tells what it asked of the machine and got, once it is open: for the ledger."""
+
+    report: str
 
 
 @runtime_checkable

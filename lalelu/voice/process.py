@@ -30,7 +30,7 @@ from lalelu.voice.alarm import Alarm
 from lalelu.voice.away import Away
 from lalelu.voice.coming import STEP_NS, Coming
 from lalelu.voice.delay import AutoDelay
-from lalelu.voice.port import MidiOutput, ValueOutput
+from lalelu.voice.port import MidiOutput, ReportedOutput, ValueOutput
 from lalelu.voice.recovery import Recovery
 from lalelu.voice.relayed import RelayedOutput, RelayedValues
 from lalelu.voice.sounding import SoundingTable
@@ -284,8 +284,10 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     epoch = int(BoardReader(session / "engine").value().get("epoch", 0))
     plan = session.plan_at(epoch)
     asked = plan.config.realtime
+    priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
+    own = {"priority": priority, "lock_memory": asked.lock_memory}  # of outputs with a process of their own
     outputs: list[MidiOutput] = [
-        from_uri("MIDI output", voice_port.ADAPTERS, uri, keep=str(session / f"kept.{place}"))
+        from_uri("MIDI output", voice_port.ADAPTERS, uri, keep=str(session / f"kept.{place}"), **own)
         for place, uri in enumerate(plan.config.midi.outputs)
     ]
     delay_ms = plan.config.timing.delay_ms
@@ -300,7 +302,6 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
         delay_ns=0 if delay_ms == "auto" else round(delay_ms * 1e6),
         table=SoundingTable(session / _SOUNDING),
     )
-    priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
     events = EventRing(session, "voice")
     recovery = Recovery(
         voice,
@@ -333,7 +334,9 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
         grants = realtime.enter_voice(priority, lock_memory=asked.lock_memory, required=asked.required)
         for grant in grants:
             board.say(f"real time, voice: {grant}")
-        board.tell(state="ready", epoch=epoch, requests=[asdict(grant) for grant in grants])
+        reports = [out.report for out in outputs if isinstance(out, ReportedOutput) and out.report]
+        sound = [realtime.Grant("sound", granted=True, detail=report) for report in reports]
+        board.tell(state="ready", epoch=epoch, requests=[asdict(grant) for grant in (*grants, *sound)])
         process.run()
     finally:
         voice.close()

@@ -20,12 +20,13 @@ from typing import Final
 from lalelu import realtime
 from lalelu.clock import now_ns
 from lalelu.errors import LaleluError, LostError, UsageError
-from lalelu.registry import from_uri
-from lalelu.voice.port import ADAPTERS, MidiOutput, PacedOutput, ValueOutput
+from lalelu.registry import from_uri, parse_uri
+from lalelu.voice.port import ADAPTERS, HOSTED, MidiOutput, PacedOutput, ValueOutput
 from lalelu.voice.relayed import END, MESSAGE, PACKET, VALUE_HEAD
 
 SEARCH_NS: Final = 750_000_000  # between two attempts to open the port
 MOST_TOLD: Final = 400  # characters of a sentence, each up to 6 bytes of a PACKET
+BELOW_VOICE: Final = 10  # what computes goes behind the engine, which is 5 below the voice
 LOOK_NS: Final = 250_000_000  # between two looks whether the port is still there
 
 
@@ -42,16 +43,16 @@ class Relay:
 
     def search(self) -> bool:
         """Open the port as soon as it is there, and tell the voice; False when that ends before."""
-        told = ""
+        told = ("", "")
         while not self._ended:
             try:
                 line = self._output.open()
             except LaleluError as exc:
                 # one that is there but wrong, such as a name that fits two ports now, may be right again
-                wrong = str(exc) if isinstance(exc, UsageError) else ""
-                if wrong != told:
-                    told = wrong
-                    self._tell(wrong=wrong)
+                kind = "wrong" if isinstance(exc, UsageError) else "missing"
+                if (kind, str(exc)) != told:
+                    told = kind, str(exc)
+                    self._tell(**{"wrong": "", "missing": "", kind: str(exc)})
                 self._wait(now_ns() + SEARCH_NS)
             else:
                 self._tell(opened=line)
@@ -115,11 +116,18 @@ def main(arguments: Sequence[str]) -> int:
     uri, descriptor, priority, lock_memory = arguments
     voice = socket.socket(fileno=int(descriptor))
     voice.setblocking(False)
-    output: MidiOutput = from_uri("MIDI output", ADAPTERS, uri)
+    wanted = int(priority)
+    if wanted and parse_uri(uri)[0] in HOSTED:
+        wanted = max(1, wanted - BELOW_VOICE)
+    try:
+        output: MidiOutput = from_uri("MIDI output", ADAPTERS | HOSTED, uri, priority=wanted)
+    except LaleluError as exc:
+        voice.send(json.dumps({"missing": str(exc)[:MOST_TOLD]}).encode())
+        return exc.exit_code
     relay = Relay(output, voice)
     if not relay.search():
         return 0
-    realtime.enter_voice(int(priority), lock_memory=bool(int(lock_memory)))
+    realtime.enter_voice(wanted, lock_memory=bool(int(lock_memory)))
     try:
         relay.play()
     except LostError as exc:

@@ -1,10 +1,12 @@
 """The voice's side of an output with a process of its own: never waits for it. Starts a process.
 
 Packets go through a socket. To the process: MESSAGE and the bytes, VALUE_HEAD and the address, or END. From it, JSON:
-`wrong` (why the port is not opened although it is there), `opened` (the port's line) or `lost` (why).
+`missing` (why the port is not opened), `wrong` (why it is not although it is there), `opened` (the port's line) or
+`lost` (why).
 """
 
 import json
+import select
 import socket
 import struct
 import subprocess
@@ -12,7 +14,8 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from lalelu.errors import LostError
+from lalelu.clock import now_ns
+from lalelu.errors import LostError, MissingError, UsageError
 
 PACKET: Final = 4096  # bytes of the longest one
 MESSAGE, VALUE, END = b"m", b"v", b"e"
@@ -38,6 +41,7 @@ class RelayedOutput:
         self._process: subprocess.Popen[bytes] | None = None
         self.opened: str | None = None
         self.wrong = ""
+        self._missing = ""
 
     def open(self) -> str:
         """Start the process, in about a millisecond. Raises LostError where the machine has no room for one."""
@@ -54,7 +58,7 @@ class RelayedOutput:
                 f"{self._label} cannot be looked for: {exc.strerror}; end other programs"
             ) from exc
         self._socket.setblocking(False)
-        self.opened, self.wrong = None, ""
+        self.opened, self.wrong, self._missing = None, "", ""
         return f"{self._label}: looked for"
 
     def send(self, message: bytes, at_ns: int) -> None:  # noqa: ARG002 - the port's signature; this one sends now
@@ -84,6 +88,25 @@ class RelayedOutput:
                 raise self._lost(said.get("lost", ""))
             self.opened = said.get("opened", self.opened)
             self.wrong = said.get("wrong", self.wrong)
+            self._missing = said.get("missing", self._missing)
+
+    def wait_opened(self, seconds: float) -> str:
+        """Wait for the port and return its line. Raises MissingError when it is not there, UsageError when wrong."""
+        end_ns = now_ns() + round(seconds * 1e9)
+        while self.opened is None and self._socket is not None:
+            poller = select.poll()
+            poller.register(self._socket, select.POLLIN)
+            if not poller.poll(max(0, end_ns - now_ns()) / 1e6):
+                raise MissingError(f"{self._label} was not opened within {seconds:g} s; try again")
+            try:
+                self.look()
+            except LostError as exc:  # it may have said why before it ended
+                raise MissingError(self._missing or str(exc)) from exc
+            if self.wrong:
+                raise UsageError(self.wrong)
+            if self._missing:
+                raise MissingError(self._missing)
+        return self.opened or ""
 
     def close(self) -> None:
         """Have the port closed, after what was sent; the process is killed when that takes longer than 2 s."""

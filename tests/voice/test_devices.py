@@ -1,5 +1,6 @@
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,18 @@ def test_serial_lines_are_listed_by_their_lasting_names_and_places_without_a_uar
 )
 def test_an_address_made_for_a_port_reads_back_as_its_name(name: str, api: devices.Api, target: str) -> None:
     assert parse_uri(devices.port_address(name, api)) == ("port", target, {"api": api})
+
+
+def test_sound_cards_are_listed_with_what_to_write_for_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = {"alsa": ("USB Audio, front", "Küche?")}
+    monkeypatch.setattr("lalelu.voice.synth.card.playable", lambda api: cards.get(api, ()))
+    found = json.loads(listed(capsys, "--json"))["sound"]
+    assert [(card["name"], card["config"]) for card in found] == [
+        ("USB Audio, front", "synth:USB Audio, front?backend=alsa"),
+        ("Küche?", "synth:K%C3%BCche%3F?backend=alsa"),
+    ]
+    assert [parse_uri(card["config"])[1] for card in found] == list(cards["alsa"])
+    monkeypatch.setitem(sys.modules, "lalelu.voice.synth.card", None)
+    assert "pip install 'lalelu[synth]'" in listed(capsys)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lalelu.errors import UsageError
-from lalelu.voice.drumsounds import render
+from lalelu.voice.mixer import render
 from lalelu.voice.wav import write_wav
 
 RATE = 44_100

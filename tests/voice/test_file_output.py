@@ -1,10 +1,11 @@
+import struct
 from pathlib import Path
 
 import mido
 import pytest
 
 from lalelu.errors import LostError, MissingError, UsageError
-from lalelu.voice.message import CENTRE, bend_range, control, note_off, note_on, pitch_bend
+from lalelu.voice.message import CENTRE, CLOCK, bend_range, control, note_off, note_on, pitch_bend
 from lalelu.voice.outputs.file import MAX_MESSAGES, FileOutput, FileOutputOptions
 
 S = 1_000_000_000
@@ -34,6 +35,78 @@ def test_times_stay_within_a_tenth_of_a_millisecond_over_an_hour(tmp_path: Path)
         assert abs(at_s - (at_ns - start_ns) / S) < 1e-4
 
 
+def test_a_silent_beat_is_no_performance(tmp_path: Path) -> None:
+    path = tmp_path / "out.mid"
+    path.write_bytes(b"an earlier song")
+    output = FileOutput(FileOutputOptions(target=str(path)))
+    output.open()
+    for i in range(100):
+        output.send(CLOCK, i * S // 48)
+    output.close()
+    assert path.read_bytes() == b"an earlier song"
+
+
+def test_the_tempo_is_that_of_the_clock_and_its_beats_are_the_files(tmp_path: Path) -> None:
+    output = FileOutput(FileOutputOptions(target=str(tmp_path / "out.mid"), origin_ns=0))
+    output.open()
+    beat_ns = S * 60 // 90
+    played = []
+    for i in range(33 * 24):
+        at_ns = 2 * S + i * beat_ns // 24 + (i * 7919 % 13 - 6) * 100_000  # sent within 0.6 ms
+        output.send(CLOCK, at_ns)
+        if i % 24 == 0:
+            played.append(at_ns)
+            output.send(note_on(10, 38, 99), at_ns)
+    output.close()
+    midi = mido.MidiFile(tmp_path / "out.mid")
+    tempi = [message.tempo for message in midi.tracks[0] if message.type == "set_tempo"]
+    assert len(tempi) == 2  # until the first beat, and the tapped one
+    assert mido.tempo2bpm(tempi[1]) == pytest.approx(90, rel=1e-3)
+    for (at_s, _), at_ns in zip(written(tmp_path / "out.mid"), played, strict=True):
+        assert abs(at_s - at_ns / S) < 1e-4
+    tick = 0
+    for message in midi.tracks[1]:
+        tick += message.time
+        if message.type == "note_on":
+            assert abs(tick - midi.ticks_per_beat * round(tick / midi.ticks_per_beat)) < 20
+
+
+def test_each_channel_has_a_track_with_a_name_and_ends_it(tmp_path: Path) -> None:
+    output = FileOutput(FileOutputOptions(target=str(tmp_path / "out.mid")))
+    output.open()
+    for at_ns, message in ((5, note_on(10, 38, 99)), (6, note_on(2, 60, 70)), (S, note_off(2, 60))):
+        output.send(message, at_ns)
+    output.close()
+    midi = mido.MidiFile(tmp_path / "out.mid")
+    assert [track.name for track in midi.tracks] == ["lalelu", "lalelu channel 2", "lalelu drums"]
+    assert all(track[-1].type == "end_of_track" for track in midi.tracks)
+    for track, channel in zip(midi.tracks[1:], (1, 9), strict=True):
+        assert {message.channel for message in track if not message.is_meta} == {channel}
+
+
+def test_the_bytes_are_a_standard_midi_file(tmp_path: Path) -> None:
+    """Read without mido, by the Standard MIDI File's own description of chunks."""
+    output = FileOutput(FileOutputOptions(target=str(tmp_path / "out.mid")))
+    output.open()
+    output.send(note_on(10, 38, 99), 0)
+    output.close()
+    data = (tmp_path / "out.mid").read_bytes()
+    assert struct.unpack_from(">4sIHHH", data) == (b"MThd", 6, 1, 2, 5000)
+    chunks, at = [], 14
+    while at < len(data):
+        kind, size = struct.unpack_from(">4sI", data, at)
+        chunks.append((kind, data[at + 8 : at + 8 + size]))
+        at += 8 + size
+    assert at == len(data)
+    assert [kind for kind, _ in chunks] == [b"MTrk", b"MTrk"]
+    assert all(chunk.endswith(b"\xff\x2f\x00") for _, chunk in chunks)
+    conductor, drums = (chunk for _, chunk in chunks)
+    assert b"\xff\x58\x04\x04\x02\x18\x08" in conductor  # 4/4, 24 clocks a click
+    assert b"\xff\x51\x03" + (500_000).to_bytes(3, "big") in conductor
+    assert drums.startswith(b"\x00\xff\x03\x0clalelu drums")
+    assert b"\x00\x99\x26\x63" in drums
+
+
 def test_it_is_a_type_1_file_at_tempo_120_with_a_named_track(tmp_path: Path) -> None:
     output = FileOutput(FileOutputOptions(target=str(tmp_path / "out.mid")))
     output.open()
@@ -42,9 +115,9 @@ def test_it_is_a_type_1_file_at_tempo_120_with_a_named_track(tmp_path: Path) -> 
     midi = mido.MidiFile(tmp_path / "out.mid")
     assert (midi.type, len(midi.tracks)) == (1, 2)
     assert midi.ticks_per_beat >= 960
-    assert midi.tracks[0][0] == mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(120))
-    assert midi.tracks[1].name == "lalelu"
-    assert midi.tracks[1][1] == mido.Message("note_on", channel=9, note=38, velocity=99)
+    assert mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(120)) in midi.tracks[0]
+    assert midi.tracks[1].name == "lalelu drums"
+    assert mido.Message("note_on", channel=9, note=38, velocity=99) in midi.tracks[1]
 
 
 def test_the_origin_is_time_zero_and_what_came_before_stands_there(tmp_path: Path) -> None:

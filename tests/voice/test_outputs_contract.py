@@ -1,7 +1,6 @@
 """What every MIDI output promises, checked on each adapter with an ear at its other end."""
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,8 @@ from typing import NoReturn, Protocol
 import mido
 import pytest
 import rtmidi
-from pythonosc.osc_message import OscMessage
+from osc_ear import OscEar
+from synth_ear import SynthEar
 from test_line import parsed
 
 from lalelu.clock import now_ns
@@ -69,40 +69,6 @@ class FileEar:
 
     def remove(self) -> None:
         pass
-
-
-class OscEar:
-    """A UDP socket; what it hears is written as MIDI again."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.uri = f"osc:127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def attach(self, output: MidiOutput) -> None:
-        pass
-
-    def heard(self, count: int) -> list[bytes]:
-        self._socket.settimeout(5.0)
-        heard = [self._midi(OscMessage(self._socket.recv(1024))) for _ in range(count)]
-        self._socket.settimeout(0.1)
-        with pytest.raises(TimeoutError):
-            self._socket.recv(1024)
-        return heard
-
-    def remove(self) -> None:
-        self._socket.close()
-
-    @staticmethod
-    def _midi(message: OscMessage) -> bytes:
-        channel, *values = [*message.params, 0]
-        if message.address == "/lalelu/note":
-            return note_on(channel, *values[:2]) if values[1] else note_off(channel, values[0])
-        if message.address == "/lalelu/control":
-            return control(channel, *values[:2])
-        if message.address == "/lalelu/bend":
-            return pitch_bend(channel, CENTRE + round(values[0] * CENTRE))
-        return CLOCK if message.address == "/lalelu/clock" else bytes(message.params)
 
 
 class SerialEar:
@@ -171,7 +137,10 @@ class JackEar:
 
 @pytest.fixture(params=sorted(ADAPTERS))
 def ear(
-    request: pytest.FixtureRequest, tmp_path: Path, expect: Callable[[str, str], NoReturn]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    expect: Callable[[str, str], NoReturn],
 ) -> Iterator[Ear]:
     name = request.param
     made: Ear
@@ -181,6 +150,8 @@ def ear(
         made = FileEar(tmp_path)
     elif name == "serial":
         made = SerialEar(tmp_path)
+    elif name == "synth":
+        made = SynthEar(tmp_path, monkeypatch)
     elif name == "osc":
         made = OscEar()
     elif name in ("virtual", "port"):

@@ -294,6 +294,15 @@ def test_a_listener_on_jack_hears_the_ends_of_a_killed_voices_notes(jack_server,
     ear.remove()
 
 
+def test_what_the_sound_adds_is_among_the_requests_that_the_ledger_keeps(stage):
+    played = stage("synth:?engine=builtin&backend=null")
+    played.start()
+    (report,) = [request for request in played.board["requests"] if request["request"] == "sound"]
+    assert "buffer 2 x 144 frames = 6.0 ms asked for" in report["detail"]
+    played.tell("finish")
+    assert played.end() == 0
+
+
 def test_what_an_output_lacks_is_on_the_board(stage, tmp_path):
     played = stage(f"file:{tmp_path / 'nowhere' / 'out.mid'}")
     played.start_engine()

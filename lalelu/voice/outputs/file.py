@@ -8,7 +8,7 @@ process's, or a file in memory that outlives it: the one that follows a killed p
 import io
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Annotated, BinaryIO, Final
@@ -18,11 +18,10 @@ from pydantic import Field
 
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import AdapterOptions
-from lalelu.voice.message import BEND, CONTROL, REAL_TIME
+from lalelu.voice.message import BEND, CLOCK, CONTROL, DRUM_CHANNEL, REAL_TIME
+from lalelu.voice.message import TICKS_PER_BEAT as CLOCKS_PER_BEAT
+from lalelu.voice.tempomap import TICKS_PER_BEAT, Tempo, TempoMap
 
-TICKS_PER_BEAT: Final = 5000  # with the tempo below, 0.1 ms a tick
-TEMPO_US: Final = 500_000  # microseconds a beat: 120 beats a minute
-NS_PER_TICK: Final = TEMPO_US * 1000 // TICKS_PER_BEAT
 MAX_MESSAGES: Final = 4_000_000  # 48 MB: a day of 20 notes a second
 
 _ENTRY: Final = struct.Struct("<qB")  # when, and how many bytes follow
@@ -44,12 +43,16 @@ _CENTRED: Final = b"\x00\x40"  # a wheel's data bytes
 def _plays(message: bytes) -> bool:
     """Whether a message is more than what a voice sends at its opening."""
     kind = message[0] & 0xF0
+    if message == CLOCK:
+        return False
     sets_up = (kind == CONTROL and message[1] in _RANGE) or (kind == BEND and message[1:] == _CENTRED)
     return not sets_up
 
 
 class FileOutput:
-    """A MIDI file of type 1: tempo 120, one track of notes, times exact to 0.05 ms.
+    """A MIDI file of type 1: a track of tempi, one of each channel, times exact to 0.05 ms at 120 beats a minute.
+
+    The tempo is that of the clock that was sent, where one was tapped, else 120; the meter 4/4.
 
     `origin_ns` may be set until `close()`: the moment (ns, the clock of `at_ns`) that is the file's time 0.
     Messages before it stand at time 0.
@@ -66,6 +69,7 @@ class FileOutput:
         self._keep = None if options.keep is None else Path(options.keep)
         self._kept: IO[bytes] = io.BytesIO()  # an _ENTRY and its message, one behind the other
         self._count = 0
+        self._ticks = 0  # of the clock
         self._left_out = 0  # messages that are none to a MIDI file
 
     def open(self) -> str:
@@ -98,13 +102,17 @@ class FileOutput:
         return f"file:{self.path}: a MIDI file, written when the run ends"
 
     def send(self, message: bytes, at_ns: int) -> None:
-        """Keep one message of up to 255 bytes; leave the clock out, for the file has its own tempo.
+        """Keep one message of up to 255 bytes; of the clock its beats, which make the file's tempo.
 
         Raises LostError when the file is not open or full.
         """
         if self._file is None:
             raise LostError(f"MIDI file {self.path} is not open; call open() before send()")
-        if message[0] >= REAL_TIME:
+        if message == CLOCK:
+            self._ticks += 1
+            if self._ticks % CLOCKS_PER_BEAT != 1:
+                return
+        elif message[0] >= REAL_TIME:
             return
         if self._count >= MAX_MESSAGES:
             raise LostError(
@@ -166,20 +174,31 @@ class FileOutput:
             )
 
     def _midi(self) -> mido.MidiFile:
-        conductor = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=TEMPO_US)])
-        notes = mido.MidiTrack([mido.MetaMessage("track_name", name="lalelu")])
-        origin_ns, last = self.origin_ns, 0
-        for at_ns, message in self._messages():
-            origin_ns = at_ns if origin_ns is None else origin_ns
-            # ticks are rounded from the absolute time, so that errors do not add up
-            tick = max(last, round((at_ns - origin_ns) / NS_PER_TICK))
+        kept = list(self._messages())
+        played = [(at_ns, message) for at_ns, message in kept if message != CLOCK]
+        first_ns = (played or kept or [(0, CLOCK)])[0][0]
+        origin_ns = first_ns if self.origin_ns is None else self.origin_ns
+        tempi = TempoMap(origin_ns, [at_ns for at_ns, message in kept if message == CLOCK])
+        tracks: dict[int, mido.MidiTrack] = {}
+        ends: dict[int, int] = {}  # each track's last tick
+        last, before = 0, None  # the tick and the channel of the message before
+        for at_ns, message in played:
             try:
-                notes.append(mido.Message.from_bytes(message, time=tick - last))
+                parsed = mido.Message.from_bytes(message)
             except ValueError:
                 self._left_out += 1
                 continue
-            last = tick
-        return mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, tracks=[conductor, notes])
+            channel = getattr(parsed, "channel", -1) + 1
+            # Ticks are rounded from the absolute time, so that errors do not add up. Another track's is a later one:
+            # whoever reads the tracks side by side reads them in the order in which they were sent.
+            last, before = max(last + (before not in (None, channel)), tempi.tick(at_ns)), channel
+            track = tracks.setdefault(channel, _track(channel))
+            track.append(parsed.copy(time=last - ends.get(channel, 0)))
+            ends[channel] = last
+        in_order = [tracks[channel] for channel in sorted(tracks)] or [_track(DRUM_CHANNEL)]
+        return mido.MidiFile(
+            type=1, ticks_per_beat=TICKS_PER_BEAT, tracks=[_conductor(tempi.tempi), *in_order]
+        )
 
     def _messages(self) -> Iterator[tuple[int, bytes]]:
         self._kept.seek(0)
@@ -190,3 +209,29 @@ class FileOutput:
             start += _ENTRY.size + size
             if start <= len(kept):
                 yield at_ns, kept[start - size : start]
+
+
+def _conductor(tempi: Sequence[Tempo]) -> mido.MidiTrack:
+    """Return the track that has the file's name, its meter and its tempi."""
+    track = mido.MidiTrack(
+        [
+            mido.MetaMessage("track_name", name="lalelu"),
+            mido.MetaMessage("time_signature", numerator=4, denominator=4),
+        ]
+    )
+    last = 0
+    for tempo in tempi:
+        track.append(mido.MetaMessage("set_tempo", tempo=tempo.beat_us, time=tempo.tick - last))
+        last = tempo.tick
+    return track
+
+
+def _track(channel: int) -> mido.MidiTrack:
+    """Return the beginning of the track of a channel, 0 = what is of none."""
+    name = "drums" if channel == DRUM_CHANNEL else f"channel {channel}" if channel else "system"
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=f"lalelu {name}")])
+    if channel:
+        track.append(mido.MetaMessage("channel_prefix", channel=channel - 1))
+    if channel == DRUM_CHANNEL:
+        track.append(mido.MetaMessage("instrument_name", name="drum kit"))
+    return track

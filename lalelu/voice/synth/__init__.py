@@ -1,0 +1,1 @@
+"""Sound without a synthesiser: its voices, and the sound card."""

@@ -186,7 +186,8 @@ class Voice:
         left = sorted({*self._table.left(), *self._table.owed(), *self._table.doubtful()})
         self._owed = dict.fromkeys(self._gone, left)
         for output in self._live:
-            self._repeats.begin(output, left, self._now_ns())
+            if output.comes_back:  # a file misses nothing
+                self._repeats.begin(output, left, self._now_ns())
         self._end(left)
         self._keep_owed()
         self._send(self._targets.begin())

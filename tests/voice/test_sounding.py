@@ -125,6 +125,7 @@ def test_what_was_left_is_ended_once_more_but_for_what_sounds_again(
     kit: KitConfig, strike: Callable[..., Strike]
 ) -> None:
     table, output = SoundingTable(None), MemoryOutput()
+    output.comes_back = True  # as a port, whose listener may be late
     for key in ((2, 60), (10, 38)):
         table.begin(*key)
     at_ns = [0]
@@ -143,6 +144,8 @@ def test_what_was_left_is_ended_once_more_but_for_what_sounds_again(
 
 class Late(MemoryOutput):
     """A port that takes `opens_ns` to be made, and whose listener connects `late_ns` after that."""
+
+    comes_back = True
 
     def __init__(self, at_ns: list[int], opens_ns: int, late_ns: int) -> None:
         super().__init__()

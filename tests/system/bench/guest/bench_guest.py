@@ -1,5 +1,6 @@
 """What the checks in the guest share: the service, its configuration and processes, and an ear at ALSA's sequencer."""
 
+import json
 import os
 import re
 import signal
@@ -88,6 +89,14 @@ def take() -> str:
 def newest_ledger() -> Path:
     """Return the folder of the run that began last."""
     return max(Path("/var/lib/lalelu/ledger").iterdir(), key=lambda path: path.name)
+
+
+def stopped_ledger() -> Path:
+    """Stop the service and return the folder of its run, written to the end."""
+    sh("systemctl", "stop", "lalelu.service")
+    folder = newest_ledger()
+    until("the ledger closed", lambda: json.loads((folder / "header.json").read_text()).get("closed"))
+    return folder
 
 
 def event(kind: str, since_s: float) -> float | None:

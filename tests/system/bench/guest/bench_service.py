@@ -16,6 +16,7 @@ from bench_guest import (
     processes,
     service,
     sh,
+    stopped_ledger,
     take,
     until,
 )
@@ -195,10 +196,7 @@ def ledger() -> str:
     """The ledger of what plays now is whole: the analyser reads it, and no row is lost."""
     with Ear() as ear:
         ear.hears(20)
-    sh("systemctl", "stop", "lalelu.service")
-    folder = newest_ledger()
-    until("the ledger closed", lambda: json.loads((folder / "header.json").read_text()).get("closed"))
-    told = json.loads(sh("lalelu", "latency", "--json", str(folder)))["ledgers"][0]
+    told = json.loads(sh("lalelu", "latency", "--json", str(stopped_ledger())))["ledgers"][0]
     assert told["problems"] == [], told["problems"]
     assert told["unmatched_notes"] == 0, told["unmatched_notes"]
     ms = told["durations_ms"]

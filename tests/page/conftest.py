@@ -17,7 +17,9 @@ class PlayedPage(Played):
     """`lalelu run` with a page on a free port."""
 
     def __init__(self, folder, **options):
-        take = write_take(folder / "source.take", seconds=12)  # over and over: a busy machine's browser takes its time
+        take = write_take(
+            folder / "source.take", seconds=12
+        )  # over and over: a busy machine's browser takes its time
         super().__init__(folder, page=ANY_PORT, camera=f"take:{take}?repeat=true", **options)
 
     @property

@@ -95,6 +95,7 @@ def with_overrides(
     midi: Sequence[str] | None = None,
     model: str | None = None,
     runtime: str | None = None,
+    page: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Return `loaded` with what the command line asks for instead of the file's options.
 
@@ -108,6 +109,8 @@ def with_overrides(
     pose = {key: name for key, name in (("model", model), ("runtime", runtime)) if name is not None}
     if pose:
         given["pose"] = pose
+    if page:
+        given["page"] = dict(page)
     return _overridden(loaded, given)
 
 
@@ -312,9 +315,12 @@ def _valid(document: Document, model: type[_Model]) -> _Model:
 
 
 def effective_of(config: Config, kits: Sequence[KitConfig]) -> dict[str, Any]:
-    """Return what holds, ready for JSON (see Loaded)."""
+    """Return what holds, ready for JSON (see Loaded); without the page, which changes no note and has a secret."""
     plain = [kit.model_dump(mode="json") for kit in kits]
-    effective: dict[str, Any] = {"config": config.model_dump(mode="json"), "kit": plain[0]}
+    effective: dict[str, Any] = {
+        "config": config.model_dump(mode="json", exclude={"page"}),
+        "kit": plain[0],
+    }
     if len(plain) > 1:
         effective["kits"] = plain
     return effective

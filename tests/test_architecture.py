@@ -145,10 +145,13 @@ VENDORS = {
         "pose/sampling_turned.py": "scales and turns the crop",
         "pose/reference.py": "reads the film of the reference keypoints",
         "picture.py": "draws",
+        "page/tracker.py": "packs the picture for browsers",
         "bench/charts.py": "paints charts",
         "models/looks.py": "reads photos",
         "models/compare_pictures.py": "draws what variants saw",
     },
+    "aiohttp": {"page/": "serves the page"},
+    "playwright": {},  # drives a browser: tests only
     "mir_eval": {},  # the judge of our own scoring: tests only
     "ruptures": {},  # the judge of our own segmentation: tests only
     "scipy": {},  # 143 MB that playing does not need

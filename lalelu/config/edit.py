@@ -5,6 +5,7 @@ ruamel.yaml keeps what PyYAML drops; the result is read again by PyYAML, whose r
 
 import copy
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScala
 from lalelu.config.positions import Path, Value, dotted, read_document
 from lalelu.errors import UsageError
 
+# a line that ends with a colon, and the next one, which is indented; or begins a list
+_STEP: Final = re.compile(r"^( *)[^\s#-][^\n]*:(?: *#[^\n]*)?\n(\1 +)[^\s#-]", re.MULTILINE)
+_DASH: Final = re.compile(r"^( *)[^\s#-][^\n]*:(?: *#[^\n]*)?\n(\1 *)- ", re.MULTILINE)
 _QUOTED: Final = (DoubleQuotedScalarString, SingleQuotedScalarString)
 
 
@@ -37,13 +41,11 @@ def edited(text: str, changes: Mapping[Path, Value]) -> str:
         before, after = _rewritten(unix, changes)
     except (YAMLError, ValueError, AttributeError, TypeError) as exc:
         raise _cannot(next(iter(changes)), "it is written in a way that is not understood here") from exc
-    result = _transplanted(unix, before, after)
-    if "\r\n" in text:
-        result = result.replace("\n", "\r\n")
-    read = read_document(result, "")
-    if not _same(read.root, wanted) or len(read.problems) > len(document.problems):
-        raise _cannot(next(iter(changes)), "other values hang on it by an alias (*name)")
-    return result
+    for result in (_transplanted(unix, before, after), after):
+        read = read_document(result, "")
+        if _same(read.root, wanted) and len(read.problems) <= len(document.problems):
+            return result.replace("\n", "\r\n") if "\r\n" in text else result
+    raise _cannot(next(iter(changes)), "other values hang on it by an alias (*name)")
 
 
 def _rewritten(text: str, changes: Mapping[Path, Value]) -> tuple[str, str]:
@@ -51,7 +53,8 @@ def _rewritten(text: str, changes: Mapping[Path, Value]) -> tuple[str, str]:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 1 << 20  # long lines stay one
-    yaml.indent(mapping=2, sequence=4, offset=2)
+    step, offset = _indentation(text)
+    yaml.indent(mapping=step, sequence=offset + 2, offset=offset)
     yaml.representer.add_representer(type(None), _null)
     root = yaml.load(text)
     before = _dumped(yaml, root)
@@ -63,6 +66,12 @@ def _rewritten(text: str, changes: Mapping[Path, Value]) -> tuple[str, str]:
     for path, value in changes.items():
         _put(root, path, value)
     return before, _dumped(yaml, root)
+
+
+def _indentation(text: str) -> tuple[int, int]:
+    """Return by how much a mapping is indented in the text's first one, and the dash of a list."""
+    step, dash = _STEP.search(text), _DASH.search(text)
+    return len(step[2]) - len(step[1]) if step else 2, len(dash[2]) - len(dash[1]) if dash else 2
 
 
 def _null(representer: Any, _: None) -> Any:  # noqa: ANN401 - the library's own types
@@ -91,7 +100,9 @@ def _transplanted(text: str, before: str, after: str) -> str:
     if len(lines) != len(old):  # lists in several lines have become one: their comments stay all the same
         return after
     result: list[str] = []
-    for kind, first, last, new_first, new_last in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
+    for kind, first, last, new_first, new_last in difflib.SequenceMatcher(
+        None, old, new, False
+    ).get_opcodes():
         result += lines[first:last] if kind == "equal" else new[new_first:new_last]
         if kind == "insert" and first == len(lines) and not text.endswith("\n"):
             result.insert(-(new_last - new_first), "\n")
@@ -118,7 +129,9 @@ def _set(root: Value, path: Path, value: Value) -> None:
                 here[part] = value
             here = here[part]
         else:
-            raise UsageError(f"{dotted(path)} leads nowhere; {dotted(path[:index]) or 'the file'} has no {part!r}")
+            raise UsageError(
+                f"{dotted(path)} leads nowhere; {dotted(path[:index]) or 'the file'} has no {part!r}"
+            )
 
 
 def _put(root: Any, path: Path, value: Value) -> None:  # noqa: ANN401 - the library's own types
@@ -167,7 +180,9 @@ def _fresh(value: Value) -> Any:  # noqa: ANN401 - the library's own types
         sequence = CommentedSeq(_fresh(inner) for inner in value)
         sequence.fa.set_flow_style()
         return sequence
-    if isinstance(value, str) and read_document(f"[{value}]", "").root != [value]:  # YAML takes it for another kind
+    if isinstance(value, str) and read_document(f"[{value}]", "").root != [
+        value
+    ]:  # YAML takes it for another kind
         return DoubleQuotedScalarString(value)
     return value
 
@@ -183,4 +198,6 @@ def _same(one: object, other: object) -> bool:
 
 
 def _cannot(path: Path, why: str) -> UsageError:
-    return UsageError(f"{dotted(path) or 'the file'} cannot be changed in place: {why}; write the line by hand")
+    return UsageError(
+        f"{dotted(path) or 'the file'} cannot be changed in place: {why}; write the line by hand"
+    )

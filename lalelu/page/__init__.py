@@ -1,0 +1,1 @@
+"""The desk's page: what a player sees in a browser while setting up."""

@@ -1,0 +1,3 @@
+export function mount(element, desk) {
+  element.textContent = "";
+}

@@ -61,6 +61,8 @@ PURE = (
     "config/notes.py",
     "config/positions.py",
     "config/sentences.py",
+    "kitedit/fields.py",
+    "kitedit/learn.py",
 )
 WORLD = frozenset(
     {

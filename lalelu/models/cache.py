@@ -92,8 +92,8 @@ def no_model(name: str, reason: str | None) -> UsageError:
 def replacing(path: Path, refused: Callable[[Path, OSError], UsageError] = not_writable) -> Iterator[Path]:
     """Give a temporary name beside `path`; what is written there takes its place at once, or not at all.
 
-    A file that is there already keeps its rights and its owner. Raises what `refused` makes of a folder or file that cannot be
-    written.
+    A file that is there already keeps its rights and its owner. Raises what `refused` makes of a folder or file that
+    cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

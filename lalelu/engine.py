@@ -46,6 +46,13 @@ class Sight(Protocol):
         """Look at a frame, if it is time; whether the camera has become blind with it."""
 
 
+class View(Protocol):
+    """Who looks at the picture while it is played; see GlimpseWriter."""
+
+    def show(self, frame: Frame) -> None:
+        """Show a frame to whoever looks, if it is time."""
+
+
 class Usage(Protocol):
     """What the thread costs and what is done to it; see ThreadUsage."""
 
@@ -65,6 +72,7 @@ def play(
     cues: Cues,
     usage: Usage,
     sight: Sight,
+    view: View,
 ) -> None:
     """Play until `stop.requested`; every frame leaves a row. A blind camera's frames count as empty.
 
@@ -112,6 +120,7 @@ def play(
             used,
         )
         _tell(events, cues)
+        view.show(frame)
         if sight.look(frame):
             rings.send(band.rest(frame.seq, frame.captured_ns))
         if cues.waiting:

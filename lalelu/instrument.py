@@ -27,6 +27,8 @@ from lalelu.cues import DeskCues
 from lalelu.engine import NetworkLostError
 from lalelu.errors import EndOfStreamError, LaleluError, LostError, MissingError, SlowCameraError, UsageError
 from lalelu.gesture.band import Band
+from lalelu.glimpse import RING as PICTURE
+from lalelu.glimpse import GlimpseWriter
 from lalelu.offer import OfferReader
 from lalelu.parent import end_with
 from lalelu.pose.build import build_estimator
@@ -88,8 +90,9 @@ class Instrument:
                 self._bell,
                 kits=self._plan.kits,
                 skeleton=self._estimator.skeleton,
-                keeps_poses=self._plan.recording.take is not None,
+                keeps_poses=True,
             )
+            self._view = GlimpseWriter(self._session / PICTURE)
             self._cues.renew_by(
                 Renewal(
                     OfferReader(self._session),
@@ -160,6 +163,7 @@ class Instrument:
                     self._cues,
                     self._usage,
                     self._sight,
+                    self._view,
                 )
             except EndOfStreamError as exc:
                 self._events.write("end", str(exc))

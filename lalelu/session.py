@@ -22,6 +22,8 @@ from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.config.source import Source
 from lalelu.errors import MissingError, UsageError
+from lalelu.glimpse import RING as PICTURE
+from lalelu.glimpse import create_glimpse
 from lalelu.ledger.schema import EVENT, FRAME, NOTE
 
 ROLES: Final = ("engine", "voice", "desk")
@@ -92,7 +94,8 @@ class Session:
 
     Rings: `frames`, `poses`, `hits` and `events.engine` are written by the engine, `notes` and `events.voice` by the
     voice, `orders` by the desk, `events.lead` by the leading process. Boards: one for each of ROLES, and the leader's
-    `lead`, and NET where the network has its own process. The desk's ring `offer` has new kits, piece by piece.
+    `lead`, and NET where the network has its own process. The desk's ring `offer` has new kits, piece by piece. The
+    engine shows its newest picture in `picture` while somebody looks (see `glimpse`).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -186,7 +189,7 @@ def create_session(
 ) -> tuple[Session, IO[bytes]]:
     """Make this process's session and return it with the lock, to be kept open while it leads.
 
-    `keypoints` is K of the poses that a take keeps. What dead leaders left is removed.
+    `keypoints` is K of the poses. What dead leaders left is removed.
     Raises MissingError where there is no room.
     """
     place = runtime_directory(environment)
@@ -204,7 +207,7 @@ def create_session(
             lock = undo.enter_context((unfinished / _LOCK).open("wb"))
             fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
             (unfinished / _PLAN).write_text(json.dumps(_plain(plan)), encoding="utf-8")
-            _create_channels(unfinished, plan, keypoints)
+            _create_channels(unfinished, keypoints)
             session = Session(place / str(os.getpid()))
             session.remove()
             unfinished.folder.rename(session.folder)  # others see it whole and locked, or not at all
@@ -237,7 +240,7 @@ def _check_owner(place: Path) -> None:
         raise MissingError(f"the folder {place} may be written by others; `chmod go-w` takes that away")
 
 
-def _create_channels(session: Session, plan: Plan, keypoints: int) -> None:
+def _create_channels(session: Session, keypoints: int) -> None:
     create_ring(session / "frames", FRAME.size, _FRAME_ROWS)
     create_ring(session / "notes", NOTE.size, _NOTE_ROWS)
     create_ring(session / "hits", HIT.size, _HITS)
@@ -245,8 +248,8 @@ def _create_channels(session: Session, plan: Plan, keypoints: int) -> None:
     create_ring(session / "offer", PIECE_BYTES, PIECES)
     for writer in ("engine", "voice", "lead"):
         create_ring(session / f"events.{writer}", EVENT.size, _EVENT_ROWS)
-    if plan.recording.take is not None:
-        create_ring(session / "poses", pose_bytes(keypoints), _FRAME_ROWS)
+    create_ring(session / "poses", pose_bytes(keypoints), _FRAME_ROWS)
+    create_glimpse(session / PICTURE)
     for role in (*ROLES, "lead"):
         create_board(session / role)
 

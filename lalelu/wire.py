@@ -54,7 +54,7 @@ class Numbering:
 class EngineRings:
     """The engine's side: events to the voice, and a row a frame. Nothing here waits, and nothing touches a disk.
 
-    `bell` is the eventfd that wakes the voice. A take's poses are kept where `keeps_poses`. A row with a number too
+    `bell` is the eventfd that wakes the voice. Poses are kept where `keeps_poses`. A row with a number too
     large for its field is not written but counted.
     """
 

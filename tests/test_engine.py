@@ -27,6 +27,8 @@ from lalelu.engine import NetworkLostError
 from lalelu.errors import EndOfStreamError, LostError
 from lalelu.gesture.band import Band
 from lalelu.gesture.detector import Detector
+from lalelu.glimpse import RING as PICTURE
+from lalelu.glimpse import GlimpseReader, GlimpseWriter
 from lalelu.ledger.schema import FRAME_DTYPE
 from lalelu.realtime.usage import ThreadUsage
 from lalelu.session import PLAY, SILENCE
@@ -109,7 +111,11 @@ class Show:
     def play(self, *, until=EndOfStreamError):
         """Play until the error `until` is raised, None = until the loop returns."""
         band = Band(self.plan.kits, skeleton=COCO17)
-        parts = (self.camera, self.estimator, band, self.rings, self.stop, self.cues, self.usage, self.sight)
+        view = GlimpseWriter(self.session / PICTURE)
+        parts = (
+            *(self.camera, self.estimator, band, self.rings),
+            *(self.stop, self.cues, self.usage, self.sight, view),
+        )
         if until is None:
             engine.play(*parts)
         else:
@@ -252,17 +258,17 @@ def test_a_blind_camera_ends_what_is_held_and_plays_nothing_until_it_sees_again(
     assert any(seq > 100 for seq in played)
 
 
-def test_no_poses_are_kept_where_no_take_is_recorded(tmp_path):
-    plan = stage_plan(tmp_path, take=False)
-    with session_of(plan, tmp_path) as (session, bell):
-        rings = EngineRings(session, bell, kits=plan.kits, skeleton=COCO17, keeps_poses=False)
-        camera = StageCamera()
-        camera.open()
-        band = Band(plan.kits, skeleton=COCO17)
-        with pytest.raises(EndOfStreamError):
-            engine.play(camera, recorded(), band, rings, Stop(), ScriptedCues(), ThreadUsage(), Eyes())
-        assert len(rows_of(session)) == FRAMES
-        assert not (session / "poses").exists()
+def test_a_picture_is_shown_only_while_somebody_looks(show):
+    show.play()
+    reader = GlimpseReader(show.session / PICTURE)
+    assert (reader.newest(), reader.head) == (None, 0)
+    reader.ask(START_NS + TRANSFER_NS)  # and never again: the film is half a second longer than that lasts
+    show.camera = StageCamera()
+    show.estimator = recorded()
+    show.play()
+    assert reader.head == 15
+    newest = reader.newest()
+    assert (newest.seq, newest.image.shape) == (98, (48, 64, 3))
 
 
 def test_a_network_on_a_runtime_plays_as_its_poses_do(show):

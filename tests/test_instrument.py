@@ -381,7 +381,7 @@ def test_rows_that_could_not_be_written_are_told_at_the_end(stage, monkeypatch):
         monkeypatch.setattr(instrument, "build_estimator", lambda *_: network(poses(1.0))[0])
         engine.play()
         assert engine.frames == []
-        assert engine.events[-1] == ("unwritten", "7 rows held a number too large for a row")
+        assert engine.events[-1] == ("unwritten", "14 rows held a number too large for a row")
 
 
 def test_the_voice_is_woken_for_every_order(stage):

@@ -76,12 +76,6 @@ def test_rings_have_records_of_the_right_size_and_hold_five_minutes(tmp_path, en
     lock.close()
 
 
-def test_without_a_take_no_poses_are_kept(environment):
-    session, lock = create_session(a_plan(), environment, keypoints=17)
-    assert not (session / "poses").exists()
-    lock.close()
-
-
 def test_a_pose_has_room_for_its_keypoints_in_whole_words():
     for keypoints in range(1, 40):
         assert pose_bytes(keypoints) % 8 == 0

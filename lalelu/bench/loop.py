@@ -74,7 +74,7 @@ class Costs:
 
 
 class Stand:
-    """Camera, network, usage, cues and sight of a loop that plays made-up poses as fast as its pauses let it."""
+    """Camera, network, usage, cues, sight and view of a loop that plays made-up poses as fast as its pauses let it."""
 
     skeleton = COCO17
     requested = False  # nobody asks it to stop
@@ -92,7 +92,7 @@ class Stand:
         """Return how long the loop took for each of so many frames, ns."""
         self.ns, self._left, self._began_ns = [], frames, 0
         try:
-            play(self, self, band, rings, self, self, usage or self, self)
+            play(self, self, band, rings, self, self, usage or self, self, self)
         except EndOfStreamError:
             return self.ns
         raise AssertionError("the loop ends with the frames")
@@ -121,6 +121,9 @@ class Stand:
     def look(self, _frame: Frame) -> bool:
         """See nothing."""
         return False
+
+    def show(self, _frame: Frame) -> None:
+        """Do nothing: nobody looks."""
 
     def prepare(self, _frame: Frame) -> None:
         """Do nothing."""

@@ -64,6 +64,8 @@ RESTART: Final = frozenset(
         "ledger.dir",
         "ledger.rotate_hours",
         "ledger.keep_mb",
+        "page.at",
+        "page.token",
     }
 )
 

@@ -319,9 +319,12 @@ def _valid(document: Document, model: type[_Model]) -> _Model:
 
 
 def effective_of(config: Config, kits: Sequence[KitConfig]) -> dict[str, Any]:
-    """Return what holds, ready for JSON (see Loaded)."""
+    """Return what holds, ready for JSON (see Loaded); without the page, which changes no note and has a secret."""
     plain = [kit.model_dump(mode="json") for kit in kits]
-    effective: dict[str, Any] = {"config": config.model_dump(mode="json"), "kit": plain[0]}
+    effective: dict[str, Any] = {
+        "config": config.model_dump(mode="json", exclude={"page"}),
+        "kit": plain[0],
+    }
     if len(plain) > 1:
         effective["kits"] = plain
     return effective

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lalelu.camera import port as camera_port
 from lalelu.config.notes import NoteMapName
+from lalelu.config.page import PageSection
 from lalelu.config.section import Channel, Contradiction, PictureLength, PlayerNumber, Section, contradicted
 from lalelu.desk import midi_in
 from lalelu.errors import UsageError
@@ -285,6 +286,7 @@ class Config(Section):
     timing: TimingSection = TimingSection()
     realtime: RealtimeSection = RealtimeSection()
     ledger: LedgerSection = LedgerSection()
+    page: PageSection = PageSection()
 
     @property
     def kit_refs(self) -> tuple[str, ...]:

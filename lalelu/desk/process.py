@@ -23,6 +23,7 @@ from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
 from lalelu.config.loader import effective_of
 from lalelu.desk.drain import Drain, Rows, Sink
+from lalelu.desk.page import PageDoor, ended
 from lalelu.desk.reload import Reloader
 from lalelu.desk.remote import remote_of
 from lalelu.desk.sampler import PERIOD_NS, Sampler
@@ -345,9 +346,12 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
                 listening.enter_context(remote)
             poller = select.poll()
             poller.register(lifeline, select.POLLIN)
+            door = PageDoor(session, plan.config.page, orders, poller, board, desk.say)
+            listening.enter_context(door)
             passed = 0
-            while not (poller.poll(0 if passed >= BUSY_ROWS else POLL_MS) and not os.read(lifeline, 4096)):
+            while not ended(poller, lifeline, 0 if passed >= BUSY_ROWS else POLL_MS):
                 passed = desk.step()
+                door.step()
                 if reloader is not None:
                     reloader.step(now_ns())
                     if remote is not None and reloader.running is not plan:

@@ -9,6 +9,7 @@ from lalelu.gesture.act import Tell
 from lalelu.gesture.detector import Detector
 from lalelu.gesture.player import RowDelay
 from lalelu.gesture.verdict import Verdict
+from lalelu.gesture.view import PlayerView
 from lalelu.types import Command, Event, Pose
 
 # A player unseen for longer has gone: what a gesture of theirs still sounds ends. Networks lose somebody for a few
@@ -79,6 +80,10 @@ class Band:
     def kit_of(self, player: int) -> int:
         """Return the number of the kit that a player plays."""
         return self._kit_of.get(player, self._first)
+
+    def view(self, player: int) -> PlayerView | None:
+        """Return what is made of a player at the moment; None for one who is not known."""
+        return self._detectors[self.kit_of(player)].view(player)
 
     def toggle(self, seq: int, at_ns: int, *, standby: bool | None = None) -> Sequence[Event]:
         """Begin or end the standby; None = the other way round. Nothing happens where it is so already."""

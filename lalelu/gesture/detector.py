@@ -10,6 +10,7 @@ from lalelu.gesture.act import Tell
 from lalelu.gesture.build import build_gestures
 from lalelu.gesture.player import Player, RowDelay, Setting
 from lalelu.gesture.verdict import Verdict
+from lalelu.gesture.view import PlayerView
 from lalelu.gesture.zones import Zones
 from lalelu.registry import did_you_mean
 from lalelu.types import Event, Pose
@@ -120,6 +121,11 @@ class Detector:
         """Return what ends when a player has gone, or plays another kit from now on."""
         known = self._players.get(player)
         return [] if known is None else known.rest(seq, at_ns)
+
+    def view(self, player: int) -> PlayerView | None:
+        """Return what is made of a player at the moment; None for one who is not known."""
+        known = self._players.get(player)
+        return None if known is None else known.view()
 
     def finish(self) -> None:
         """Tell `explain` the last verdicts; no pose may follow. Without `explain` there is nothing to do."""

@@ -14,6 +14,7 @@ from lalelu.gesture.motion import GATE
 from lalelu.gesture.pads import Played, PlayerPads, Refused
 from lalelu.gesture.strike import Stroke
 from lalelu.gesture.verdict import Rule, Verdict
+from lalelu.gesture.view import LimbView, PlayerView
 from lalelu.gesture.witness import Witness
 from lalelu.gesture.zones import Zones
 from lalelu.skeleton import mirrored
@@ -104,6 +105,25 @@ class Player:
         for gesture in self._gestures.values():
             if isinstance(gesture, KickPlayer):
                 gesture.watch()
+
+    def view(self) -> PlayerView | None:
+        """Return what is made of the player at the moment; None before the body is known."""
+        body, now_ns = self._body, self.last_ns
+        if not body.known or now_ns is None:
+            return None
+        limbs = tuple(
+            LimbView(
+                name,
+                limb.motion.x,
+                limb.motion.y,
+                limb.motion.vy,
+                limb.motion.settled
+                and (limb.last_hit_ns is None or now_ns - limb.last_hit_ns >= self._mask_ns),
+            )
+            for name, limb in self._limbs.items()
+            if limb.motion.frames > 0
+        )
+        return PlayerView((body.place_x, body.place_y), body.size, body.side, limbs)
 
     def finish(self) -> None:
         """Have the last verdicts told."""

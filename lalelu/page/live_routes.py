@@ -6,12 +6,19 @@ import struct
 from contextlib import suppress
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
+from lalelu.clock import now_ns
 from lalelu.errors import UsageError
 from lalelu.page.context import Context
+from lalelu.page.tracker import Tracker
 
 HEAD: Final = struct.Struct("<I")  # bytes of the JSON that follows; the rest is a JPEG, or nothing
+TICK_S: Final = 0.066  # between two messages
+HEARTBEAT_S: Final = 10.0  # a browser that does not answer by then has gone
+MOST_LOOKERS: Final = 16
+MOST_WAITING: Final = 8  # messages for a browser that is slow
+_LEAVE: Final = b""  # no message
 ORDERS: Final = ("standby", "play")
 
 
@@ -28,21 +35,68 @@ def packed(head: dict[str, Any], picture: bytes = b"") -> bytes:
 
 
 class Live:
-    """The browsers that look."""
+    """The browsers that look; the instrument is followed while there is one."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        self._session = context.session
+        self._mailboxes: set[asyncio.Queue[bytes]] = set()
+        self._tracker: Tracker | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Tell one browser what happens until it leaves."""
-        socket = web.WebSocketResponse(heartbeat=10.0, max_msg_size=1024)
+        if len(self._mailboxes) >= MOST_LOOKERS:
+            raise web.HTTPServiceUnavailable(text=f"{MOST_LOOKERS} browsers look already; close one")
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=1024)
         await socket.prepare(request)
-        with suppress(ConnectionError, asyncio.CancelledError):
-            await socket.send_bytes(packed({"state": {"state": "idle"}}))
-            async for message in socket:
-                if message.type == WSMsgType.ERROR:
-                    break
+        mailbox: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
+        mailbox.put_nowait(packed(self._greeting()))
+        self._mailboxes.add(mailbox)
+        sending = asyncio.create_task(_send(socket, mailbox))
+        self._begin()
+        try:
+            async for _ in socket:  # it has nothing to say, but to leave
+                pass
+        finally:
+            self._mailboxes.discard(mailbox)
+            sending.cancel()
+            with suppress(asyncio.CancelledError, ConnectionError):
+                await sending
         return socket
+
+    def _greeting(self) -> dict[str, Any]:
+        if self._session is None:
+            return {"state": {"state": "idle"}}
+        if self._tracker is None:
+            self._tracker = Tracker(self._session)
+        return self._tracker.greeting()
+
+    def _begin(self) -> None:
+        if self._tracker is not None and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._follow(self._tracker))
+
+    async def _follow(self, tracker: Tracker) -> None:
+        """Fill all mailboxes until nobody looks; one that is full misses a message."""
+        try:
+            while self._mailboxes:
+                head, picture = tracker.tick(now_ns())
+                message = packed(head, picture)
+                for mailbox in self._mailboxes:
+                    with suppress(asyncio.QueueFull):
+                        mailbox.put_nowait(message)
+                await asyncio.sleep(TICK_S)
+        finally:
+            self._tracker = None
+            for mailbox in self._mailboxes:  # it has failed: they come again
+                with suppress(asyncio.QueueFull):
+                    mailbox.put_nowait(_LEAVE)
+
+
+async def _send(socket: web.WebSocketResponse, mailbox: asyncio.Queue[bytes]) -> None:
+    with suppress(ConnectionError):
+        while message := await mailbox.get():
+            await socket.send_bytes(message)
+        await socket.close()
 
 
 class Orders:

@@ -77,11 +77,14 @@ def write_take(path, seconds=1.5):
     return path
 
 
-def write_config(folder, note_ms=80):
-    """Write a configuration with the stage's kit, without real time; camera and outputs come from the caller."""
+def write_config(folder, note_ms=80, page="null"):
+    """Write a configuration with the stage's kit, without real time; camera and outputs come from the caller.
+
+    The page is at the address `page`.
+    """
     (folder / "stage.yaml").write_text(KIT.format(note_ms=note_ms))
     config = folder / "lalelu.yaml"
-    config.write_text("kit: stage.yaml\nrealtime: {core: none, priority: 0}\n")
+    config.write_text(f"kit: stage.yaml\nrealtime: {{core: none, priority: 0}}\npage: {{at: {page}}}\n")
     return config
 
 

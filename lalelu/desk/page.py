@@ -1,0 +1,181 @@
+"""The door of the page: a socket that listens; who serves it is started when somebody knocks. Opens a socket.
+
+The page is a process of its own (`page.process`), so that nothing that a browser asks for holds the desk up. It costs
+nothing before the first connection, and is started again on the next one after it has ended.
+"""
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import IO, Final, Self
+
+from lalelu.bulletin import Bulletin
+from lalelu.clock import now_ns
+from lalelu.config.page import PageSection
+from lalelu.orders import KIT, PLAY, STANDBY, Order, OrderWriter
+from lalelu.session import Session
+
+RETRY_S: Final = 1.0  # between two attempts to get the port, and between two starts of the page
+PATIENCE_S: Final = 3.0  # a page whose desk was killed keeps the port for a moment
+LEAVING_S: Final = 5.0  # for the page to end
+_BACKLOG: Final = 32
+_MOST_ORDER: Final = 4096  # bytes at once
+_ORDERS: Final = {"standby": STANDBY, "play": PLAY}
+
+
+def listening(address: tuple[str, int]) -> socket.socket:
+    """Return a socket that listens at an address. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(address)
+        door.listen(_BACKLOG)
+        door.setblocking(False)
+    except OSError:
+        door.close()
+        raise
+    return door
+
+
+def url_of(door: socket.socket) -> str:
+    """Return where a browser finds what listens there."""
+    host, port = door.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def order_of(line: str) -> Order | None:
+    """Return what a line of the page's asks for: standby, play, or kit NUMBER; None = nothing that is known."""
+    word, _, number = line.partition(" ")
+    if word == "kit" and number.isascii() and number.isdigit() and len(number) < 4:
+        return Order(KIT, int(number), now_ns())
+    return Order(_ORDERS[word], at_ns=now_ns()) if word in _ORDERS and not number else None
+
+
+class PageDoor:
+    """Listens for the page's first visitor and looks after its process. A context manager; `step` often.
+
+    `poller` is woken by what happens here. `say` gets a line for people, the board the page's address.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        asked: PageSection,
+        orders: OrderWriter,
+        poller: "select.poll",
+        board: Bulletin,
+        say: Callable[[str], None],
+    ) -> None:
+        self._session = session
+        self._asked = asked
+        self._orders = orders
+        self._poller = poller
+        self._board = board
+        self._say = say
+        self._door: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._rest = b""  # of an order that has not come whole
+        self._began_s = time.monotonic()
+        self._try_s = self._start_s = 0.0
+        self._told = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._end(self._process)
+        if self._door is not None:
+            self._door.close()
+
+    def step(self) -> None:
+        """Do what is due; never waits."""
+        if self._door is None:
+            self._open()
+        elif self._process is None:
+            if _readable(self._door) and time.monotonic() >= self._start_s:
+                self._start(self._door)
+        else:
+            self._heed(self._process, self._door)
+
+    def _open(self) -> None:
+        now_s = time.monotonic()
+        if self._asked.address is None or now_s < self._try_s:
+            return
+        self._try_s = now_s + RETRY_S
+        try:
+            self._door = listening(self._asked.address)
+        except OSError as exc:
+            if not self._told and now_s > self._began_s + PATIENCE_S:
+                self._told = True
+                self._say(
+                    f"page: none, {self._asked.at} cannot be used ({exc.strerror}); looked for every second, "
+                    "or set page.at"
+                )
+            return
+        self._poller.register(self._door, select.POLLIN)
+        url = url_of(self._door)
+        self._board.tell(page=url)
+        self._say(f"page: {url}{'' if self._asked.token is None else '?token=... (page.token)'}")
+
+    def _start(self, door: socket.socket) -> None:
+        """Hand the socket to a new process; its input is its lifeline, its output is what it asks for."""
+        self._start_s = time.monotonic() + RETRY_S
+        # one thread does: its pictures are small
+        quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lalelu.page.process", str(self._session.folder), str(door.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=(door.fileno(),),
+            start_new_session=True,
+            env={**os.environ, **quiet},
+        )
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._poller.unregister(door)  # who knocks now is heard there
+        self._poller.register(self._process.stdout, select.POLLIN)
+
+    def _heed(self, process: "subprocess.Popen[bytes]", door: socket.socket) -> None:
+        assert process.stdout is not None
+        data = b""
+        if _readable(process.stdout):
+            data = os.read(process.stdout.fileno(), _MOST_ORDER)
+            if not data:  # it has ended, or is about to
+                self._end(process)
+                self._poller.register(door, select.POLLIN)
+                return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[:_MOST_ORDER]
+        for line in lines:
+            order = order_of(line.decode("ascii", "replace"))
+            if order is not None:
+                self._orders.write(order)
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._poller.unregister(process.stdout)
+        process.stdin.close()
+        process.stdout.close()
+        try:
+            process.wait(LEAVING_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._process, self._rest = None, b""
+
+
+def ended(poller: "select.poll", lifeline: int, patience_ms: int) -> bool:
+    """Wait for whatever comes first; whether it is the lifeline's end."""
+    heard = dict(poller.poll(patience_ms))
+    return lifeline in heard and not os.read(lifeline, 4096)
+
+
+def _readable(source: socket.socket | IO[bytes]) -> bool:
+    return bool(select.select([source], [], [], 0)[0])

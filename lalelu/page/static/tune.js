@@ -174,6 +174,7 @@ class Tune {
     this.waiting.set(path, value);
     if (path.endsWith(".curve")) this.waiting.set(path.replace(/curve$/, "velocity"), value === "fixed" ? FIXED_VELOCITY : null);
     this.strokeName = stroke;
+    this.element.setAttribute("aria-busy", "true");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.#send(), DEBOUNCE_MS);
   }
@@ -196,6 +197,7 @@ class Tune {
     await this.sending;
     this.sending = null;
     if (this.waiting.size) await this.#send();
+    else this.element.setAttribute("aria-busy", "false");
   }
 
   #post(path, body = {}) {
@@ -212,7 +214,8 @@ class Tune {
     } catch (error) {
       const beside = (error.problems ?? []).filter((problem) => this.#complain(problem));
       this.#say(beside.length ? "Not written: see the field." : error.message, true);
-      if (error.status === 409) await this.#look().catch(() => {});
+      // a stale page, or a refused value without a field of its own: back to what stands there
+      if (error.status === 409 || (error.status === 422 && !beside.length)) await this.#look().catch(() => {});
     }
   }
 

@@ -18,16 +18,17 @@ class Control:
     step: float = 1.0
     # what a slider spans where the schema allows far more than anybody plays with; a number may still be written
     usual: tuple[float, float] | None = None
+    none: str = ""  # what no value means, where that is allowed and makes sense
 
 
 _SPEED: Final = "shoulder widths/s"
 # Usual speeds: the mocap takes' strokes peak at 3.5..5.4 (10..90 %), the fastest rendered accents at 9.
 PAD: Final = (
-    Control("threshold", "Threshold: softer strokes are silent", _SPEED, 0.1, (0.1, 9.0)),
+    Control("threshold", "Threshold: softer strokes are silent", _SPEED, 0.1, (0.1, 9.0), "none"),
     Control("sensitivity", "Sensitivity", "times", 0.05),
     Control("curve", "Curve from speed to loudness"),
     Control("velocity", "Loudness with the fixed curve", "of 127"),
-    Control("mask_ms", "Mask: deaf after a hit", "ms", 5),
+    Control("mask_ms", "Mask: deaf after a hit", "ms", 5, none="as the kit"),
     Control("retrigger", "Retrigger cancel", "of the last speed", 0.05),
     Control("crosstalk", "Crosstalk cancel", "of the other hand's speed", 0.05),
 )
@@ -62,7 +63,7 @@ def _told(control: Control, section: type[Section]) -> dict[str, Any]:
         "label": control.label,
         "unit": control.unit,
         "default": schema.get("default"),
-        "optional": any(member.get("type") == "null" for member in members),
+        "none": control.none,
     }
     names = [name for member in members for name in member.get("enum", [member.get("const")]) if name]
     if number is None:

@@ -6,7 +6,7 @@ from lalelu.kitedit.fields import controls
 def test_every_control_spans_what_the_schema_allows():
     by_option = {(where, told["option"]): told for where, all_ in controls().items() for told in all_}
     mask = by_option["pad", "mask_ms"]
-    assert (mask["minimum"], mask["maximum"], mask["whole"], mask["optional"]) == (10, 500, True, True)
+    assert (mask["minimum"], mask["maximum"], mask["whole"], mask["none"]) == (10, 500, True, "as the kit")
     lead = by_option["timing", "lead_ms"]
     assert (lead["kind"], lead["slider"], lead["unit"]) == ("number", [0.0, 40.0], "ms")
     assert by_option["pad", "curve"]["choices"] == ["linear", "log", "exp", "fixed"]

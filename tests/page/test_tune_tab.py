@@ -10,6 +10,7 @@ from playwright.async_api import async_playwright, expect
 
 from lalelu.config.loader import load_config
 from lalelu.page.context import Context
+from lalelu.page.live_routes import packed
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -23,13 +24,15 @@ def config(tmp_path):
 
 
 @asynccontextmanager
-async def tune_tab(config, *, width=1280, height=800):
-    """The page, the tab open; a message on the browser's console fails the test."""
+async def tune_tab(config, *, width=1280, height=800, live=None):
+    """The page, the tab open; a message on the browser's console fails the test. `live` takes over the live socket."""
     said = []
     async with served(Context(None, config, Path("takes"))) as client, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = await browser.new_page(viewport={"width": width, "height": height})
         page.on("console", lambda message: message.type in ("error", "warning") and said.append(message.text))
+        if live is not None:
+            await page.route_web_socket("**/live", live)
         page.on("pageerror", lambda error: said.append(str(error)))
         await page.goto(f"http://127.0.0.1:{client.port}/#tune")
         await expect(page.locator("[data-pad=snare]")).to_be_visible()
@@ -98,3 +101,40 @@ def test_a_broken_value_is_refused_with_the_message_beside_the_field_on_a_phone_
 
     assert asyncio.run(tune())  # nothing sticks out to the side
     assert load_config(config).kit.strike.mask_ms == 70
+
+
+def test_a_pad_is_learned_by_touch_and_changes_are_shown(config):
+    sockets = []
+
+    def catch(socket):
+        sockets.append(socket)
+
+    def stroke(x, rule=None, limb="right_wrist"):
+        return {
+            "rule": rule,
+            "limb": limb,
+            "pad": None,
+            "x": x,
+            "y": 0.3,
+            "speed": 5.0,
+            "player": 0,
+            "t": 0,
+            "why": "",
+        }
+
+    async def tune():
+        async with tune_tab(config, live=catch) as page:
+            await page.get_by_label("Pad", exact=True).select_option("ride")
+            await page.get_by_role("button", name="Learn by touch").click()
+            said = page.locator("#panel-tune").get_by_role("status")
+            sockets[0].send(
+                packed({"verdicts": [stroke(3.0, "landing"), stroke(3.0, limb="nose"), stroke(1.3)]})
+            )
+            await expect(said).to_have_text("ride: 1 of 3")
+            sockets[0].send(packed({"verdicts": [stroke(1.4, "no_pad"), stroke(1.5)]}))
+            await expect(said).to_contain_text("ride lies around 1.40, 0.30 now")
+            await page.get_by_role("button", name="Changes").click()
+            await expect(page.locator(".diff .plus").last).to_contain_text("ellipse: [1.4, 0.3, 0.35, 0.3]")
+
+    asyncio.run(tune())
+    assert load_config(config).kit.pads["ride"].zone.ellipse == (1.4, 0.3, 0.35, 0.3)

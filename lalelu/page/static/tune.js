@@ -27,6 +27,7 @@ class Tune {
     this.figure = new Figure({
       select: (pad) => this.#select(pad),
       change: (pad, shape, numbers, stroke) => this.#change(`pads.${pad}.zone.${shape}`, numbers, stroke),
+      dropped: () => this.#idle() && this.#show(),
     });
   }
 
@@ -135,6 +136,7 @@ class Tune {
     for (const control of this.controls) {
       control.show(at({ ...kit, timing, left_handed: leftHanded }, control.path));
       control.complain("");
+      if (control.path.endsWith(".velocity")) control.element.hidden = kit.pads[this.pad].curve !== "fixed";
     }
     this.figure.show(kit, { leftHanded, selected: this.pad });
     this.learnButton.disabled = !shapeOf(kit.pads[this.pad].zone);

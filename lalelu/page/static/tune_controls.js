@@ -11,12 +11,9 @@ export class Control {
     this.parts = this.#made();
     const id = `field-${path.replaceAll(".", "-")}`;
     (this.number ?? this.parts[0]).id = id;
-    this.element = el(
-      "div", { class: "field", "data-path": path },
-      el("label", { for: id }, told.label),
-      el("div", { class: "row" }, ...this.parts),
-      this.problem,
-    );
+    const label = el("label", { for: id }, told.label);
+    const row = this.toggle ? [el("div", { class: "row" }, ...this.parts, label)] : [label, el("div", { class: "row" }, ...this.parts)];
+    this.element = el("div", { class: "field", "data-path": path }, ...row, this.problem);
   }
 
   #made() {
@@ -42,7 +39,7 @@ export class Control {
       type: "number", step: "any", inputmode: "decimal", autocomplete: "off",
       onchange: () => this.number.value !== "" && this.#tell(Number(this.number.value), true),
     });
-    const others = [...told.choices.map((name) => [name, name]), ...(told.optional ? [["as the kit", null]] : [])];
+    const others = [...told.choices.map((name) => [name, name]), ...(told.none ? [[told.none, null]] : [])];
     this.others = others.map(([label, value]) => {
       const button = el("button", { type: "button", "aria-pressed": "false", onclick: () => this.#tell(value, true) }, label);
       button.value_ = value;

@@ -1,10 +1,11 @@
 // The pads around a body, to drag and resize. Body units: x to the player's right, y up; the drawing has y down.
 import { svg } from "./elements.js";
 
-const VIEW = { left: -2.6, right: 2.6, top: 1.6, bottom: -2.4 };
+const VIEW = { aside: 1.7, top: 1.35, bottom: -2.1 }; // at least; pads farther out make it wider
+const MARGIN = 0.3;
 const LEAST = 0.1; // of a side or radius, body units
 const STEP = 0.05; // of an arrow key
-const HANDLE = 0.09;
+const HANDLE = 0.07;
 const SHOWN_MS = 1500; // of a stroke's dot
 const FLASH_MS = 200;
 const round = (number) => Math.round(number * 1000) / 1000;
@@ -79,7 +80,7 @@ export function shapeOf(zone) {
   return zone && zone.frame === "body" ? Object.keys(SHAPES).find((shape) => zone[shape]) : undefined;
 }
 
-// `tell.select(pad)`, `tell.change(pad, shape, numbers, stroke)`.
+// `tell.select(pad)`, `tell.change(pad, shape, numbers, stroke)`, `tell.dropped()` at a drag's end.
 export class Figure {
   constructor(tell) {
     this.tell = tell;
@@ -91,19 +92,27 @@ export class Figure {
     this.strokes = 0;
     this.pads = svg("g");
     this.dots = svg("g");
-    const { left, right, top, bottom } = VIEW;
-    this.element = svg(
-      "svg",
-      { viewBox: `${left} ${-top} ${right - left} ${top - bottom}`, role: "group", "aria-label": "The pads around you" },
-      body(), this.pads, this.dots,
-    );
+    this.element = svg("svg", { role: "group", "aria-label": "The pads around you" }, body(), this.pads, this.dots);
     this.element.addEventListener("pointermove", (event) => this.#dragged(event));
     for (const name of ["pointerup", "pointercancel"]) this.element.addEventListener(name, () => this.#dropped());
   }
 
   show(kit, { leftHanded, selected }) {
     Object.assign(this, { kit, leftHanded, selected });
-    if (!this.drag) this.draw();
+    if (this.drag) return;
+    this.#frame();
+    this.draw();
+  }
+
+  #frame() {
+    const corners = Object.values(this.kit.pads).flatMap(({ zone }) => {
+      const kind = shapeOf(zone);
+      return kind ? SHAPES[kind].handles(zone[kind]) : [];
+    });
+    const aside = Math.max(VIEW.aside, ...corners.map(([x]) => Math.abs(x) + MARGIN));
+    const top = Math.max(VIEW.top, ...corners.map(([, y]) => y + MARGIN));
+    const bottom = Math.min(VIEW.bottom, ...corners.map(([, y]) => y - MARGIN));
+    this.element.setAttribute("viewBox", `${-aside} ${-top} ${2 * aside} ${top - bottom}`);
   }
 
   // From a kit's place to the drawing's.
@@ -142,7 +151,7 @@ export class Figure {
         onpointerdown: (event) => this.#taken(event, name, null),
         onkeydown: (event) => this.#key(event, name),
       },
-      drawn, svg("text", { x, y }, name), ...handles,
+      drawn, ...handles, svg("text", { x, y }, name),
     );
   }
 
@@ -173,6 +182,7 @@ export class Figure {
 
   #dropped() {
     this.drag = null;
+    this.tell.dropped();
   }
 
   #key(event, name) {

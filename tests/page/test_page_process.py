@@ -7,35 +7,9 @@ import signal
 
 import aiohttp
 import psutil
-import pytest
-from system.played import Played, gone, wait_until
+from system.played import gone, wait_until
 
 from lalelu.channel import BoardReader, RingReader
-
-ANY_PORT = '"127.0.0.1:0"'
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    folder = tmp_path / "place"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def played(place):
-    played = Played(place, page=ANY_PORT)
-    played.wait_for_notes()
-    yield played
-    if played.process.poll() is None:
-        played.end()
-
-
-def url(played):
-    desk = BoardReader(played.session / "desk")
-    played.wait(lambda: desk.value().get("pid") == played.pid("desk") and "page" in desk.value())
-    return desk.value()["page"]
 
 
 def pages(played):
@@ -71,7 +45,7 @@ def order(at, what):
 
 
 def test_what_is_played_is_told_and_nobody_pays_before_somebody_looks(played):
-    at = url(played)
+    at = played.url
     assert pages(played) == []
     (greeting, _), *told = messages(at, 40)
     assert len(pages(played)) == 1
@@ -96,7 +70,7 @@ def test_what_is_played_is_told_and_nobody_pays_before_somebody_looks(played):
 
 
 def test_standby_is_asked_of_the_instrument(played):
-    at = url(played)
+    at = played.url
     engine = BoardReader(played.session / "engine")
     for what, silent in (("standby", True), ("play", False)):
         assert order(at, what) == 200
@@ -104,7 +78,7 @@ def test_standby_is_asked_of_the_instrument(played):
 
 
 def test_a_page_that_is_killed_comes_again_and_the_engine_does_not_care(played):
-    at = url(played)
+    at = played.url
     messages(at, 2)
     (page,) = pages(played)
     frames = RingReader(played.session / "frames")
@@ -117,17 +91,17 @@ def test_a_page_that_is_killed_comes_again_and_the_engine_does_not_care(played):
 
 
 def test_a_desk_that_is_killed_takes_the_page_along_and_the_next_one_serves_on(played):
-    at = url(played)
+    at = played.url
     messages(at, 2)
     page = pages(played)[0].pid
     os.kill(played.pid("desk"), signal.SIGKILL)
     wait_until(lambda: gone([page]))
     played.wait(lambda: played.lead()["restarts"]["desk"] == 1)
-    assert len(messages(url(played), 3)) == 3
+    assert len(messages(played.url, 3)) == 3
 
 
 def test_an_instrument_that_ends_leaves_no_page(played):
-    messages(url(played), 2)
+    messages(played.url, 2)
     page = pages(played)[0].pid
     assert played.end().code == 0
     assert gone([page])

@@ -4,6 +4,7 @@ const RETRY_MS = 1000;
 
 class Desk extends EventTarget {
   latest = null; // the last live message
+  scene = null; // kit and picture, as the last message told that had them
 
   async get(path) {
     return this.#ask(path, { method: "GET" });
@@ -44,6 +45,7 @@ class Desk extends EventTarget {
     const rest = new Uint8Array(data, 4 + length);
     message.jpeg = rest.length ? new Blob([rest], { type: "image/jpeg" }) : null;
     this.latest = message;
+    if (message.scene) this.scene = message.scene;
     this.dispatchEvent(new CustomEvent("frame", { detail: message }));
   }
 }

@@ -1,0 +1,91 @@
+// The picture with skeleton, body frame and pads. Places are image heights; a body's own are shoulder widths.
+import { COLOURS, begun, written } from "./canvas.js";
+
+// What turns a place of a player's body, x to their right and y up, into one of the picture.
+export function inPicture(frame) {
+  return ([x, y]) => [frame.x + frame.side * frame.size * x, frame.y - frame.size * y];
+}
+
+export function drawStage(canvas, { scene, players, bitmap, mirrored, flashes }) {
+  const { pen, width, height } = begun(canvas);
+  const onCanvas = ([x, y]) => [mirrored ? width - x * height : x * height, y * height];
+  if (bitmap) {
+    pen.save();
+    if (mirrored) pen.transform(-1, 0, 0, 1, width, 0);
+    pen.drawImage(bitmap, 0, 0, width, height);
+    pen.restore();
+    pen.fillStyle = "rgb(11 14 18 / 35%)"; // so that lines stand out
+    pen.fillRect(0, 0, width, height);
+  }
+  if (!scene) {
+    written(pen, "nothing to see yet", width / 2, height / 2, { size: 20, colour: COLOURS.dim });
+    return;
+  }
+  const measure = Math.max(13, height / 30);
+  for (const pad of scene.pads.filter((each) => each.frame === "image")) {
+    drawPad(pen, pad, (point) => onCanvas(point), flashes.get(pad.name), measure);
+  }
+  for (const player of players) {
+    if (player.frame) drawBody(pen, scene, player, onCanvas, flashes, measure);
+    drawSkeleton(pen, scene, player, onCanvas, height);
+  }
+  if (!players.length) written(pen, "nobody is seen", width / 2, height / 2, { size: 20, colour: COLOURS.dim });
+}
+
+function drawBody(pen, scene, player, onCanvas, flashes, measure) {
+  const place = inPicture(player.frame);
+  const at = (point) => onCanvas(place(point));
+  // the body's own axes: one shoulder width to the right, and up
+  pen.lineWidth = 2;
+  pen.strokeStyle = COLOURS.dim;
+  pen.setLineDash([4, 4]);
+  path(pen, [at([-1, 0]), at([1, 0])]);
+  path(pen, [at([0, -1.5]), at([0, 1])]);
+  pen.setLineDash([]);
+  for (const pad of scene.pads.filter((each) => each.frame === "body")) {
+    drawPad(pen, pad, at, flashes.get(pad.name), measure);
+  }
+}
+
+function drawPad(pen, pad, at, flash, measure) {
+  const corners = pad.outline.map(at);
+  pen.beginPath();
+  corners.forEach(([x, y], place) => (place ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+  pen.closePath();
+  pen.fillStyle = flash ? `rgb(255 209 102 / ${Math.round(20 + 65 * flash.left)}%)` : "rgb(76 201 240 / 12%)";
+  pen.fill();
+  pen.lineWidth = flash ? 4 : 2;
+  pen.strokeStyle = flash ? COLOURS.warn : COLOURS.accent;
+  pen.stroke();
+  const x = (Math.min(...corners.map((each) => each[0])) + Math.max(...corners.map((each) => each[0]))) / 2;
+  const y = (Math.min(...corners.map((each) => each[1])) + Math.max(...corners.map((each) => each[1]))) / 2;
+  const name = pad.name.replaceAll("_", " ");
+  written(pen, flash ? `${name} ${flash.velocity}` : name, x, y, { size: measure });
+}
+
+function drawSkeleton(pen, scene, player, onCanvas, height) {
+  const known = player.score.map((score) => score >= scene.min_score);
+  const places = player.xy.map(onCanvas);
+  pen.lineCap = "round";
+  for (const [thickness, colour] of [[7, COLOURS.ground], [4, COLOURS.good]]) {
+    pen.lineWidth = thickness;
+    pen.strokeStyle = colour;
+    for (const [one, other] of scene.bones) {
+      if (known[one] && known[other]) path(pen, [places[one], places[other]]);
+    }
+  }
+  const radius = Math.max(3, height / 120);
+  pen.fillStyle = COLOURS.text;
+  places.forEach(([x, y], place) => {
+    if (!known[place]) return;
+    pen.beginPath();
+    pen.arc(x, y, radius, 0, 2 * Math.PI);
+    pen.fill();
+  });
+}
+
+function path(pen, points) {
+  pen.beginPath();
+  points.forEach(([x, y], place) => (place ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+  pen.stroke();
+}

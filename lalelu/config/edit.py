@@ -180,7 +180,7 @@ def _fresh(value: Value) -> Any:  # noqa: ANN401 - the library's own types
         sequence = CommentedSeq(_fresh(inner) for inner in value)
         sequence.fa.set_flow_style()
         return sequence
-    if isinstance(value, str) and read_document(f"[{value}]", "").root != [
+    if isinstance(value, str) and read_document(f"- {value}", "").root != [
         value
     ]:  # YAML takes it for another kind
         return DoubleQuotedScalarString(value)

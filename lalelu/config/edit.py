@@ -180,10 +180,8 @@ def _fresh(value: Value) -> Any:  # noqa: ANN401 - the library's own types
         sequence = CommentedSeq(_fresh(inner) for inner in value)
         sequence.fa.set_flow_style()
         return sequence
-    if isinstance(value, str) and read_document(f"- {value}", "").root != [
-        value
-    ]:  # YAML takes it for another kind
-        return DoubleQuotedScalarString(value)
+    if isinstance(value, str) and read_document(f"- {value}", "").root != [value]:
+        return DoubleQuotedScalarString(value)  # YAML would take it for another kind
     return value
 
 

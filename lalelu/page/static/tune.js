@@ -229,6 +229,7 @@ class Tune {
 
   async #step(name) {
     await this.#settled();
+    if (!this.state?.[name]) return;
     await this.#ask(() => this.#post(`/api/kit/${name}`), name === "undo" ? "Undone." : "Done again.");
   }
 

@@ -19,9 +19,8 @@ class Tune {
     this.kitNumber = 0;
     this.pad = null;
     this.state = null;
-    this.waiting = new Map(); // path -> value, not sent yet
+    this.waiting = []; // {stroke, changes: path -> value}, not sent yet
     this.sending = null;
-    this.strokeName = null;
     this.learning = null;
     this.controls = [];
     this.figure = new Figure({
@@ -102,7 +101,7 @@ class Tune {
       this.#say(state.problems.map(({ file, line, sentence }) => `${file}:${line}: ${sentence}`).join("\n"), true);
       return;
     }
-    if (this.waiting.size) return; // newer values are on their way
+    if (this.waiting.length) return; // newer values are on their way
     this.#showKits();
     const names = Object.keys(state.kit.pads);
     if (!names.includes(this.pad)) this.pad = names[0];
@@ -173,16 +172,18 @@ class Tune {
 
   // Changes are put together for a moment, and sent one after the other.
   #change(path, value, stroke) {
-    this.waiting.set(path, value);
-    if (path.endsWith(".curve")) this.waiting.set(path.replace(/curve$/, "velocity"), value === "fixed" ? FIXED_VELOCITY : null);
-    this.strokeName = stroke;
+    const last = this.waiting.at(-1);
+    const changes = last?.stroke === stroke ? last.changes : {};
+    if (last?.changes !== changes) this.waiting.push({ stroke, changes });
+    changes[path] = value;
+    if (path.endsWith(".curve")) changes[path.replace(/curve$/, "velocity")] = value === "fixed" ? FIXED_VELOCITY : null;
     this.element.setAttribute("aria-busy", "true");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.#send(), DEBOUNCE_MS);
   }
 
   #idle() {
-    return !this.waiting.size && !this.sending && !this.figure.drag;
+    return !this.waiting.length && !this.sending && !this.figure.drag;
   }
 
   #settled() {
@@ -192,13 +193,12 @@ class Tune {
 
   async #send() {
     while (this.sending) await this.sending;
-    if (!this.waiting.size) return;
-    const changes = Object.fromEntries(this.waiting);
-    this.waiting.clear();
-    this.sending = this.#ask(() => this.#post("/api/kit/set", { changes, stroke: this.strokeName }), "Written.");
+    if (!this.waiting.length) return;
+    const { stroke, changes } = this.waiting.shift();
+    this.sending = this.#ask(() => this.#post("/api/kit/set", { changes, stroke }), "Written.");
     await this.sending;
     this.sending = null;
-    if (this.waiting.size) await this.#send();
+    if (this.waiting.length) await this.#send();
     else this.element.setAttribute("aria-busy", "false");
   }
 

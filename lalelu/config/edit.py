@@ -45,7 +45,7 @@ def edited(text: str, changes: Mapping[Path, Value]) -> str:
         read = read_document(result, "")
         if _same(read.root, wanted) and len(read.problems) <= len(document.problems):
             return result.replace("\n", "\r\n") if "\r\n" in text else result
-    raise _cannot(next(iter(changes)), "other values hang on it by an alias (*name)")
+    raise _cannot(next(iter(changes)), "something else would change, too, as by an alias (*name)")
 
 
 def _rewritten(text: str, changes: Mapping[Path, Value]) -> tuple[str, str]:

@@ -56,6 +56,7 @@ class Tune {
     this.presetName = el("input", { "aria-label": "Name of a preset of your own", placeholder: "my preset", size: 10, maxlength: 32 });
     this.said = el("p", { role: "status", "aria-live": "polite" });
     this.file = el("p", { class: "dim" });
+    this.note = el("p", { class: "dim" });
     this.padChoice = el("select", { id: "tune-pad", onchange: () => this.#select(this.padChoice.value) });
     this.padFields = el("fieldset", {}, el("legend", {}, "Pad"));
     this.strikeFields = el("fieldset", {}, el("legend", {}, "What counts as a stroke"));
@@ -70,7 +71,7 @@ class Tune {
         "div", { class: "tune" },
         el("div", { class: "bar" }, this.undoButton, this.redoButton, this.diffButton, this.mirrorButton, this.learnButton, this.said),
         this.diffPanel,
-        el("div", { class: "panel figure" }, this.figure.element, this.file),
+        el("div", { class: "panel figure" }, this.figure.element, this.note, this.file),
         el(
           "div", { class: "panel" },
           el("div", { class: "field row" }, el("label", { for: "tune-pad" }, "Pad"), this.padChoice, this.kitChoice),
@@ -138,7 +139,9 @@ class Tune {
       if (control.path.endsWith(".velocity")) control.element.hidden = kit.pads[this.pad].curve !== "fixed";
     }
     this.figure.show(kit, { leftHanded, selected: this.pad });
-    this.learnButton.disabled = !shapeOf(kit.pads[this.pad].zone);
+    const { zone } = kit.pads[this.pad];
+    this.learnButton.disabled = !shapeOf(zone);
+    this.note.textContent = shapeOf(zone) ? "" : `${this.pad} is not drawn here: ${zone ? "it lies in the picture" : "only gestures play it"}.`;
   }
 
   #showKits() {

@@ -39,7 +39,7 @@ def edited(text: str, changes: Mapping[Path, Value]) -> str:
     unix = text.replace("\r\n", "\n")
     try:
         before, after = _rewritten(unix, changes)
-    except (YAMLError, ValueError, AttributeError, TypeError) as exc:
+    except (YAMLError, ValueError, AttributeError, TypeError, LookupError) as exc:
         raise _cannot(next(iter(changes)), "it is written in a way that is not understood here") from exc
     for result in (_transplanted(unix, before, after), after):
         read = read_document(result, "")

@@ -346,7 +346,7 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
                 listening.enter_context(remote)
             poller = select.poll()
             poller.register(lifeline, select.POLLIN)
-            door = PageDoor(session, plan.config.page, orders, poller, board, desk.say)
+            door = PageDoor(session, plan.config.page, orders, poller, board)
             listening.enter_context(door)
             passed = 0
             while not ended(poller, lifeline, 0 if passed >= BUSY_ROWS else POLL_MS):

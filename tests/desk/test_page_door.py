@@ -6,6 +6,7 @@ import socket
 import pytest
 from desk.players import Leader
 
+from lalelu.channel import BoardReader
 from lalelu.config.page import PageSection
 from lalelu.desk import page
 from lalelu.desk.page import PageDoor, listening, order_of, url_of
@@ -40,20 +41,20 @@ def test_an_address_is_told_as_browsers_take_it(host, shown):
 def test_a_taken_port_is_told_once_and_taken_over_when_it_is_free(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "RETRY_S", 0.0)
     monkeypatch.setattr(page, "PATIENCE_S", -1.0)
-    lines = []
     other = listening(("127.0.0.1", 0))
     at = f"127.0.0.1:{other.getsockname()[1]}"
     with Leader(tmp_path / "led") as leader:
         orders, poller = OrderWriter(leader.session), select.poll()
         asked = PageSection(at=at)
-        with PageDoor(leader.session, asked, orders, poller, leader.lead, lines.append) as door:
+        with PageDoor(leader.session, asked, orders, poller, leader.lead) as door:
             for _ in range(3):
                 door.step()
-            assert len(lines) == 1
-            assert lines[0].startswith(f"page: none, {at} cannot be used (Address already in use)")
+            (told,) = BoardReader(leader.session / "lead").value()["lines"]
+            assert told.startswith(f"page: none, {at} cannot be used (Address already in use)")
             other.close()
             door.step()
-            assert lines[1:] == [f"page: http://{at}/"]
+            value = BoardReader(leader.session / "lead").value()
+            assert (value["lines"], value["page"]) == ([told, f"page: http://{at}/"], f"http://{at}/")
             with socket.create_connection(asked.address):
                 assert poller.poll(5000) != []  # the desk is woken
 
@@ -67,7 +68,6 @@ def test_without_an_address_nothing_listens(tmp_path):
             OrderWriter(leader.session),
             poller,
             leader.lead,
-            pytest.fail,
         ) as door:
             door.step()
         assert poller.poll(0) == []

@@ -67,6 +67,8 @@ PURE = (
     "config/notes.py",
     "config/positions.py",
     "config/sentences.py",
+    "kitedit/fields.py",
+    "kitedit/learn.py",
 )
 WORLD = frozenset(
     {
@@ -142,8 +144,8 @@ VENDORS = {
     "videodev2": {"camera/v4l2/": "the kernel's structures"},
     "yaml": {
         "config/positions.py": "reads configuration",
-        "config/edit.py": "finds where an option stands",
     },
+    "ruamel": {"config/edit.py": "changes configuration and keeps its comments"},
     "cv2": {
         "bench/merge_worker.py": "makes frames as cameras give them",
         "camera/": "decodes, filters and renders pictures",

@@ -18,7 +18,7 @@ from lalelu.camera import port as camera_port
 from lalelu.camera.port import Camera, CameraFacts
 from lalelu.commands.bench_options import check_names, core_of, names_in
 from lalelu.commands.run import add_config_option
-from lalelu.config.edit import with_options
+from lalelu.config.edit import edited
 from lalelu.config.loader import Loaded, load_config
 from lalelu.console import say
 from lalelu.errors import CheckFailedError, MissingError, UsageError
@@ -133,7 +133,7 @@ def write(file: Path, options: Options) -> None:
     """
     file = file.resolve()  # a link stays one
     before = file.read_bytes().decode()  # with the line ends that it has
-    after = with_options(before, "pose", options)
+    after = edited(before, {("pose", option): value for option, value in options.items()})
     with replacing(file, _refused) as temporary:
         temporary.write_bytes(after.encode())
         load_config(temporary)  # its kits lie beside it

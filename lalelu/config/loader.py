@@ -153,9 +153,14 @@ def kit_file(ref: str, base: Path | None, option: str = "kit") -> Path:
     return shipped_dir() / "kits" / f"{ref}.yaml"
 
 
-def read_config(path: Path) -> tuple[Document, Config | None, tuple[KitConfig, ...]]:
-    """Read a configuration and its kits; the problems of all are in the document returned."""
-    document = read(path)
+def read_config(
+    path: Path, texts: Mapping[Path, str] | None = None
+) -> tuple[Document, Config | None, tuple[KitConfig, ...]]:
+    """Read a configuration and its kits; the problems of all are in the document returned.
+
+    `texts` are read instead of what stands in those files.
+    """
+    document = read(path, texts)
     if document.problems and document.root is None:
         return document, None, ()
     config = _validated(document, Config)
@@ -168,7 +173,7 @@ def read_config(path: Path) -> tuple[Document, Config | None, tuple[KitConfig, .
         except UsageError as exc:
             document.add(place, str(exc))
             continue
-        kit_document = read(file)
+        kit_document = read(file, texts)
         kit = _validated(kit_document, KitConfig, note_map)
         kit_documents.append(kit_document)
         if kit is not None:
@@ -240,8 +245,10 @@ def _check_addresses(document: Document) -> None:
                 continue
 
 
-def read(path: Path) -> Document:
-    """Read a YAML file; whatever is wrong with it is in the document's `problems`."""
+def read(path: Path, texts: Mapping[Path, str] | None = None) -> Document:
+    """Read a YAML file, or its text of `texts`; whatever is wrong with it is in the document's `problems`."""
+    if texts is not None and path in texts:
+        return read_document(texts[path], str(path))
     document = Document(str(path))
     try:
         raw = read_regular(path, MAX_BYTES)

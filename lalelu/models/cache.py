@@ -92,8 +92,8 @@ def no_model(name: str, reason: str | None) -> UsageError:
 def replacing(path: Path, refused: Callable[[Path, OSError], UsageError] = not_writable) -> Iterator[Path]:
     """Give a temporary name beside `path`; what is written there takes its place at once, or not at all.
 
-    A file that is there already keeps its rights. Raises what `refused` makes of a folder or file that cannot be
-    written.
+    A file that is there already keeps its rights and its owner. Raises what `refused` makes of a folder or file that
+    cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,13 @@ def replacing(path: Path, refused: Callable[[Path, OSError], UsageError] = not_w
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         # mkstemp's files are for their owner only; a service may run as another user
-        temporary.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644)
+        if path.exists():
+            there = path.stat()
+            if (there.st_uid, there.st_gid) != (os.geteuid(), temporary.stat().st_gid):
+                os.chown(temporary, there.st_uid, there.st_gid)
+            temporary.chmod(stat.S_IMODE(there.st_mode))
+        else:
+            temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as exc:
         raise refused(path, exc) from exc

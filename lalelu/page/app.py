@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from lalelu.errors import LaleluError
-from lalelu.page import live_routes
+from lalelu.page import edit_routes, live_routes
 from lalelu.page.context import Context
 from lalelu.page.guard import guard
 
@@ -22,6 +22,7 @@ def make_app(context: Context) -> web.Application:
     app = web.Application(middlewares=[guard(context.token), _sentences], client_max_size=MOST_BYTES)
     app.router.add_get("/", _index)
     live_routes.add_routes(app, context)
+    edit_routes.add_routes(app, context)
     app.router.add_static("/static", STATIC)
     return app
 

@@ -18,8 +18,8 @@ from lalelu.gesture.verdict import Verdict
 from lalelu.glimpse import RING as PICTURE
 from lalelu.glimpse import Glimpse, GlimpseReader
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, VIA
+from lalelu.numbering import Numbers
 from lalelu.page.outline import drawn_pads
-from lalelu.performance import Numbers
 from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.session import POSE_HEAD, ROLES, Plan, Session
 from lalelu.skeleton import COCO17_BONES, SKELETONS

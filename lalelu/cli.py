@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "measure the whole chain: true hit to the note that others receive",
     ),
     "check": ("lalelu.commands.check", "validate configuration files and kits"),
+    "kit": ("lalelu.commands.kit", "list kits, draw one, and begin one of your own"),
     "schema": ("lalelu.commands.schema", "print the JSON schema of the configuration or of a kit"),
 }
 

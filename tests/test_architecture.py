@@ -52,6 +52,7 @@ PURE = (
     "voice/sounds.py",
     "voice/targets.py",
     "voice/tempo.py",
+    "kitpicture/",
     "config/agreement.py",
     "config/agreement_of_gestures.py",
     "config/agreement_of_kits.py",

@@ -1,5 +1,6 @@
 """Change options of a section in YAML text, and nothing else of it: comments, order and spelling stay. Pure."""
 
+import json
 from collections.abc import Mapping
 
 import yaml
@@ -25,6 +26,16 @@ def with_options(text: str, section: str, options: Mapping[str, str | int]) -> s
     if read_document(edited, "").root != _changed(document, section, options):
         raise _cannot(section, "it is written with anchors, aliases or in several lines")
     return edited
+
+
+def with_name(text: str, name: str) -> str:
+    """Return the text of a valid kit with another `name`."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode)
+    found = _entry(root, "name")
+    assert found is not None
+    start, end = found[1].start_mark.index, found[1].end_mark.index
+    return text[:start] + json.dumps(name, ensure_ascii=False) + text[end:]
 
 
 def _changed(document: Document, section: str, options: Mapping[str, str | int]) -> dict[str, Value]:

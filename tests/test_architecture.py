@@ -58,6 +58,7 @@ PURE = (
     "config/agreement_of_kits.py",
     "config/agreement_of_limbs.py",
     "config/edit.py",
+    "config/json_schema.py",
     "config/live.py",
     "config/notes.py",
     "config/positions.py",
@@ -136,6 +137,7 @@ VENDORS = {
     "yaml": {
         "config/positions.py": "reads configuration",
         "config/edit.py": "finds where an option stands",
+        "config/json_schema.py": "reads the comments of shipped files",
     },
     "cv2": {
         "bench/merge_worker.py": "makes frames as cameras give them",

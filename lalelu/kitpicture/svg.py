@@ -1,5 +1,6 @@
 """Draw a kit as SVG: the player's figure with the pads around it. Pure."""
 
+import textwrap
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -25,8 +26,9 @@ def svg_of(kit: KitConfig) -> str:
     """Return an SVG document of the kit; it names what is not around the player below the picture."""
     scene = scene_of(kit)
     left, bottom, right, top = scene.window
-    aside = _aside(kit)
     width = (right - left) * _UNIT
+    columns = int(0.94 * width / (_TEXT * _CHARACTER[0]))
+    aside = [line for sentence in _aside(kit) for line in textwrap.wrap(sentence, columns)]
     height = (top - bottom) * _UNIT
     line = _TEXT * _CHARACTER[1]
 
@@ -54,17 +56,14 @@ def svg_of(kit: KitConfig) -> str:
         parts.append(_text(float(x), float(y) + _TEXT * 0.35, outline.name))
     parts.append(_text(0.12 * width, height + _TEXT, "your left", "side"))
     parts.append(_text(0.88 * width, height + _TEXT, "your right", "side"))
-    for i, sentence in enumerate(aside):
-        parts.append(_text(width / 2, height + (i + 2) * line, sentence, "side", fits=width * 0.96))
+    for i, sentence in enumerate(aside, 2):
+        parts.append(_text(width / 2, height + i * line, sentence, "side"))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _text(x: float, y: float, text: str, kind: str = "", *, fits: float | None = None) -> str:
-    size = _TEXT
-    if fits is not None:
-        size = min(size, fits / (len(text) * _CHARACTER[0]))
+def _text(x: float, y: float, text: str, kind: str = "") -> str:
     css = f' class="{kind}"' if kind else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:.1f}"{css}>{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{_TEXT:.0f}"{css}>{escape(text)}</text>'
 
 
 def _aside(kit: KitConfig) -> list[str]:

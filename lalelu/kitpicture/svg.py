@@ -35,9 +35,12 @@ def svg_of(kit: KitConfig) -> str:
     def at(point: Point) -> str:
         return f"{(point[0] - left) * _UNIT:.1f},{(top - point[1]) * _UNIT:.1f}"
 
-    whole = f"{width:.0f} {height + (len(aside) + 2) * line:.0f}"
+    whole = height + (len(aside) + 2) * line
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {whole}">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:.0f} {whole:.0f}" '
+            f'width="{width / 2:.0f}" height="{whole / 2:.0f}">'
+        ),
         f"<title>{escape(kit.name)}</title>",
         f"<desc>{escape(kit.description or 'the pads around the player')}</desc>",
         f"<style>{_STYLE}</style>",
@@ -54,6 +57,7 @@ def svg_of(kit: KitConfig) -> str:
     for outline, place in zip(scene.outlines, places_of_names(scene, character), strict=True):
         x, y = at(place).split(",")
         parts.append(_text(float(x), float(y) + _TEXT * 0.35, outline.name))
+    parts.append(_text(width / 2, height + _TEXT, kit.name))
     parts.append(_text(0.12 * width, height + _TEXT, "your left", "side"))
     parts.append(_text(0.88 * width, height + _TEXT, "your right", "side"))
     for i, sentence in enumerate(aside, 2):

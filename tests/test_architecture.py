@@ -133,6 +133,7 @@ VENDORS = {
         "pose/runtimes/torch_graph.py": "reads the file that PyTorch is to run",
     },
     "onnxslim": {"models/slim.py": "simplifies model files"},
+    "shtab": {"commands/completion.py": "writes the shells' scripts"},
     "videodev2": {"camera/v4l2/": "the kernel's structures"},
     "yaml": {
         "config/positions.py": "reads configuration",

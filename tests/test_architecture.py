@@ -59,6 +59,7 @@ PURE = (
     "config/agreement_of_limbs.py",
     "config/edit.py",
     "config/json_schema.py",
+    "config/kit_options.py",
     "config/live.py",
     "config/notes.py",
     "config/positions.py",

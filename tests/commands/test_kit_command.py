@@ -1,4 +1,9 @@
+import contextlib
 import json
+import os
+import re
+import subprocess
+import sys
 
 import pytest
 from system.stage import lalelu
@@ -55,3 +60,27 @@ def test_what_cannot_be_done_is_one_sentence_and_exits_with_2(arguments, sentenc
     assert told.code == 2
     assert sentence in told.err
     assert (tmp_path / "mine.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_a_terminal_gets_colours_unless_they_are_refused(environment, coloured):
+    ours, theirs = os.openpty()
+    try:
+        plain = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS"}}
+        done = subprocess.Popen(
+            [sys.executable, "-m", "lalelu", "kit", "show", "minimal"],
+            stdout=theirs,
+            env={**plain, "TERM": "xterm-256color", "PYTHONUTF8": "1", **environment},
+        )
+        os.close(theirs)
+        told = b""
+        with contextlib.suppress(OSError):  # the other side has closed
+            while part := os.read(ours, 65536):
+                told += part
+        assert done.wait() == 0
+    finally:
+        os.close(ours)
+    assert "floor_tom" in re.sub("\x1b\\[[0-9;]*m", "", told.decode())
+    assert (b"\x1b[38;5;" in told) is coloured

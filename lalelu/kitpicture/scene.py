@@ -88,7 +88,7 @@ def places_of_names(scene: Scene, character: Point) -> tuple[Point, ...]:
     """
     left, bottom, right, top = scene.window
     taken: list[tuple[float, float, float]] = []
-    places: dict[str, Point] = {}
+    places: list[Point] = []
     for outline in reversed(scene.outlines):  # small ones keep their place
         half = len(outline.name) * character[0] / 2
         x = min(max(outline.middle[0], left + half), right - half)
@@ -103,8 +103,8 @@ def places_of_names(scene: Scene, character: Point) -> tuple[Point, ...]:
         else:
             y = outline.middle[1]
         taken.append((x, y, half))
-        places[outline.name] = x, y
-    return tuple(places[outline.name] for outline in scene.outlines)
+        places.append((x, y))
+    return tuple(reversed(places))
 
 
 def _zones(kit: KitConfig) -> Iterator[tuple[str, str, Zone, bool]]:

@@ -114,3 +114,17 @@ def test_a_name_with_markup_is_written_as_text():
     named = kit(snare={"box": [0.0, 0.0, 1.0, 1.0]}).model_copy(update={"name": "<a> & b"})
     text = svg_of(named)
     assert ET.fromstring(text).findtext(f"{SVG}title") == "<a> & b"
+
+
+def test_a_gesture_may_be_called_like_a_pad():
+    bell = {
+        "gesture": "zone_enter",
+        "limb": "right_hand",
+        "zone": {"box": [0.9, 0.5, 1.8, 1.2]},
+        "pads": ["bell"],
+    }
+    pads = {"bell": {"note": "C5", "zone": {"box": [-1.0, -1.0, -0.5, -0.5]}}}
+    both = KitConfig.model_validate({"name": "both", "pads": pads, "gestures": {"bell": bell}})
+    scene = scene_of(both)
+    assert places_of_names(scene, (0.02, 0.04)) == tuple(outline.middle for outline in scene.outlines)
+    assert len(set(places_of_names(scene, (0.02, 0.04)))) == 2

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from lalelu.commands.schema import MODELS, written
 from lalelu.config.json_schema import editor_schema
@@ -14,7 +14,14 @@ from lalelu.config.loader import _validated, read, shipped_dir
 from lalelu.config.positions import read_document
 from lalelu.config.schema import Config
 
-SHIPPED = sorted(shipped_dir().rglob("*.yaml"))
+SHIPPED = [shipped_dir() / "lalelu.yaml", *sorted((shipped_dir() / "kits").glob("*.yaml"))]
+QUICK = settings(
+    max_examples=300,
+    deadline=None,
+    database=None,
+    phases=(Phase.generate,),
+    suppress_health_check=list(HealthCheck),
+)
 SHORT_FORMS = {
     "config": [
         "",
@@ -84,7 +91,7 @@ def test_whatever_the_loader_takes_is_taken(project, monkeypatch, refused):
     taken = {True: 0, False: 0}
 
     @seed(1)
-    @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @QUICK
     @given(made=fuzz_config.cases())
     def judge(made):
         _, raw, is_kit = made

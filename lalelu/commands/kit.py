@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from lalelu.config.edit import with_name
-from lalelu.config.loader import KIT_ENDINGS, kit_file, load_kit, shipped_kits
+from lalelu.config.loader import KIT_ENDINGS, kit_file, load_kit, shipped_dir, shipped_kits
 from lalelu.errors import UsageError
 from lalelu.kitpicture.svg import svg_of
 from lalelu.kitpicture.terminal import WIDTH, drawn
@@ -18,9 +18,8 @@ from lalelu.kitpicture.terminal import WIDTH, drawn
 BEGINNING: Final = "rock"  # what a new kit is a copy of
 
 _MOST: Final = 64  # characters of a kit's name
-_MODELINE: Final = re.compile(
-    r"\A# yaml-language-server:.*\n"
-)  # holds for the place of the file that is copied
+# where editors find the schema: the copy lies elsewhere than what is copied
+_SCHEMA_LINE: Final = re.compile(r"\A# yaml-language-server:.*\n")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +104,9 @@ def _new(path: Path, ref: str) -> None:
             f"the new kit's file is {path}; its name must end in .yaml, so that `kit:` can tell it"
         )
     load_kit(ref, None)  # only what is valid is worth a copy
-    text = _MODELINE.sub("", kit_file(ref, None).read_text(encoding="utf-8-sig"))
+    text = _SCHEMA_LINE.sub("", kit_file(ref, None).read_text(encoding="utf-8-sig"))
+    schema = (shipped_dir() / "schema" / "kit.json").absolute().as_uri()
+    text = f"# yaml-language-server: $schema={schema}\n{text}"
     _write(path, with_name(text, path.stem[:_MOST]), new=True)
     print(f"{path} is a copy of {ref}. Say `kit: {path.name}` in a lalelu.yaml beside it;")
     print(

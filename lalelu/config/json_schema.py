@@ -149,9 +149,7 @@ def _section(node: Schema, value: Mapping[str, object], schema: Schema) -> tuple
         if options is None:
             return name, member
         fixed = {option: entry["const"] for option, entry in options.items() if "const" in entry}
-        if value.keys() <= options.keys() and all(
-            value.get(option) == name for option, name in fixed.items()
-        ):
+        if value.keys() <= options.keys() and all(value.get(option) == fixed[option] for option in fixed):
             return name, member
     return "", {}
 

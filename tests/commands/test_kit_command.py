@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from system.stage import lalelu
 
-from lalelu.config.loader import check_file, load_kit, shipped_kits
+from lalelu.config.loader import check_file, load_kit, shipped_dir, shipped_kits
 
 
 def test_the_list_names_every_shipped_kit_with_what_it_is():
@@ -38,7 +40,10 @@ def test_a_new_kit_is_a_valid_copy_with_its_own_name_and_the_comments(tmp_path):
     copy, original = load_kit(str(path), None), load_kit("vocabulary", None)
     assert copy.name == "my kit: 1"
     assert copy.model_copy(update={"name": original.name}) == original
-    assert "# a stick" not in path.read_text().splitlines()[0]
+    first = path.read_text().splitlines()[0]
+    schema = Path(unquote(urlsplit(first.partition("$schema=")[2]).path))
+    assert schema.samefile(shipped_dir() / "schema" / "kit.json")
+    assert path.read_text().count("yaml-language-server") == 1
     assert "here a stick's tip" in path.read_text()
 
 

@@ -6,14 +6,12 @@ from xml.sax.saxutils import escape
 
 from lalelu.config.kit import KitConfig
 from lalelu.kitpicture.scene import Point, places_of_names, scene_of
-from lalelu.kitpicture.words import notes_of, sentence_of
+from lalelu.kitpicture.words import notes_of, printable, sentence_of
 
 _UNIT: Final = 200.0  # px of a body unit
 _TEXT: Final = 20.0  # px
-_CHARACTER: Final = (
-    0.56,
-    1.25,
-)  # of the text's size: its width and a line's height, in common sans-serif fonts
+# of the text's size: its width and a line's height, in common sans-serif fonts
+_CHARACTER: Final = (0.56, 1.25)
 _STYLE: Final = (
     "text{font-family:system-ui,sans-serif;text-anchor:middle;fill:#f2f4f7;paint-order:stroke;"
     "stroke:#14161a;stroke-width:5px;stroke-linejoin:round}"
@@ -41,8 +39,8 @@ def svg_of(kit: KitConfig) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:.0f} {whole:.0f}" '
             f'width="{width / 2:.0f}" height="{whole / 2:.0f}">'
         ),
-        f"<title>{escape(kit.name)}</title>",
-        f"<desc>{escape(kit.description or 'the pads around the player')}</desc>",
+        f"<title>{_plain(kit.name)}</title>",
+        f"<desc>{_plain(kit.description or 'the pads around the player')}</desc>",
         f"<style>{_STYLE}</style>",
         '<rect width="100%" height="100%" rx="12" fill="#14161a"/>',
     ]
@@ -67,7 +65,11 @@ def svg_of(kit: KitConfig) -> str:
 
 def _text(x: float, y: float, text: str, kind: str = "") -> str:
     css = f' class="{kind}"' if kind else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{_TEXT:.0f}"{css}>{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{_TEXT:.0f}"{css}>{_plain(text)}</text>'
+
+
+def _plain(text: str) -> str:
+    return escape(printable(text))
 
 
 def _aside(kit: KitConfig) -> list[str]:

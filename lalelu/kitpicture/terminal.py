@@ -7,7 +7,7 @@ from typing import Final
 
 from lalelu.config.kit import KitConfig
 from lalelu.kitpicture.scene import Point, Scene, places_of_names, scene_of
-from lalelu.kitpicture.words import notes_of, players_of, sentence_of
+from lalelu.kitpicture.words import notes_of, players_of, printable, sentence_of
 
 WIDTH: Final = 80  # columns
 
@@ -91,7 +91,8 @@ def _picture(scene: Scene, width: int, *, colour: bool, braille: bool) -> Iterat
 
 
 def _legend(kit: KitConfig, width: int) -> Iterator[str]:
-    yield from textwrap.wrap(f"{kit.name}: {kit.description}" if kit.description else kit.name, width)
+    title = f"{kit.name}: {kit.description}" if kit.description else kit.name
+    yield from textwrap.wrap(printable(title), width)
     yield from _table(
         [(name, notes_of(kit, pad), players_of(pad)) for name, pad in kit.pads.items()],
         width,

@@ -34,6 +34,11 @@ def notes_of(kit: KitConfig, pad: PadSection) -> str:
     return ", ".join(f"{name} ({note})" for name, note in zip(names, pad.notes, strict=True))
 
 
+def printable(text: str) -> str:
+    """Return a kit's own words without what would command a terminal or break a picture's file."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
 def players_of(pad: PadSection) -> str:
     """Return who plays a pad, and where it lies if that is not around the player."""
     if pad.zone is None:

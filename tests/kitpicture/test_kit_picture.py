@@ -128,3 +128,11 @@ def test_a_gesture_may_be_called_like_a_pad():
     scene = scene_of(both)
     assert places_of_names(scene, (0.02, 0.04)) == tuple(outline.middle for outline in scene.outlines)
     assert len(set(places_of_names(scene, (0.02, 0.04)))) == 2
+
+
+def test_a_kits_words_command_no_terminal_and_break_no_file():
+    named = kit(snare={"box": [0.0, 0.0, 1.0, 1.0]}).model_copy(
+        update={"name": "a\x1b[2J\x01", "description": "b\nc"}
+    )
+    assert "a?[2J?: b?c" in drawn(named)
+    assert ET.fromstring(svg_of(named)).findtext(f"{SVG}title") == "a?[2J?"

@@ -20,6 +20,7 @@ DEMO_EXTRAS := $(subst $(space),$(comma),$(strip eval $(EXTRAS)))
 
 # A stamp per set of extras: pip runs only when pyproject.toml has changed, or for a set not yet installed.
 DEMO_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
+DOCS_STAMP := $(VENV)/.installed-docs
 TEST_STAMP := $(VENV)/.installed-$(subst $(comma),-,$(TEST_EXTRAS))
 
 .DEFAULT_GOAL := help
@@ -49,6 +50,11 @@ lint: $(TEST_STAMP) ## ruff: rules and format
 
 types: $(TEST_STAMP) ## mypy, strict
 	$(BIN)/mypy
+
+.PHONY: docs
+docs: $(DOCS_STAMP) ## the documentation as a site: dist/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "dist/site/index.html" >&2
 
 benchmarks: $(TEST_STAMP) ## measure this machine and write docs/benchmarks.md (EXTRAS="tensorflow litert torch")
 	$(BIN)/python tools/benchmarks.py
@@ -84,6 +90,10 @@ $(BIN)/python:
 $(DEMO_STAMP): pyproject.toml | $(BIN)/python
 	@echo "setting up $(VENV) (once) ..." >&2
 	$(PIP) -e '.[$(DEMO_EXTRAS)]'
+	@touch $@
+
+$(DOCS_STAMP): pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[docs]'
 	@touch $@
 
 ifneq ($(TEST_STAMP),$(DEMO_STAMP))

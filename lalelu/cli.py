@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import sys
+from collections.abc import Collection
 from importlib import import_module
 from typing import Final
 
@@ -29,15 +30,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "measure the whole chain: true hit to the note that others receive",
     ),
     "check": ("lalelu.commands.check", "validate configuration files and kits"),
+    "kit": ("lalelu.commands.kit", "list kits, draw one, and begin one of your own"),
     "schema": ("lalelu.commands.schema", "print the JSON schema of the configuration or of a kit"),
+    "completion": ("lalelu.commands.completion", "print what lets a shell complete lalelu's commands"),
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit status (0 done, 1 check failed, 2 usage, 3 missing, 4 lost)."""
-    arguments = sys.argv[1:] if argv is None else argv
-    os.umask(os.umask(0o777) | 0o022)  # whatever the user's, nobody else may write to what is made
-    chosen = next((word for word in arguments if not word.startswith("-")), None)
+def build_parser(wanted: Collection[str]) -> argparse.ArgumentParser:
+    """Return the parser with all commands, those of `wanted` with their options: only their modules are imported."""
     parser = argparse.ArgumentParser(
         prog="lalelu", description="Play percussion in front of a camera.", allow_abbrev=False
     )
@@ -45,10 +45,18 @@ def main(argv: list[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module_name, what) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=what, description=what, allow_abbrev=False)
-        if name == chosen:  # only the chosen command's module is imported
+        if name in wanted:
             module = import_module(module_name)
             module.configure(subparser)
             subparser.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status (0 done, 1 check failed, 2 usage, 3 missing, 4 lost)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    os.umask(os.umask(0o777) | 0o022)  # whatever the user's, nobody else may write to what is made
+    parser = build_parser([word for word in arguments if not word.startswith("-")][:1])
     args = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without our bars and arrows shows ? for them

@@ -74,6 +74,7 @@ for path in "$network"/*/*; do
     echo "C /var/cache/lalelu/$kind/$file 0644 lalelu lalelu - /usr/share/lalelu/$kind/$file"
 done | awk '!seen[$0]++' >>"$root/usr/lib/tmpfiles.d/lalelu.conf"
 
+gzip -9n "$root/usr/share/man/man1/lalelu.1"
 mkdir -p "$root/usr/bin" "$root/usr/share/doc/lalelu" "$root/usr/share/lintian/overrides"
 ln -s /opt/lalelu/bin/lalelu "$root/usr/bin/lalelu"
 install -m 644 "$source/packaging/copyright" "$source/README.md" "$root/usr/share/doc/lalelu/"

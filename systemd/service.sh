@@ -60,8 +60,10 @@ files() {
         echo "lalelu.sysusers.conf $SERVICE_LIB/sysusers.d/lalelu.conf"
         echo "lalelu.tmpfiles.conf $SERVICE_LIB/tmpfiles.d/lalelu.conf"
         echo "90-lalelu.rules $SERVICE_LIB/udev/rules.d/90-lalelu.rules"
+        echo "../packaging/lalelu.1 ${SERVICE_LIB%/lib}/share/man/man1/lalelu.1"
     else
         echo "lalelu-user.service.in $data/systemd/user/lalelu.service"
+        echo "../packaging/lalelu.1 $data/man/man1/lalelu.1"
     fi
 }
 

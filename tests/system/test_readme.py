@@ -1,4 +1,4 @@
-"""What README tells people to type is typed here, and what it tells them to write is validated."""
+"""What README tells people to type is typed here, what it tells them to write is validated; docs/ is parsed."""
 
 import re
 import shlex
@@ -15,15 +15,28 @@ PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
+DOCS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((PROJECT / "docs").glob("*.md")))
+
+
+def blocks(language, text=README):
     """The fenced blocks of one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-LINES = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+def typed(text):
+    """The lines of the shell blocks."""
+    return [line for block in blocks("sh", text) for line in block.splitlines() if line.strip()]
+
+
+LINES = typed(README)
 COMMANDS = [line for line in LINES if line.startswith("lalelu ")]
 MAKES = [line for line in LINES if line.startswith("make ")]
 IN_TEXT = sorted(set(re.findall(r"`(lalelu [a-z][^`\n]*)`", README)))
+OF_DOCS = typed(DOCS)
+PARSED = sorted({
+    *COMMANDS, *IN_TEXT, *(line for line in OF_DOCS if line.startswith("lalelu ")),
+    *re.findall(r"`(lalelu [a-z]+ [^`\n]*)`", DOCS),  # those without arguments may be names
+})  # fmt: skip
 
 # not run here, only parsed
 NEEDS_A_CAMERA = ("lalelu run",)
@@ -53,6 +66,7 @@ def test_readme_has_commands_and_configuration():
 
 def test_every_line_of_a_shell_block_is_a_command_that_these_tests_know():
     assert [line for line in LINES if line not in COMMANDS + MAKES] == []
+    assert [line for line in OF_DOCS if not line.startswith(("lalelu ", "make "))] == []
 
 
 @pytest.mark.model
@@ -63,7 +77,7 @@ def test_a_command_of_readme_works(command, desk, monkeypatch):
     assert told.code == 0, told.err
 
 
-@pytest.mark.parametrize("command", sorted({*COMMANDS, *IN_TEXT}))
+@pytest.mark.parametrize("command", PARSED)
 def test_the_arguments_of_a_command_of_readme_are_understood(command, monkeypatch):
     name = shlex.split(command)[1]
     monkeypatch.setattr(import_module(f"lalelu.commands.{name}"), "run", lambda _args: 0)
@@ -71,13 +85,13 @@ def test_the_arguments_of_a_command_of_readme_are_understood(command, monkeypatc
     assert told.code == 0, told.err
 
 
-@pytest.mark.parametrize("command", MAKES)
+@pytest.mark.parametrize("command", sorted({*MAKES, *(line for line in OF_DOCS if line.startswith("make "))}))
 def test_a_make_target_of_readme_exists(command):
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{re.escape(command.split()[1])}:", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("block", blocks("yaml"))
+@pytest.mark.parametrize("block", blocks("yaml") + blocks("yaml", DOCS))
 def test_a_configuration_or_kit_of_readme_is_valid(block, tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text(block, encoding="utf-8")

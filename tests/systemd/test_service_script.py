@@ -19,6 +19,7 @@ OWN = {
     "usr/local/lib/sysusers.d/lalelu.conf",
     "usr/local/lib/tmpfiles.d/lalelu.conf",
     "usr/local/lib/udev/rules.d/90-lalelu.rules",
+    "usr/local/share/man/man1/lalelu.1",
 }
 CONFIG = "etc/lalelu/lalelu.yaml"
 HIDDEN = tuple(f"/{folder}/" for folder in ("home", "root", "tmp", "var/tmp", "run/user"))
@@ -82,15 +83,16 @@ def test_a_second_install_leaves_the_players_configuration_alone(make, root):
 
 def test_a_package_may_have_its_units_elsewhere(make, root):
     assert make("install-service", SERVICE_BIN=str(BIN), SERVICE_LIB="/usr/lib").returncode == 0
-    assert files(root) == {path.replace("usr/local/lib", "usr/lib") for path in OWN} | {CONFIG}
+    assert files(root) == {path.replace("usr/local", "usr") for path in OWN} | {CONFIG}
 
 
 def test_a_player_installs_the_user_unit_into_the_own_home(make, root):
     unit = "home/player/.local/share/systemd/user/lalelu.service"
+    page = "home/player/.local/share/man/man1/lalelu.1"
     config = "home/player/.config/lalelu/lalelu.yaml"
     done = make("install-user-service", SERVICE_BIN=str(BIN))
     assert done.returncode == 0, done.stderr
-    assert files(root) == {unit, config}
+    assert files(root) == {unit, page, config}
     assert '"/home/player/.local/state/lalelu/ledger"' in (root / config).read_text(encoding="utf-8")
     assert make("uninstall-user-service").returncode == 0
     assert files(root) == {config}

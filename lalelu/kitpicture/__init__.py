@@ -1,0 +1,1 @@
+"""A kit drawn around a player, as text for a terminal and as SVG. Pure."""

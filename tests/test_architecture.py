@@ -61,6 +61,13 @@ PURE = (
     "config/notes.py",
     "config/positions.py",
     "config/sentences.py",
+    "tuning/align.py",
+    "tuning/lesson.py",
+    "tuning/outcome.py",
+    "tuning/parameters.py",
+    "tuning/pattern.py",
+    "tuning/practice.py",
+    "tuning/report.py",
 )
 WORLD = frozenset(
     {
@@ -163,6 +170,10 @@ VENDORS = {
         "models/tflite_export.py": "the file format's tables",
     },
     "keras": {},
+    "optuna": {"tuning/study.py": "searches"},
+    "distributed": {"tuning/workers.py": "plays takes on other machines"},
+    "dask": {},
+    "ruamel": {"tuning/text.py": "writes a tuned kit with its comments"},
 }
 
 

@@ -43,9 +43,7 @@ class Judge:
     def play(self, lesson: Lesson, kit: KitConfig) -> tuple[Outcome, Outcome]:
         """Return what a kit gives on the part of a take that is tuned on, and on the one held back."""
         found = heard(lesson.take, self.config, kit)
-        return outcomes(
-            found, lesson.truth, length_s=lesson.length_s, window_ms=self.window_ms, by=self.by
-        )
+        return outcomes(found, lesson.truth, length_s=lesson.length_s, window_ms=self.window_ms, by=self.by)
 
 
 def band_of(

@@ -13,7 +13,9 @@ from lalelu.hits import HitRecord
 BLOCK_S: Final = 5.0
 LEAST_BLOCKS: Final = 6
 EVERY: Final = 3  # the last of so many blocks is held back
-TAKEN_AS_WORSE_MS: Final = 1.0  # of timing SD, where F1 is the same: less is not felt (Wessel and Wright 2002)
+TAKEN_AS_WORSE_MS: Final = (
+    1.0  # of timing SD, where F1 is the same: less is not felt (Wessel and Wright 2002)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,9 @@ class Outcome:
     matched: int = 0
     found: int = 0
     true: int = 0
-    squares: float = 0.0  # ms^2: summed squared differences of the matched hits' errors from their take's mean
+    squares: float = (
+        0.0  # ms^2: summed squared differences of the matched hits' errors from their take's mean
+    )
     lags_ms: tuple[float, ...] = ()  # of the found hits: from the stroke's end to the deciding frame
 
     @property
@@ -105,7 +109,9 @@ def goodness(outcome: Outcome, window_ms: float) -> float:
     """
     one_hit = 1.0 / (4.0 * max(outcome.true, 1))
     sd = window_ms if outcome.sd_ms is None else outcome.sd_ms
-    return outcome.f1 - one_hit * (0.9 * sd / window_ms + 0.1 * min(1.0, outcome.false / max(outcome.true, 1)))
+    return outcome.f1 - one_hit * (
+        0.9 * sd / window_ms + 0.1 * min(1.0, outcome.false / max(outcome.true, 1))
+    )
 
 
 def is_worse(after: Outcome, before: Outcome) -> bool:

@@ -16,7 +16,7 @@ LEAST_HITS: Final = 5  # true hits on a pad below which nothing of it is fitted
 # What real strokes and keypoints have, with room: soft strokes 1.7 body units/s, the mocap takes' 3.5..5.4; falls of
 # 0.2 and more; 200 ms between strokes of one hand at 5 Hz; a hidden wrist is scored below 0.3.
 STRIKE: Final[Mapping[str, tuple[float, float]]] = {
-    "min_speed": (0.5, 3.5),
+    "min_speed": (0.3, 3.5),
     "min_height": (0.03, 0.3),
     "mask_ms": (40.0, 180.0),
     "min_score": (0.05, 0.4),

@@ -18,7 +18,9 @@ from lalelu.tuning.pattern import bar_of, bar_s
 _STROKES: Final[frozenset[Rule | None]] = frozenset(
     {None, "no_pad", "pad_threshold", "pad_mask", "retrigger", "crosstalk"}
 )
-LEAST_MATCHED: Final = 0.5  # of the meant strokes: with fewer the take is of another pattern or tempo
+LEAST_FIT: Final = (
+    0.7  # of a pattern: a spread of 40 ms and a tenth missed and extra has 0.8, another tempo 0.5
+)
 
 
 def movements(take: Take, config: Config, kit: KitConfig) -> list[HitRecord]:
@@ -51,8 +53,8 @@ def meant(
     bar = bar_of(pattern, bpm, kit, left_handed=config.left_handed)
     played = movements(take, config, kit)
     found = align(bar, bar_s(bpm), played)
-    if found is None or found.matched < LEAST_MATCHED * len(found.pairs):
-        share = "none" if found is None else f"{found.matched} of {len(found.pairs)}"
+    if found is None or found.fit < LEAST_FIT:
+        share = "none" if found is None else f"hardly {100.0 * found.fit:.0f} %"
         raise UsageError(
             f"{name}: {share} of the strokes of --pattern {pattern} at {bpm:g} a minute lie in it; "
             "check pattern and tempo, or give the true hits with --truth"

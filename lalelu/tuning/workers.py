@@ -13,6 +13,7 @@ from lalelu.tuning.outcome import Outcome
 
 Played = list[list[tuple[Outcome, Outcome]]]  # by kit, by lesson
 
+PATIENCE_S = 10.0  # a scheduler answers within
 _ours: tuple[Judge, Sequence[Lesson]]  # of a process that works for Processes
 
 
@@ -69,7 +70,7 @@ class Cluster:
                 "`pip install 'lalelu[tune]'` brings it, or leave --scheduler out"
             ) from exc
         try:
-            self._client: Any = Client(address, timeout=10)
+            self._client: Any = Client(address, timeout=PATIENCE_S)
         except (OSError, ValueError) as exc:  # OSError: also a timeout
             raise MissingError(
                 f"--scheduler is {address}, and no Dask scheduler answers there; start one with `dask scheduler`, "

@@ -7,7 +7,8 @@ from lalelu.tuning.text import set_values
 
 
 def test_comments_order_and_spelling_of_all_else_stay():
-    text = "# mine\nname: 'kit'  # a name\nstrike: {min_speed: 1.3}\npads:\n  # loud\n  snare: {note: 38, zone: {box: [0, 0, 1, 1]}}\n"
+    text = "# mine\nname: 'kit'  # a name\nstrike: {min_speed: 1.3}\n"
+    text += "pads:\n  # loud\n  snare: {note: 38, zone: {box: [0, 0, 1, 1]}}\n"
     edited = set_values(
         text, {("strike", "min_speed"): 0.9, ("pads", "snare", "zone", "box"): [0.5, 0, 1, 1]}
     )

@@ -1,7 +1,7 @@
 """What a kit gives on a take, in its two parts: the one it is tuned on and the one that is held back. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from lalelu.hits import HitRecord
 BLOCK_S: Final = 5.0
 LEAST_BLOCKS: Final = 6
 EVERY: Final = 3  # the last of so many blocks is held back
+HELD_BACK: Final = EVERY - 1
 TAKEN_AS_WORSE_MS: Final = (
     1.0  # of timing SD, where F1 is the same: less is not felt (Wessel and Wright 2002)
 )
@@ -62,44 +63,65 @@ def together(outcomes: Sequence[Outcome]) -> Outcome:
     )
 
 
+def third_of(time_s: float, length_s: float) -> int:
+    """Return to which part of a take of this length a moment belongs, 0, 1 or HELD_BACK: blocks in turn."""
+    block_s = min(BLOCK_S, length_s / LEAST_BLOCKS)
+    return int(time_s // block_s) % EVERY if block_s > 0.0 else 0
+
+
 def is_held_back(time_s: float, length_s: float) -> bool:
     """Whether a moment of a take of this length lies in a block that is held back."""
-    block_s = min(BLOCK_S, length_s / LEAST_BLOCKS)
-    return block_s > 0.0 and int(time_s // block_s) % EVERY == EVERY - 1
+    return third_of(time_s, length_s) == HELD_BACK
 
 
 def outcomes(
     found: Sequence[HitRecord], truth: Sequence[HitRecord], *, length_s: float, window_ms: float, by: By
 ) -> tuple[Outcome, Outcome]:
-    """Return the outcome on the part that is tuned on, and on the one held back.
+    """Return the outcome on the part that is tuned on, and on the one held back."""
+    tuned_on, held = parted(
+        found, truth, lambda time_s: int(is_held_back(time_s, length_s)), 2, window_ms=window_ms, by=by
+    )
+    return tuned_on, held
+
+
+def parted(
+    found: Sequence[HitRecord],
+    truth: Sequence[HitRecord],
+    part_of: Callable[[float], int],
+    parts: int,
+    *,
+    window_ms: float,
+    by: By,
+) -> list[Outcome]:
+    """Return the outcome on each part of a take; `part_of` tells a moment's.
 
     Hits are matched over the whole take, then counted where their true hit lies, the false ones where they lie
     themselves: a block's border makes no misses.
     """
     pairs = match(found, truth, window_s=window_ms * 1e-3, by=by)
     real_of = dict(pairs)
-    parts: tuple[list[int], list[int]] = ([], [])
+    mine_of: list[list[int]] = [[] for _ in range(parts)]
     for i, hit in enumerate(found):
-        time_s = truth[real_of[i]].time_s if i in real_of else hit.time_s
-        parts[is_held_back(time_s, length_s)].append(i)
+        mine_of[part_of(truth[real_of[i]].time_s if i in real_of else hit.time_s)].append(i)
     results = []
-    for held, mine in enumerate(parts):
+    for part, mine in enumerate(mine_of):
         errors_ms = [(found[i].time_s - truth[real_of[i]].time_s) * 1e3 for i in mine if i in real_of]
         mean = math.fsum(errors_ms) / len(errors_ms) if errors_ms else 0.0
+        lags_s = (found[i].decided_s for i in mine)
         results.append(
             Outcome(
                 len(errors_ms),
                 len(mine),
-                sum(is_held_back(hit.time_s, length_s) == bool(held) for hit in truth),
+                sum(part_of(hit.time_s) == part for hit in truth),
                 math.fsum((error - mean) ** 2 for error in errors_ms),
                 tuple(
                     (decided_s - found[i].time_s) * 1e3
-                    for i in mine
-                    if (decided_s := found[i].decided_s) is not None
+                    for i, decided_s in zip(mine, lags_s, strict=True)
+                    if decided_s is not None
                 ),
             )
         )
-    return results[0], results[1]
+    return results
 
 
 def goodness(outcome: Outcome, window_ms: float) -> float:

@@ -173,6 +173,7 @@ VENDORS = {
     "optuna": {"tuning/study.py": "searches"},
     "distributed": {"tuning/workers.py": "plays takes on other machines"},
     "dask": {},
+    "sklearn": {"tuning/learn.py": "grows a learned detector's trees"},
     "ruamel": {"tuning/text.py": "writes a tuned kit with its comments"},
 }
 

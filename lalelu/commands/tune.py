@@ -10,8 +10,11 @@ from os import sched_getaffinity
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lalelu.commands.run import add_config_option, check_target
 from lalelu.config.kit import KitConfig
+from lalelu.config.learned import write_trees
 from lalelu.config.loader import Loaded, check_file, kit_file, load_config, load_kit
 from lalelu.config.positions import dotted
 from lalelu.config.problem import ConfigError
@@ -21,6 +24,7 @@ from lalelu.hits import read_hits
 from lalelu.models.cache import replacing
 from lalelu.take import read_take
 from lalelu.tuning import report
+from lalelu.tuning.learn import learn
 from lalelu.tuning.lesson import Judge, Lesson
 from lalelu.tuning.outcome import is_worse, together
 from lalelu.tuning.parameters import GROUPS, changes, parameters_of
@@ -58,6 +62,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PARTS",
         help=f"of {', '.join(GROUPS)}, by commas (strike; all where the truth names pads)",
     )
+    parser.add_argument(
+        "--learn",
+        action="store_true",
+        help="grow a learned detector from the takes, instead of searching options, and compare it with the other",
+    )
     parser.add_argument("--pattern", choices=tuple(PATTERNS), help="what was played where there is no truth")
     parser.add_argument("--bpm", type=float, metavar="N", help="its tempo, quarters a minute")
     parser.add_argument(
@@ -87,11 +96,13 @@ def run(args: argparse.Namespace) -> int:
     lessons = [_lesson(args, loaded, kit, number) for number in range(len(args.takes))]
     with_pads = all(hit.pad is not None for lesson in lessons for hit in lesson.truth)
     pads = Counter(hit.pad for lesson in lessons for hit in lesson.truth if hit.pad is not None)
+    judge = Judge(loaded.config, args.window_ms, "pad" if with_pads else "limb")
+    if args.learn:
+        return _learn(args, kit, file, lessons, judge)
     groups = args.fit.split(",") if args.fit else list(GROUPS) if with_pads else ["strike"]
     parameters = parameters_of(kit, pads, groups)
     if not parameters:
         raise UsageError(f"--fit is {args.fit}, but no pad has enough true hits in these takes; add strike")
-    judge = Judge(loaded.config, args.window_ms, "pad" if with_pads else "limb")
     with _workers(args, judge, lessons) as workers:
         tuned = search(
             kit,
@@ -107,18 +118,45 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write("\n")
     found = changes(kit, tuned.kit)
     _tell(args, lessons, tuned, found)
+    if _may_write(args, tuned) and found:
+        _write(args.write, file, found)
+    return 0
+
+
+def _learn(
+    args: argparse.Namespace, kit: KitConfig, file: Path, lessons: Sequence[Lesson], judge: Judge
+) -> int:
+    """Grow a learned detector, compare and perhaps write it and a kit that plays with it."""
+    trees = learn(kit, lessons, judge, seed=args.seed)
+    model, learned = kit.model_copy(update={"detector": "model"}), trees.in_kit(kit)
+    before, after = ([judge.play(lesson, each) for lesson in lessons] for each in (model, learned))
+    tuned = Tuned(before, after, learned, 0)
+    _tell(args, lessons, tuned, {("detector",): "learned"})
+    if _may_write(args, tuned):
+        beside = args.write.with_suffix(".npz")
+        check_target(beside)
+        digest = write_trees(
+            beside,
+            baseline=np.float64(trees.baseline),
+            feature=trees.feature,
+            threshold=trees.threshold,
+            leaf=trees.leaf,
+        )
+        named = {"file": beside.name, "sha256": digest}
+        _write(args.write, file, {("detector",): "learned", ("learned",): named})
+    return 0
+
+
+def _may_write(args: argparse.Namespace, tuned: Tuned) -> bool:
+    """Whether a file is asked for; tells what is worse. Raises CheckFailedError where that forbids it."""
     worse = is_worse(
         together([held for _, held in tuned.after]), together([held for _, held in tuned.before])
     )
     if worse:
-        say(
-            "the tuned kit is worse on the parts held back: it fits these takes, not your playing; record longer ones"
-        )
-    if args.write is not None and found:
-        if worse and not args.force:
+        say("worse on the parts held back: this fits these takes, not your playing; longer takes help")
+        if args.write is not None and not args.force:
             raise CheckFailedError(f"{args.write} was not written; --force writes it all the same")
-        _write(args.write, file, found)
-    return 0
+    return args.write is not None
 
 
 def _check(args: argparse.Namespace) -> None:

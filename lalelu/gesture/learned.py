@@ -7,13 +7,13 @@ found as for every other stroke.
 
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.config.kit import KitConfig, StrikeSection
+from lalelu.errors import UsageError
 from lalelu.gesture.motion import Motion
 from lalelu.gesture.strike import HISTORY, Stroke, StrokeFinder
 from lalelu.gesture.trees import Trees
@@ -26,6 +26,7 @@ LATEST_S: Final = 0.12  # after its lowest point a fall is decided
 # Steps of 10 ms back from now: the fall of a stroke of 2.5 Hz, and more than that of all faster ones.
 HEIGHTS_S: Final = -0.01 * np.arange(1, 21)
 SPEEDS_S: Final = -0.02 * np.arange(1, 11)
+UNKNOWN: Final = "0" * 64  # instead of a checksum, of trees that are in no file yet
 FEATURES: Final = len(HEIGHTS_S) + 2 * len(SPEEDS_S) + 9
 
 Watch = Callable[
@@ -33,9 +34,13 @@ Watch = Callable[
 ]  # (ns of the lowest point, features) of a candidate's frame
 
 
-@lru_cache(maxsize=8)
+_known: dict[
+    str, Trees
+] = {}  # by SHA-256: a kit that is offered while playing names its trees, and does not hold them
+
+
 def trees_of(text: str) -> Trees:
-    """Return the trees of a kit's text, made once. Raises ValueError where they take other features."""
+    """Return the trees of a kit's text. Raises ValueError where they take other features."""
     trees = Trees.from_text(text)
     if trees.least_features > FEATURES:
         raise ValueError(f"it takes {trees.least_features} features, and there are {FEATURES}")
@@ -111,8 +116,20 @@ class LearnedFinder(StrokeFinder):
 
 
 def finder_of(kit: KitConfig, lead_s: float) -> StrokeFinder:
-    """Return what finds a limb's strokes as the kit asks for."""
+    """Return what finds a limb's strokes as the kit asks for. Raises UsageError for trees that are not known."""
     if kit.detector == "model":
         return StrokeFinder(kit.strike, lead_s=lead_s)
-    text = None if kit.learned is None else kit.learned.trees
-    return LearnedFinder(kit.strike, None if text is None else trees_of(text))
+    learned = kit.learned
+    if learned is None:
+        return LearnedFinder(kit.strike, None)
+    if learned.trees is not None and learned.sha256 not in _known:
+        trees = trees_of(learned.trees)
+        if learned.sha256 == UNKNOWN:
+            return LearnedFinder(kit.strike, trees)
+        _known[learned.sha256] = trees
+    if learned.sha256 not in _known:
+        raise UsageError(
+            f"learned.file of the kit {kit.name} is {learned.file}, which is new; a learned detector cannot be "
+            "taken over while playing: start lalelu again"
+        )
+    return LearnedFinder(kit.strike, _known[learned.sha256])

@@ -13,6 +13,7 @@ from lalelu.config.kit import KitConfig, LearnedSection
 from lalelu.config.schema import Config
 from lalelu.errors import MissingError, UsageError
 from lalelu.gesture.detector import Detector
+from lalelu.gesture.learned import UNKNOWN
 from lalelu.gesture.trees import DEPTH, LEAVES, NODES, to_text
 from lalelu.tuning.lesson import Judge, Lesson, heard
 from lalelu.tuning.outcome import EVERY, Outcome, goodness, parted, third_of, together
@@ -31,7 +32,6 @@ MARGINS: Final = (
     2.5,
     3.0,
 )  # of the logarithm of the odds, above which it is a stroke
-UNKNOWN: Final = "0" * 64  # instead of a checksum, of trees that are in no file yet
 
 
 @dataclass(frozen=True, slots=True)

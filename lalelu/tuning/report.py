@@ -16,15 +16,20 @@ def table(names: Sequence[str], tuned: Tuned) -> str:
     if len(rows) > 1:
         rows.append(("all", _all(tuned.before), _all(tuned.after)))
     width = max(len(name) for name, _, _ in rows)
-    lines = [f"{'':{width}}  part       true  F1              SD ms         false     missed"]
+    lines = [f"{'':{width}}  part       true  F1              SD ms         lag ms        false     missed"]
     for name, before, after in rows:
         for part, old, new in zip(_PARTS, before, after, strict=True):
             lines.append(
                 f"{name:{width}}  {part:9}  {old.true:4d}  {old.f1:.3f} -> {new.f1:.3f}  "
-                f"{_ms(old.sd_ms)} -> {_ms(new.sd_ms)}  {old.false:3d} ->{new.false:3d}  "
+                f"{_ms(old.sd_ms)} -> {_ms(new.sd_ms)}  {_ms(old.lag_ms)} -> {_ms(new.lag_ms)}  "
+                f"{old.false:3d} ->{new.false:3d}  "
                 f"{old.true - old.matched:3d} ->{new.true - new.matched:3d}"
             )
-    return "\n".join([*lines, "held back: every third block of time, 5 s or a sixth of the take"])
+    lines += [
+        "held back: every third block of time, 5 s or a sixth of the take",
+        "lag: from a stroke's end to the frame that decided it, median",
+    ]
+    return "\n".join(lines)
 
 
 def _all(parts: Sequence[tuple[Outcome, Outcome]]) -> tuple[Outcome, Outcome]:
@@ -46,6 +51,7 @@ def as_json(names: Sequence[str], tuned: Tuned, found: Mapping[Where, Any]) -> d
                 "matched": part.matched,
                 "f1": part.f1,
                 "sd_ms": part.sd_ms,
+                "lag_ms": part.lag_ms,
             }
             for key, part in zip(("tuned_on", "held_back"), parts, strict=True)
         }

@@ -20,7 +20,9 @@ from lalelu.tuning.outcome import EVERY, Outcome, goodness, parted, third_of, to
 
 TREES: Final = 60
 LEARNING_RATE: Final = 0.1
-LEAST_SAMPLES: Final = 8  # frames of a leaf
+# Few leaves of many frames: chosen on the parts tuned on of the recordings of two players, each half by the other.
+MOST_LEAVES: Final = 6
+LEAST_SAMPLES: Final = 20  # frames of a leaf
 LEAST_FRAMES: Final = 10  # of strokes: fewer teach nothing
 THIRDS: Final = (0, 1)  # what is tuned on
 MARGINS: Final = (
@@ -112,7 +114,7 @@ def _grow(examples: Sequence[_Example], seed: int) -> Grown:
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
         max_depth=DEPTH,
-        max_leaf_nodes=LEAVES // 2,
+        max_leaf_nodes=MOST_LEAVES,
         min_samples_leaf=LEAST_SAMPLES,
         early_stopping=False,
         random_state=seed,

@@ -174,6 +174,7 @@ VENDORS = {
     "distributed": {"tuning/workers.py": "plays takes on other machines"},
     "dask": {},
     "sklearn": {"tuning/learn.py": "grows a learned detector's trees"},
+    "threadpoolctl": {"tuning/learn.py": "keeps scikit-learn to one thread"},
     "ruamel": {"tuning/text.py": "writes a tuned kit with its comments"},
 }
 

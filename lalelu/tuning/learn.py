@@ -100,6 +100,7 @@ def _on(lesson: Lesson, judge: Judge, kit: KitConfig) -> list[Outcome]:
 def _grow(examples: Sequence[_Example], seed: int) -> Grown:
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
     except ModuleNotFoundError as exc:
         raise MissingError(
             "--learn needs the module 'sklearn', which is not installed; `pip install 'lalelu[tune]'` brings it"
@@ -119,7 +120,8 @@ def _grow(examples: Sequence[_Example], seed: int) -> Grown:
         early_stopping=False,
         random_state=seed,
     )
-    model.fit(np.array([one.features for one in examples], dtype=np.float32), is_stroke)
+    with threadpool_limits(limits=1):  # some thousand rows: threads only wait for each other
+        model.fit(np.array([one.features for one in examples], dtype=np.float32), is_stroke)
     return grown(model)
 
 

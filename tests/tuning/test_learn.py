@@ -28,7 +28,9 @@ def lesson():
 
 @pytest.fixture(scope="module")
 def trees(lesson):
-    return learn(ROCK, [lesson], JUDGE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lalelu.tuning.learn.MARGINS", (0.0, 2.0))
+        return learn(ROCK, [lesson], JUDGE)
 
 
 def test_the_trees_are_those_of_scikit_learn():
@@ -59,6 +61,7 @@ def test_a_take_without_other_movements_teaches_nothing(lesson):
 @pytest.fixture
 def folder(tmp_path, monkeypatch, lesson):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lalelu.tuning.learn.MARGINS", (0.0,))  # the choice among several takes seconds
     with TakeWriter(tmp_path / "mine.take", lesson.take.header) as take:
         for frame in lesson.take.frames:
             take.write(frame)

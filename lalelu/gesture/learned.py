@@ -116,9 +116,17 @@ class LearnedFinder(StrokeFinder):
 
 
 def finder_of(kit: KitConfig, lead_s: float) -> StrokeFinder:
-    """Return what finds a limb's strokes as the kit asks for. Raises UsageError for trees that are not known."""
+    """Return what finds a limb's strokes as the kit asks for.
+
+    Raises UsageError for trees that are not known, and for a lead that learned ones do not have.
+    """
     if kit.detector == "model":
         return StrokeFinder(kit.strike, lead_s=lead_s)
+    if lead_s > 0.0:
+        raise UsageError(
+            f"timing.lead_ms is {lead_s * 1e3:g}, but the kit {kit.name} has detector: learned, which foresees nothing; "
+            "choose lead_ms: 0 or detector: model"
+        )
     learned = kit.learned
     if learned is None:
         return LearnedFinder(kit.strike, None)

@@ -84,6 +84,11 @@ def test_an_unknown_detector_cannot_be_taken_over_while_playing_and_a_known_one_
     assert len(play(offered, 0.8)[0]) == 8
 
 
+def test_a_lead_is_refused_because_nothing_is_foreseen():
+    with pytest.raises(UsageError, match="lead_ms is 20"):
+        Detector(kit_with(stump(FALL, 0.5)), skeleton=COCO17, lead_ms=20.0)
+
+
 def test_a_kit_that_asks_for_a_learned_detector_names_its_file():
     plain = KIT.model_dump(mode="json")
     with pytest.raises(ValueError, match="tune --learn"):

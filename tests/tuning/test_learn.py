@@ -35,11 +35,13 @@ def trees(lesson):
 
 def test_the_trees_are_those_of_scikit_learn():
     ensemble = pytest.importorskip("sklearn.ensemble")
+    threadpoolctl = pytest.importorskip("threadpoolctl")
     rng = np.random.default_rng(3)
     rows = rng.normal(size=(300, 6)).astype(np.float32)
     labels = rows[:, 0] * rows[:, 1] + 0.3 * rng.normal(size=300) > 0.0
     model = ensemble.HistGradientBoostingClassifier(max_iter=20, max_depth=5, max_leaf_nodes=9)
-    model.fit(rows, labels)
+    with threadpoolctl.threadpool_limits(limits=1):
+        model.fit(rows, labels)
     parts = grown(model)
     mine = Trees.from_text(to_text(parts.baseline, parts.feature, parts.threshold, parts.leaf))
     assert [mine.score(row) for row in rows] == pytest.approx(model.decision_function(rows), abs=1e-4)

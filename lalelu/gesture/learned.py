@@ -7,7 +7,7 @@ found as for every other stroke.
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +29,11 @@ SPEEDS_S: Final = -0.02 * np.arange(1, 11)
 UNKNOWN: Final = "0" * 64  # instead of a checksum, of trees that are in no file yet
 FEATURES: Final = len(HEIGHTS_S) + 2 * len(SPEEDS_S) + 9
 
-Watch = Callable[
-    [int, NDArray[np.float32]], None
-]  # (ns of the lowest point, features) of a candidate's frame
+# (ns of the lowest point, features (FEATURES,)) of a candidate's frame
+Watch: TypeAlias = Callable[[int, NDArray[np.float32]], None]
 
-
-_known: dict[
-    str, Trees
-] = {}  # by SHA-256: a kit that is offered while playing names its trees, and does not hold them
+# By SHA-256: a kit that is offered while playing names its trees, and does not hold them.
+_known: dict[str, Trees] = {}
 
 
 def trees_of(text: str) -> Trees:
@@ -124,8 +121,8 @@ def finder_of(kit: KitConfig, lead_s: float) -> StrokeFinder:
         return StrokeFinder(kit.strike, lead_s=lead_s)
     if lead_s > 0.0:
         raise UsageError(
-            f"timing.lead_ms is {lead_s * 1e3:g}, but the kit {kit.name} has detector: learned, which foresees nothing; "
-            "choose lead_ms: 0 or detector: model"
+            f"timing.lead_ms is {lead_s * 1e3:g}, but the kit {kit.name} has detector: learned, which foresees "
+            "nothing; choose lead_ms: 0 or detector: model"
         )
     learned = kit.learned
     if learned is None:

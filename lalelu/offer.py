@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from lalelu.channel import RingReader, RingWriter
 from lalelu.config.gestures import Gesture
-from lalelu.config.kit import KitConfig, PadSection, StrikeSection
+from lalelu.config.kit import KitConfig, LearnedSection, PadSection, StrikeSection
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
 from lalelu.session import PIECE, PIECE_BYTES, PIECES, Session
@@ -83,6 +83,7 @@ def _parts(kit: KitConfig) -> Iterator[tuple[str, int, Any]]:
     plain = kit.model_dump(mode="json", exclude_defaults=True)
     pads, gestures = plain.pop("pads"), plain.pop("gestures", {})
     plain.pop("description", None)  # for people
+    plain.get("learned", {}).pop("trees", None)  # too many bytes; the engine knows those that it plays with
     yield f"kit {kit.name!r}", KIT, plain
     for name, pad in pads.items():
         yield f"kit {kit.name!r}: pads.{name}", PAD, [name, pad]
@@ -181,6 +182,8 @@ def _take(kits: list[KitConfig], kind: int, text: bytes) -> None:
         data = json.loads(text)
         if "strike" in data:
             data["strike"] = StrikeSection.model_validate(data["strike"])
+        if "learned" in data:
+            data["learned"] = LearnedSection.model_validate(data["learned"])
         kits.append(KitConfig.model_construct(**data, pads={}, gestures={}))
     elif kind == PAD:
         name, pad = _PAD.validate_json(text)

@@ -72,6 +72,13 @@ PURE = (
     "config/sentences.py",
     "kitedit/fields.py",
     "kitedit/learn.py",
+    "tuning/align.py",
+    "tuning/lesson.py",
+    "tuning/outcome.py",
+    "tuning/parameters.py",
+    "tuning/pattern.py",
+    "tuning/practice.py",
+    "tuning/report.py",
 )
 WORLD = frozenset(
     {
@@ -181,6 +188,11 @@ VENDORS = {
         "models/tflite_export.py": "the file format's tables",
     },
     "keras": {},
+    "optuna": {"tuning/study.py": "searches"},
+    "distributed": {"tuning/workers.py": "plays takes on other machines"},
+    "dask": {},
+    "sklearn": {"tuning/learn.py": "grows a learned detector's trees"},
+    "threadpoolctl": {"tuning/learn.py": "keeps scikit-learn to one thread"},
 }
 
 

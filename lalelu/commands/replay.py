@@ -15,17 +15,17 @@ from lalelu.config.loader import Loaded, load_config, with_overrides
 from lalelu.config.schema import MAX_LEAD_MS
 from lalelu.console import say
 from lalelu.errors import UsageError
-from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.hits import write_hits
 from lalelu.models import catalogue
 from lalelu.numbering import Numbers
 from lalelu.performance import Delays, hit_records
 from lalelu.pose.build import build_estimator
-from lalelu.pose.orientation import Orientation, rolling_shutter
+from lalelu.pose.orientation import Orientation
 from lalelu.pose.port import PoseEstimator
-from lalelu.skeleton import SKELETONS, name_of
+from lalelu.skeleton import name_of
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
+from lalelu.tuning.lesson import band_of
 from lalelu.types import Control, Event, Frame, Hit, Release
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
 from lalelu.voice.voice import Strike, Voice
@@ -94,20 +94,12 @@ def run(args: argparse.Namespace) -> int:
         take = stack.enter_context(TakeWriter(args.take, header)) if args.take is not None else None
         verdicts: list[Verdict] = []
         config = loaded.config
-        band = Band(
+        band = band_of(
+            config,
             loaded.kits,
-            skeleton=SKELETONS[header.skeleton],
-            player_kits=config.player_kits,
-            left_handed=config.left_handed,
-            row_delay_ns=rolling_shutter(
-                header.readout_ms or 0.0,
-                Orientation(config.camera.rotate, config.camera.mirror),
-                header.width / header.height,
-            ),
-            aspect=header.width / header.height,
+            header,
             explain=verdicts.append if args.explain is not None else None,
-            lead_ms=config.timing.lead_ms if args.lead is None else args.lead,
-            chokes=config.timing.choke,
+            lead_ms=args.lead,
         )
         events: list[Event] = []
         first_ns = last_ns = None

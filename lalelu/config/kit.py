@@ -37,6 +37,16 @@ class StrikeSection(Section):
     min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15  # keypoints scored lower are not known
 
 
+class LearnedSection(Section):
+    """A detector that `lalelu tune --learn` has made: its file, and what the file must hold."""
+
+    file: Annotated[str, Field(min_length=1)]  # .npz, from the kit's folder
+    sha256: Annotated[
+        str, Field(pattern="^[0-9a-f]{64}$", description="64 lower-case hexadecimal digits")
+    ]  # of the file
+    trees: str | None = None  # what it holds; filled in when the kit is read
+
+
 class PadSection(Section):
     """One pad: where it lies around the player, who may play it and what it sounds."""
 
@@ -97,6 +107,8 @@ class KitConfig(Section):
     channel: Channel = 10
     note_ms: NoteTime = 80  # from note-on to note-off
     strike: StrikeSection = StrikeSection()
+    detector: Literal["model", "learned"] = "model"  # what decides whether a movement of a limb is a stroke
+    learned: LearnedSection | None = None  # for detector: learned
     # of the kit's own: weighted means of others, by name
     keypoints: Annotated[
         dict[Limb, Annotated[dict[Limb, Weight], Field(min_length=1, max_length=8)]], Field(max_length=16)
@@ -116,6 +128,10 @@ class KitConfig(Section):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        if self.detector == "learned" and self.learned is None:
+            raise ValueError(
+                "detector: learned needs learned: {file, sha256}; `lalelu tune --learn` writes both"
+            )
         found = list(contradictions(self))
         if found:
             raise contradicted(found)

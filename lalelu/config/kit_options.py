@@ -17,6 +17,13 @@ KIT_OPTIONS: Final = MappingProxyType(
         "KitConfig.note_ms": "milliseconds from note-on to note-off of pads that name none, 5..10000",
         "channel": "MIDI channel, 1..16; the kit's where none is named",
         "players": "of several players only these, counted from 0; all where none is named",
+        # the detector
+        "detector": "what finds strokes: model (the rules of strike:), or learned from your own recordings (see "
+        "learned:)",
+        "learned": "a detector that `lalelu tune --learn` has made; only with detector: learned",
+        "LearnedSection.file": "the detector's file (.npz), from the kit's folder",
+        "LearnedSection.sha256": "the file's SHA-256 sum, 64 hexadecimal digits",
+        "LearnedSection.trees": "what the file holds; filled in when the kit is read",
         # strike
         "StrikeSection.min_speed": "downward speed, shoulder widths a second; slower movements never sound",
         "StrikeSection.min_height": "fall of the hand, shoulder widths; shorter ones never sound",

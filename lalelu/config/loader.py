@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from lalelu.camera import port as camera_port
 from lalelu.config.agreement_of_kits import contradictions_between
 from lalelu.config.kit import KitConfig
+from lalelu.config.learned import with_trees
 from lalelu.config.notes import NoteMapName
 from lalelu.config.positions import Document, Value, dotted, read_document
 from lalelu.config.positions import Path as Place
@@ -297,6 +298,8 @@ def _validated(
             }  # these values stand as null, or not at all
             findings = explain(document, model, exc)
             document.problems += [problem for problem in findings if problem.path not in unreadable]
+        if isinstance(result, KitConfig) and model is KitConfig:
+            result = with_trees(document, result)
     elif not document.problems:
         document.add((), "the file is no mapping; write options as `name: value` lines")
     document.problems.sort(key=_order)

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from lalelu.config.kit import StrikeSection
 from lalelu.gesture.act import Point
 from lalelu.gesture.motion import Motion
 from lalelu.gesture.pads import Played, Refused
@@ -37,10 +36,10 @@ class Limb:
         "witness",
     )
 
-    def __init__(self, name: str, options: StrikeSection, lead_s: float) -> None:
+    def __init__(self, name: str, finder: StrokeFinder) -> None:
         self.name = name
         self.motion = Motion()
-        self.finder = StrokeFinder(options, lead_s=lead_s)
+        self.finder = finder
         self.speeds = Speeds()
         self.other: Limb | None = None  # the same limb of the body's other side
         self.last_hit_ns: int | None = None

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lalelu.config.kit import KitConfig
 from lalelu.gesture.act import Act, End, Miss, PlayedGesture, Point, Sight, Sound, StandIn, Taps, Tell, Value
 from lalelu.gesture.body import BodyFrame
 from lalelu.gesture.keypoints import Keypoints
 from lalelu.gesture.kick import KickPlayer
+from lalelu.gesture.learned import LearnedFinder, finder_of
 from lalelu.gesture.limb import APART, TOGETHER, Found, Limb
 from lalelu.gesture.motion import GATE
 from lalelu.gesture.pads import Played, PlayerPads, Refused
@@ -57,7 +62,7 @@ class Player:
         self._mask_ns = kit.strike.mask_ms * 1_000_000
         self._body = BodyFrame()
         self._pads = PlayerPads(kit, setting.zones, self._body)
-        self._limbs = {name: Limb(name, kit.strike, setting.lead_s) for name in setting.zones.limbs}
+        self._limbs = {name: Limb(name, finder_of(kit, setting.lead_s)) for name in setting.zones.limbs}
         own = kit.keypoints
         if setting.left_handed:
             own = {
@@ -124,6 +129,12 @@ class Player:
             if limb.motion.frames > 0
         )
         return PlayerView((body.place_x, body.place_y), body.size, body.side, limbs)
+
+    def have_watched(self, tell: Callable[[str, int, NDArray[np.float32]], None]) -> None:
+        """Have every candidate of the learned detector told: limb, lowest point in ns, and features."""
+        for name, limb in self._limbs.items():
+            if isinstance(limb.finder, LearnedFinder):
+                limb.finder.watch = partial(tell, name)
 
     def finish(self) -> None:
         """Have the last verdicts told."""

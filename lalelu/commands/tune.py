@@ -1,0 +1,262 @@
+"""`lalelu tune`: fit a kit to takes of which it is known what was meant. Reads takes, writes a kit."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from os import sched_getaffinity
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lalelu.commands.run import add_config_option, check_target
+from lalelu.config.edit import edited
+from lalelu.config.kit import KitConfig
+from lalelu.config.learned import write_trees
+from lalelu.config.loader import Loaded, check_file, kit_file, load_config, load_kit
+from lalelu.config.positions import dotted
+from lalelu.config.problem import ConfigError
+from lalelu.console import say
+from lalelu.errors import CheckFailedError, UsageError
+from lalelu.hits import read_hits
+from lalelu.models.cache import replacing
+from lalelu.take import read_take
+from lalelu.tuning import report
+from lalelu.tuning.learn import learn
+from lalelu.tuning.lesson import Judge, Lesson
+from lalelu.tuning.outcome import is_worse, together
+from lalelu.tuning.parameters import GROUPS, changes, parameters_of
+from lalelu.tuning.pattern import PATTERNS
+from lalelu.tuning.practice import meant
+from lalelu.tuning.study import Tuned, search
+from lalelu.tuning.workers import Cluster, Processes
+
+BAR = 30  # characters
+ENDINGS = (".take.gz", ".take")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Search the kit's options with which lalelu hears what was meant in takes: most hits right, then the least "
+        "spread in time, then the fewest false ones. Every third block of time of each take is held back: its figures "
+        "are the honest ones. True hits stand in NAME.truth.jsonl beside NAME.take.gz, or follow from a pattern that "
+        "was played along with. Needs the extra `tune`."
+    )
+    parser.add_argument("takes", type=Path, nargs="+", metavar="TAKE", help="recorded keypoints")
+    parser.add_argument(
+        "--truth", type=Path, nargs="+", metavar="F.jsonl", help="true hits, one file a take, in their order"
+    )
+    add_config_option(parser)
+    parser.add_argument("--kit", metavar="K", help="the kit's name or file (the configured one)")
+    parser.add_argument("--trials", type=int, default=200, metavar="N", help="kits tried (%(default)s)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end after so long, if that is earlier")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
+    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster's, instead of --jobs")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the search (%(default)s)")
+    parser.add_argument(
+        "--fit",
+        metavar="PARTS",
+        help=f"of {', '.join(GROUPS)}, by commas (strike; all where the truth names pads)",
+    )
+    parser.add_argument(
+        "--learn",
+        action="store_true",
+        help="grow a learned detector from the takes, instead of searching options, and compare it with the other",
+    )
+    parser.add_argument("--pattern", choices=tuple(PATTERNS), help="what was played where there is no truth")
+    parser.add_argument("--bpm", type=float, metavar="N", help="its tempo, quarters a minute")
+    parser.add_argument(
+        "--window-ms",
+        type=float,
+        default=50.0,
+        metavar="MS",
+        help="largest difference of a hit (%(default)g)",
+    )
+    parser.add_argument("--write", type=Path, metavar="F.yaml", help="the tuned kit; may be the kit itself")
+    parser.add_argument(
+        "--force", action="store_true", help="write also what is worse on the parts held back, or over a file"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tune, print a table and perhaps write; returns 0.
+
+    Raises CheckFailedError where what was asked to be written is worse, UsageError for unusable files or options.
+    """
+    _check(args)
+    loaded = load_config(args.config)
+    kit, file = _kit(args, loaded)
+    if args.write is not None:
+        _check_write(args, file)
+    lessons = [_lesson(args, loaded, kit, number) for number in range(len(args.takes))]
+    with_pads = all(hit.pad is not None for lesson in lessons for hit in lesson.truth)
+    pads = Counter(hit.pad for lesson in lessons for hit in lesson.truth if hit.pad is not None)
+    judge = Judge(loaded.config, args.window_ms, "pad" if with_pads else "limb")
+    if args.learn:
+        return _learn(args, kit, file, lessons, judge)
+    groups = args.fit.split(",") if args.fit else list(GROUPS) if with_pads else ["strike"]
+    parameters = parameters_of(kit, pads, groups)
+    if not parameters:
+        raise UsageError(f"--fit is {args.fit}, but no pad has enough true hits in these takes; add strike")
+    with _workers(args, judge, lessons) as workers:
+        tuned = search(
+            kit,
+            parameters,
+            workers,
+            window_ms=args.window_ms,
+            trials=args.trials,
+            seconds=args.seconds,
+            seed=args.seed,
+            advance=lambda done, before, best: _advance(done, args.trials, before, best),
+        )
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+    found = changes(kit, tuned.kit)
+    _tell(args, lessons, tuned, found)
+    if _may_write(args, tuned) and found:
+        _write(args.write, file, found)
+    return 0
+
+
+def _learn(
+    args: argparse.Namespace, kit: KitConfig, file: Path, lessons: Sequence[Lesson], judge: Judge
+) -> int:
+    """Grow a learned detector, compare and perhaps write it and a kit that plays with it."""
+    trees = learn(kit, lessons, judge, seed=args.seed)
+    model, learned = kit.model_copy(update={"detector": "model"}), trees.in_kit(kit)
+    before, after = ([judge.play(lesson, each) for lesson in lessons] for each in (model, learned))
+    tuned = Tuned(before, after, learned, 0)
+    _tell(args, lessons, tuned, {("detector",): "learned"})
+    if _may_write(args, tuned):
+        beside = args.write.with_suffix(".npz")
+        check_target(beside)
+        digest = write_trees(
+            beside,
+            baseline=np.float64(trees.baseline),
+            feature=trees.feature,
+            threshold=trees.threshold,
+            leaf=trees.leaf,
+        )
+        named = {"file": beside.name, "sha256": digest}
+        _write(args.write, file, {("detector",): "learned", ("learned",): named})
+    return 0
+
+
+def _may_write(args: argparse.Namespace, tuned: Tuned) -> bool:
+    """Whether a file is asked for; tells what is worse. Raises CheckFailedError where that forbids it."""
+    worse = is_worse(
+        together([held for _, held in tuned.after]), together([held for _, held in tuned.before])
+    )
+    if worse:
+        say("worse on the parts held back: this fits these takes, not your playing; longer takes help")
+        if args.write is not None and not args.force:
+            raise CheckFailedError(f"{args.write} was not written; --force writes it all the same")
+    return args.write is not None
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.truth is not None and len(args.truth) != len(args.takes):
+        raise UsageError(
+            f"--truth names {len(args.truth)} files for {len(args.takes)} takes; give one for each"
+        )
+    if (args.pattern is None) != (args.bpm is None):
+        raise UsageError("--pattern and --bpm go together; give both, or none")
+    for name, least in (("trials", 1), ("jobs", 1), ("seconds", 0), ("seed", 0)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise UsageError(f"--{name} is {value}; allowed are {least} and more")
+    if not 0 < args.window_ms <= 10_000:
+        raise UsageError(f"--window-ms is {args.window_ms:g}; allowed are values above 0 up to 10000")
+    for group in args.fit.split(",") if args.fit else ():
+        if group not in GROUPS:
+            raise UsageError(f"--fit has {group!r}; allowed are {', '.join(GROUPS)}")
+
+
+def _check_write(args: argparse.Namespace, file: Path) -> None:
+    check_target(args.write)
+    if args.write.exists() and not args.write.samefile(file) and not args.force:
+        raise UsageError(
+            f"--write is {args.write}, which is there already and is not the kit that is tuned; name another file, "
+            f"tune that kit with --kit {args.write}, or add --force"
+        )
+
+
+def _kit(args: argparse.Namespace, loaded: Loaded) -> tuple[KitConfig, Path]:
+    """Return the kit that is tuned, and its file."""
+    if args.kit is not None:
+        return load_kit(args.kit, None), kit_file(args.kit, None)
+    base = None if loaded.source.path is None else loaded.source.path.parent
+    return loaded.kit, kit_file(loaded.config.kit, base)
+
+
+def _lesson(args: argparse.Namespace, loaded: Loaded, kit: KitConfig, number: int) -> Lesson:
+    path: Path = args.takes[number]
+    take = read_take(path)
+    for problem in take.problems:
+        say(problem)
+    stem = next((path.name.removesuffix(end) for end in ENDINGS if path.name.endswith(end)), path.name)
+    beside = path.with_name(f"{stem}.truth.jsonl")
+    truth = args.truth[number] if args.truth is not None else beside
+    if args.truth is None and not beside.exists():
+        if args.pattern is None:
+            raise UsageError(
+                f"{path} has no {beside.name} beside it; name the true hits with --truth, "
+                "or what was played with --pattern and --bpm"
+            )
+        alignment, hits = meant(stem, take, loaded.config, kit, args.pattern, args.bpm)
+        say(
+            f"{stem}: {alignment.matched} of {len(alignment.pairs)} strokes of the pattern were played, "
+            f"{len(alignment.extra)} movements were none of it"
+        )
+        return Lesson(stem, take, hits)
+    return Lesson(stem, take, read_hits(truth))
+
+
+def _workers(
+    args: argparse.Namespace, judge: Judge, lessons: Sequence[Lesson]
+) -> AbstractContextManager[Any]:
+    if args.scheduler is not None:
+        return Cluster(judge, lessons, address=args.scheduler)
+    return Processes(judge, lessons, count=args.jobs or len(sched_getaffinity(0)))
+
+
+def _advance(done: int, trials: int, before: float, best: float) -> None:
+    """Move the bar on a terminal."""
+    if sys.stderr.isatty():
+        full = BAR * done // trials
+        sys.stderr.write(
+            f"\r\033[K[{'#' * full}{'.' * (BAR - full)}] {done} of {trials}  F1 {before:.3f} -> {best:.3f}"
+        )
+        sys.stderr.flush()
+
+
+def _tell(args: argparse.Namespace, lessons: Sequence[Lesson], tuned: Tuned, found: dict[Any, Any]) -> None:
+    names = [lesson.name for lesson in lessons]
+    if args.json:
+        print(json.dumps(report.as_json(names, tuned, found), allow_nan=False))
+        return
+    print(report.table(names, tuned))
+    if found:
+        print("\n".join(["", *(f"{dotted(where)}: {value}" for where, value in found.items())]))
+    else:
+        print("\nnothing is better than the kit as it is")
+
+
+def _write(target: Path, file: Path, found: dict[Any, Any]) -> None:
+    """Write the kit's text with the new values, at once or not at all. Raises ConfigError where they are refused."""
+    text = edited(file.read_bytes().decode("utf-8-sig"), found)
+    with replacing(target.resolve(), _refused) as temporary:
+        temporary.write_bytes(text.encode())
+        problems = check_file(temporary)
+        if problems:
+            raise ConfigError(problems)
+    say(f"{target}: {len(found)} options changed")
+
+
+def _refused(path: Path, exc: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be written ({exc.strerror}); name another place with --write")

@@ -1,0 +1,198 @@
+"""Grow a learned detector from takes with true hits, with scikit-learn's gradient-boosted trees."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lalelu.config.kit import KitConfig, LearnedSection
+from lalelu.config.schema import Config
+from lalelu.errors import MissingError, UsageError
+from lalelu.gesture.detector import Detector
+from lalelu.gesture.learned import UNKNOWN
+from lalelu.gesture.trees import DEPTH, LEAVES, NODES, to_text
+from lalelu.tuning.lesson import Judge, Lesson, heard
+from lalelu.tuning.outcome import EVERY, Outcome, goodness, parted, third_of, together
+
+TREES: Final = 60
+LEARNING_RATE: Final = 0.1
+# Few leaves of many frames: chosen on the parts tuned on of the recordings of two players, each half by the other.
+MOST_LEAVES: Final = 6
+LEAST_SAMPLES: Final = 20  # frames of a leaf
+LEAST_FRAMES: Final = 10  # of strokes: fewer teach nothing
+THIRDS: Final = (0, 1)  # what is tuned on
+MARGINS: Final = (
+    0.0,
+    0.5,
+    1.0,
+    1.5,
+    2.0,
+    2.5,
+    3.0,
+)  # of the logarithm of the odds, above which it is a stroke
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """Boosted trees, as `lalelu.gesture.trees.to_text` takes them."""
+
+    baseline: float
+    feature: NDArray[np.intp]  # (T, NODES)
+    threshold: NDArray[np.float32]  # (T, NODES)
+    leaf: NDArray[np.float32]  # (T, LEAVES)
+
+    def surer(self, margin: float) -> "Grown":
+        """Return the same trees, to which a stroke must be likelier by this (logarithm of the odds)."""
+        return replace(self, baseline=self.baseline - margin)
+
+    def in_kit(self, kit: KitConfig) -> KitConfig:
+        """Return the kit played by these trees."""
+        text = to_text(self.baseline, self.feature, self.threshold, self.leaf)
+        learned = LearnedSection(file="-", sha256=UNKNOWN, trees=text)
+        return kit.model_copy(update={"detector": "learned", "learned": learned})
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """One frame of a candidate."""
+
+    third: int
+    features: NDArray[np.float32]  # (FEATURES,)
+    is_stroke: bool
+
+
+def learn(kit: KitConfig, lessons: Sequence[Lesson], judge: Judge, *, seed: int = 0) -> Grown:
+    """Return the trees that tell the strokes of the parts tuned on from all other movements.
+
+    How sure they must be is chosen on blocks that they were not grown from: each half of the part tuned on is played
+    by the trees of the other half.
+    Raises MissingError without scikit-learn, UsageError where there are too few strokes.
+    """
+    examples = [example for lesson in lessons for example in _examples(kit, lesson, judge)]
+    halves = [_grow([one for one in examples if one.third == third], seed) for third in THIRDS]
+
+    def unseen(margin: float) -> Outcome:
+        parts = []
+        for trees, third in zip(halves, reversed(THIRDS), strict=True):
+            played = trees.surer(margin).in_kit(kit)
+            parts += [_on(lesson, judge, played)[third] for lesson in lessons]
+        return together(parts)
+
+    margin = max(MARGINS, key=lambda margin: goodness(unseen(margin), judge.window_ms))
+    return _grow([one for one in examples if one.third in THIRDS], seed).surer(margin)
+
+
+def _on(lesson: Lesson, judge: Judge, kit: KitConfig) -> list[Outcome]:
+    return parted(
+        heard(lesson.take, judge.config, kit),
+        lesson.truth,
+        lambda time_s: third_of(time_s, lesson.length_s),
+        EVERY,
+        window_ms=judge.window_ms,
+        by=judge.by,
+    )
+
+
+def _grow(examples: Sequence[_Example], seed: int) -> Grown:
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
+    except ModuleNotFoundError as exc:
+        raise MissingError(
+            "--learn needs the module 'sklearn', which is not installed; `pip install 'lalelu[tune]'` brings it"
+        ) from exc
+    is_stroke = np.array([one.is_stroke for one in examples], dtype=bool)
+    if is_stroke.sum() < LEAST_FRAMES or is_stroke.all():
+        raise UsageError(
+            f"half of these takes shows {is_stroke.sum()} frames of strokes and {(~is_stroke).sum()} of other "
+            f"movements; to learn, {LEAST_FRAMES} and 1 are needed: record more, with rests between"
+        )
+    model = HistGradientBoostingClassifier(
+        max_iter=TREES,
+        learning_rate=LEARNING_RATE,
+        max_depth=DEPTH,
+        max_leaf_nodes=MOST_LEAVES,
+        min_samples_leaf=LEAST_SAMPLES,
+        early_stopping=False,
+        random_state=seed,
+    )
+    with threadpool_limits(limits=1):  # some thousand rows: threads only wait for each other
+        model.fit(np.array([one.features for one in examples], dtype=np.float32), is_stroke)
+    return grown(model)
+
+
+def _examples(kit: KitConfig, lesson: Lesson, judge: Judge) -> list[_Example]:
+    """Return every candidate's frames, and whether it is a stroke."""
+    times: dict[tuple[int, str], list[float]] = {}
+    for hit in lesson.truth:
+        times.setdefault((hit.player, hit.limb), []).append(hit.time_s)
+    found: list[_Example] = []
+    origin_ns = lesson.take.frames[0].captured_ns if lesson.take.frames else 0
+
+    def watch(player: int, limb: str, lowest_ns: int, features: NDArray[np.float32]) -> None:
+        at_s = (lowest_ns - origin_ns) * 1e-9
+        true = times.get((player, limb), [])
+        place = bisect_left(true, at_s)
+        near = true[max(0, place - 1) : place + 1]
+        is_stroke = any(abs(hit - at_s) <= judge.window_ms * 1e-3 for hit in near)
+        found.append(_Example(third_of(at_s, lesson.length_s), features, is_stroke))
+
+    detector = _candidates_of(kit, lesson, judge.config)
+    known: set[int] = set()
+    for frame in lesson.take.frames:
+        for pose in frame.poses:
+            if pose.player not in known:
+                known.add(pose.player)
+                detector.welcome(pose.player).have_watched(partial(watch, pose.player))
+            detector.step(pose)
+    return found
+
+
+def _candidates_of(kit: KitConfig, lesson: Lesson, config: Config) -> Detector:
+    """Return a detector for which nothing is a stroke yet."""
+    header = lesson.take.header
+    return Detector(
+        kit.model_copy(update={"detector": "learned", "learned": None}),
+        skeleton=header.keypoints,
+        left_handed=config.left_handed,
+        aspect=header.width / header.height,
+    )
+
+
+def grown(model: Any) -> Grown:  # noqa: ANN401 - scikit-learn ships no types
+    """Return the trees of a fitted classifier of two classes."""
+    # scikit-learn tells its trees nowhere else
+    predictors = [stage[0].nodes for stage in model._predictors]  # noqa: SLF001
+    trees = Grown(
+        float(np.ravel(model._baseline_prediction)[0]),  # noqa: SLF001
+        np.zeros((len(predictors), NODES), np.intp),
+        np.zeros((len(predictors), NODES), np.float32),
+        np.zeros((len(predictors), LEAVES), np.float32),
+    )
+    for number, nodes in enumerate(predictors):
+        _fill(trees, number, nodes, node=0, place=0)
+    return trees
+
+
+def _fill(trees: Grown, number: int, nodes: Any, *, node: int, place: int) -> None:  # noqa: ANN401 - as above
+    """Put a node and all below it into the complete tree; a leaf above the last level repeats its value."""
+    here = nodes[node]
+    if place >= NODES:
+        trees.leaf[number, place - NODES] = here["value"]
+        return
+    if here["is_leaf"]:
+        left = right = node
+    else:
+        left, right = int(here["left"]), int(here["right"])
+        trees.feature[number, place] = here["feature_idx"]
+        # the largest float32 that is not above: every float32 goes to the same side as with the float64
+        threshold = np.float32(here["num_threshold"])
+        if threshold > here["num_threshold"]:
+            threshold = np.nextafter(threshold, np.float32(-np.inf))
+        trees.threshold[number, place] = threshold
+    _fill(trees, number, nodes, node=left, place=2 * place + 1)
+    _fill(trees, number, nodes, node=right, place=2 * place + 2)

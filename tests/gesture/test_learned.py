@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from gesture.drummer import KIT, SNARE, poses, stamps, still, strokes
+
+from lalelu.config.kit import KitConfig, LearnedSection
+from lalelu.errors import UsageError
+from lalelu.gesture.detector import Detector
+from lalelu.gesture.learned import FEATURES, trees_of
+from lalelu.gesture.trees import DEPTH, LEAVES, NODES, Trees, to_text
+from lalelu.skeleton import COCO17
+from lalelu.types import Hit
+
+FALL = FEATURES - 4  # the feature "fall of the movement", body units
+
+
+def stump(feature, threshold, low=-1.0, high=1.0):
+    """A text of one tree that asks for one feature."""
+    features, thresholds = np.zeros((1, NODES), np.intp), np.zeros((1, NODES), np.float32)
+    features[0, 0], thresholds[0, 0] = feature, threshold
+    leaf = np.full((1, LEAVES), low, np.float32)
+    leaf[0, LEAVES // 2 :] = high
+    return to_text(0.0, features, thresholds, leaf)
+
+
+def kit_with(text, sha256="0" * 64):
+    learned = LearnedSection(file="x.npz", sha256=sha256, trees=text)
+    return KIT.model_copy(update={"detector": "learned", "learned": learned})
+
+
+def play(kit, height):
+    t = stamps(5.0)
+    path, truth = strokes(t, SNARE, hz=2.5, height=height)
+    detector = Detector(kit, skeleton=COCO17)
+    film = poses(t, still(t, (0.6, -1.6)), path, sd=0.003)
+    found = [event for pose in film for event in detector.step(pose)]
+    return [event for event in found if isinstance(event, Hit)], truth
+
+
+def test_every_row_goes_its_own_way_through_the_trees():
+    rng = np.random.default_rng(2)
+    feature = rng.integers(0, 7, (9, NODES))
+    threshold = rng.normal(size=(9, NODES)).astype(np.float32)
+    leaf = rng.normal(size=(9, LEAVES)).astype(np.float32)
+    trees = Trees.from_text(to_text(0.25, feature, threshold, leaf))
+    for row in rng.normal(size=(40, 7)).astype(np.float32):
+        expected = 0.25
+        for tree in range(9):
+            place = 0
+            for _ in range(DEPTH):
+                place = 2 * place + 1 + int(row[feature[tree, place]] > threshold[tree, place])
+            expected += leaf[tree, place - NODES]
+        assert trees.score(row) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("text", ["*", "AAAA", stump(1, 2.0)[:-8], stump(1, np.nan)])
+def test_a_text_that_holds_no_trees_is_refused(text):
+    with pytest.raises(ValueError, match=r"base64|trees"):
+        trees_of(text)
+
+
+def test_trees_that_ask_for_more_than_there_is_are_refused():
+    trees_of(stump(FEATURES - 1, 0.0))
+    with pytest.raises(ValueError, match="features"):
+        trees_of(stump(FEATURES, 0.0))
+
+
+def test_the_trees_decide_what_is_a_stroke_and_its_time_and_pad_are_as_ever():
+    kit = kit_with(stump(FALL, 0.5))
+    assert play(kit, 0.3)[0] == []
+    found, truth = play(kit, 0.8)
+    assert [hit.pad for hit in found] == ["snare"] * len(truth)
+    by_model = play(KIT, 0.8)[0]
+    assert np.array([hit.struck_ns for hit in found]) * 1e-9 == pytest.approx(np.array(truth), abs=0.005)
+    assert [hit.strength for hit in found] == pytest.approx([hit.strength for hit in by_model], abs=0.02)
+
+
+def test_an_unknown_detector_cannot_be_taken_over_while_playing_and_a_known_one_can():
+    sha256 = "ab" * 32
+    offered = kit_with(None, sha256)
+    with pytest.raises(UsageError, match="start lalelu again"):
+        Detector(offered, skeleton=COCO17)
+    play(kit_with(stump(FALL, 0.5), sha256), 0.8)
+    assert play(offered, 0.3)[0] == []
+    assert len(play(offered, 0.8)[0]) == 8
+
+
+def test_a_lead_is_refused_because_nothing_is_foreseen():
+    with pytest.raises(UsageError, match="lead_ms is 20"):
+        Detector(kit_with(stump(FALL, 0.5)), skeleton=COCO17, lead_ms=20.0)
+
+
+def test_a_kit_that_asks_for_a_learned_detector_names_its_file():
+    plain = KIT.model_dump(mode="json")
+    with pytest.raises(ValueError, match="tune --learn"):
+        KitConfig.model_validate({**plain, "detector": "learned"})

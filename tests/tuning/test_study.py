@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from tuning.lessons import rock, times
+
+from lalelu.config.loader import load_kit
+from lalelu.config.schema import Config
+from lalelu.errors import UsageError
+from lalelu.tuning.lesson import Judge
+from lalelu.tuning.outcome import together
+from lalelu.tuning.parameters import Parameter, parameters_of, with_values
+from lalelu.tuning.practice import meant
+from lalelu.tuning.study import search
+
+ROCK = load_kit("rock", None)
+DEAF = with_values(ROCK, {"strike.min_speed": 3.4})  # the right hand's strokes are 2.3 body units/s fast
+JUDGE = Judge(Config(), 50.0, "pad")
+
+
+class Here:
+    """Plays in this process."""
+
+    def __init__(self, *lessons, count=2):
+        self.count = count
+        self.lessons = lessons
+        self.kits = []
+
+    def play(self, kits):
+        self.kits += kits
+        return [[JUDGE.play(lesson, kit) for lesson in self.lessons] for kit in kits]
+
+
+@pytest.fixture(scope="module")
+def soft():
+    return rock(height=0.18)
+
+
+def test_a_kit_that_is_deaf_to_soft_strokes_is_tuned_to_hear_them(soft):
+    workers = Here(soft)
+    tuned = search(DEAF, parameters_of(DEAF, {}, ["strike"]), workers, window_ms=50.0, trials=12, seed=1)
+    before, after = (
+        [together([parts[held] for parts in each]) for held in (0, 1)] for each in (tuned.before, tuned.after)
+    )
+    assert max(part.f1 for part in before) < 0.5
+    assert min(part.f1 for part in after) > 0.95
+    assert tuned.kit.strike.min_speed < 2.4
+    assert (tuned.trials, len(workers.kits)) == (12, 13)
+
+
+def test_the_same_seed_finds_the_same_kit(soft):
+    space = parameters_of(DEAF, {}, ["strike"])
+    found = [search(DEAF, space, Here(soft), window_ms=50.0, trials=6, seed=4).kit for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0] != search(DEAF, space, Here(soft), window_ms=50.0, trials=6, seed=5).kit
+
+
+def test_where_nothing_is_better_the_kit_stays_as_it_is(soft):
+    kit = with_values(ROCK, {"strike.min_speed": 1.0})
+    space = (Parameter("strike.min_speed", 3.0, 3.5, 3.2),)  # all of them deaf
+    assert search(kit, space, Here(soft), window_ms=50.0, trials=4).kit == kit
+
+
+def test_no_time_is_no_trial(soft):
+    workers = Here(soft)
+    tuned = search(DEAF, parameters_of(DEAF, {}, ["strike"]), workers, window_ms=50.0, trials=9, seconds=0.0)
+    assert (tuned.trials, workers.kits) == (0, [DEAF])
+
+
+def test_a_pattern_that_was_played_along_with_gives_the_truth(soft):
+    found, truth = meant("soft", soft.take, Config(), DEAF, "rock", 120.0)
+    for limb, pad in (("left_wrist", "snare"), ("right_wrist", "hihat")):
+        mine, real = ([hit for hit in hits if hit.limb == limb] for hits in (truth, soft.truth))
+        assert {hit.pad for hit in mine} == {pad}
+        assert len(mine) == len(real)
+        assert np.abs(times(mine) - times(real)).max() < 0.02
+    assert found.extra == ()
+
+
+@pytest.mark.parametrize(("pattern", "bpm"), [("rock", 97.0), ("single", 120.0)])
+def test_another_pattern_or_tempo_than_was_played_is_refused(soft, pattern, bpm):
+    with pytest.raises(UsageError, match="check pattern and tempo"):
+        meant("soft", soft.take, Config(), DEAF, pattern, bpm)

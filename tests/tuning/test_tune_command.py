@@ -1,0 +1,126 @@
+import json
+
+import pytest
+from tuning.lessons import rock
+
+from lalelu.analysis.scoring import score
+from lalelu.cli import main
+from lalelu.config.loader import load_config, load_kit
+from lalelu.config.schema import Config
+from lalelu.hits import write_hits
+from lalelu.take import TakeWriter
+from lalelu.tuning.lesson import Judge, heard
+from lalelu.tuning.workers import Cluster
+
+DEAF = """# my own
+name: mine
+strike: {min_speed: 3.4}  # too much
+pads:
+  snare: {note: acoustic_snare, zone: {box: [-0.5, -1.2, 0.1, -1.0]}}
+  hihat: {note: closed_hi_hat, zone: {ellipse: [-1.0, -0.7, 0.45, 0.2]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def soft():
+    return rock(height=0.14)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, soft):
+    """A take, its true hits under another name, and a kit that hears nothing of it."""
+    monkeypatch.chdir(tmp_path)
+    with TakeWriter(tmp_path / "mine.take", soft.take.header) as take:
+        for frame in soft.take.frames:
+            take.write(frame)
+    write_hits(tmp_path / "true.jsonl", soft.truth)
+    (tmp_path / "mine.yaml").write_text(DEAF)
+    return tmp_path
+
+
+TUNE = ("tune", "mine.take", "--kit", "mine.yaml", "--jobs", "1", "--trials", "20")
+
+
+def test_a_tuned_kit_is_written_in_place_and_hears_what_was_meant(folder, soft, capsys):
+    assert main([*TUNE, "--truth", "true.jsonl", "--fit", "strike", "--write", "mine.yaml", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["trials"] == 20
+    assert told["all"]["before"]["held_back"]["f1"] < 0.5 < 0.9 < told["all"]["after"]["held_back"]["f1"]
+    text = (folder / "mine.yaml").read_text()
+    assert "# my own" in text
+    assert "# too much" in text
+    kit = load_kit("mine.yaml", folder)
+    assert told["values"]["strike.min_speed"] == kit.strike.min_speed
+    result = score(heard(soft.take, Config(), kit), soft.truth, by="pad")
+    assert result.matched == sum(told["all"]["after"][part]["matched"] for part in ("tuned_on", "held_back"))
+
+
+def test_a_pattern_stands_in_for_the_truth(folder, capsys):
+    assert main([*TUNE, "--pattern", "rock", "--bpm", "120", "--trials", "2"]) == 0
+    told = capsys.readouterr()
+    assert "of the strokes of the pattern" not in told.err
+    assert "strokes of the pattern were played" in told.err
+    assert "held back" in told.out
+    assert (folder / "mine.yaml").read_text() == DEAF
+
+
+def test_without_truth_or_pattern_it_says_what_is_missing(folder, capsys):
+    assert main([*TUNE]) == 2
+    assert "mine.truth.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        (("--truth", "true.jsonl", "true.jsonl"), "one for each"),
+        (("--pattern", "rock"), "go together"),
+        (("--truth", "true.jsonl", "--fit", "feet"), "allowed are strike, pads, zones"),
+        (("--truth", "true.jsonl", "--trials", "0"), "1 and more"),
+        (("--truth", "true.jsonl", "--write", "true.jsonl"), "there already"),
+        (("--truth", "true.jsonl", "--window-ms", "0"), "above 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(folder, capsys, more, rule):
+    assert main([*TUNE, *more]) == 2
+    assert rule in capsys.readouterr().err
+
+
+def test_what_is_worse_on_the_part_held_back_is_not_written(folder, capsys, soft):
+    # the loud hand is heard already; to hear the soft one is a mistake on what is held back
+    deaf = DEAF.replace("3.4", "2.1")
+    (folder / "mine.yaml").write_text(deaf)
+    kept = [
+        hit for hit in soft.truth if hit.limb == "left_wrist" or not main_block(hit.time_s, soft.length_s)
+    ]
+    write_hits(folder / "true.jsonl", kept)
+    told = [*TUNE, "--truth", "true.jsonl", "--fit", "strike", "--write", "mine.yaml"]
+    assert main(told) == 1
+    assert "worse on the parts held back" in capsys.readouterr().err
+    assert (folder / "mine.yaml").read_text() == deaf
+    assert main([*told, "--force"]) == 0
+    assert (folder / "mine.yaml").read_text() != deaf
+
+
+def main_block(time_s, length_s):
+    """Whether a moment is held back, from the rule as it is told to people."""
+    return int(time_s / min(5.0, length_s / 6)) % 3 == 2
+
+
+def test_a_dask_cluster_plays_the_same(soft, folder):
+    distributed = pytest.importorskip("distributed")
+    judge = Judge(load_config(None, builtin=True).config, 50.0, "pad")
+    kits = [load_kit("mine.yaml", folder), load_kit("rock", None)]
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as cluster,
+        Cluster(judge, [soft, soft], address=cluster.scheduler_address) as workers,
+    ):
+        assert workers.count == 2
+        assert workers.play(kits) == [[judge.play(soft, kit)] * 2 for kit in kits]
+
+
+def test_a_cluster_that_does_not_answer_is_said(folder, capsys, monkeypatch):
+    monkeypatch.setattr("lalelu.tuning.workers.PATIENCE_S", 0.2)
+    assert main([*TUNE, "--truth", "true.jsonl", "--scheduler", "tcp://127.0.0.1:1"]) == 3
+    assert "no Dask scheduler answers" in capsys.readouterr().err

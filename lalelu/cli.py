@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "latency": ("lalelu.commands.latency", "say where the time of every frame and note went"),
     "ledger": ("lalelu.commands.ledger", "recorded runs as Parquet, and many of them in one table"),
     "status": ("lalelu.commands.status", "say what the instruments that run here are doing"),
+    "desk": ("lalelu.commands.desk", "say where a browser finds the page for setting up"),
     "devices": ("lalelu.commands.devices", "list cameras and MIDI ports"),
     "doctor": ("lalelu.commands.doctor", "look at this machine as a real-time instrument"),
     "selftest": (

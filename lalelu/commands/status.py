@@ -44,14 +44,15 @@ def run(args: argparse.Namespace) -> int:
 
 def instruments(environment: Mapping[str, str], proc: Path = Path("/proc")) -> Iterator[dict[str, Any]]:
     """Yield what each living instrument is doing, as plain JSON values. None of them is disturbed."""
-    for session in _living(environment):
+    for session in living(environment):
         try:
             yield _instrument(session, proc, now_ns())
         except LaleluError:  # it has ended while it was looked at
             continue
 
 
-def _living(environment: Mapping[str, str]) -> Iterator[Session]:
+def living(environment: Mapping[str, str]) -> Iterator[Session]:
+    """Yield the sessions of the instruments that run here, the services' too."""
     places = dict.fromkeys([runtime_directory(environment), *_services()])
     for place in places:
         try:

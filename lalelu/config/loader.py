@@ -95,6 +95,7 @@ def with_overrides(
     midi: Sequence[str] | None = None,
     model: str | None = None,
     runtime: str | None = None,
+    page: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Return `loaded` with what the command line asks for instead of the file's options.
 
@@ -108,6 +109,8 @@ def with_overrides(
     pose = {key: name for key, name in (("model", model), ("runtime", runtime)) if name is not None}
     if pose:
         given["pose"] = pose
+    if page:
+        given["page"] = dict(page)
     return _overridden(loaded, given)
 
 

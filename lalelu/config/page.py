@@ -20,9 +20,7 @@ def _an_address(text: str) -> str:
     except ValueError:
         known = False
     if not (colon and known and port.isascii() and port.isdigit() and int(port) <= _MOST_PORT):
-        raise ValueError(
-            f"{text!r} is no HOST:PORT, as in 127.0.0.1:8765; a host is an IP address or localhost"
-        )
+        raise ValueError("it takes HOST:PORT, as in 127.0.0.1:8765; a host is an IP address or localhost")
     return text
 
 

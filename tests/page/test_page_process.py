@@ -81,6 +81,8 @@ def test_a_page_that_is_killed_comes_again_and_the_engine_does_not_care(played):
     at = played.url
     messages(at, 2)
     (page,) = pages(played)
+    heard = [each for each in page.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
+    assert [each.laddr.ip for each in heard] == ["127.0.0.1"]
     frames = RingReader(played.session / "frames")
     page.kill()
     wait_until(lambda: page not in pages(played))

@@ -1,4 +1,4 @@
-"""What a running instrument opens to others: no socket that listens, no file that others may write."""
+"""What a running instrument opens to others: no socket that listens but the page's, no file that others may write."""
 
 import os
 import socket
@@ -49,7 +49,7 @@ def known(table, inode_at, state_at):
     return {row[inode_at]: row[state_at] for row in rows}
 
 
-def test_a_running_instrument_listens_nowhere_and_lets_nobody_write(place, careless):
+def test_a_running_instrument_without_a_page_listens_nowhere_and_lets_nobody_write(place, careless):
     played = Played(place)
     played.wait_for_notes()
     running = processes(played)

@@ -157,7 +157,7 @@ class Live {
     const [player, limb] = key.split(":");
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");
-    caption.textContent = limb.replaceAll("_", " ") + (player === "0" ? "" : `, player ${Number(player) + 1}`);
+    caption.textContent = plain(limb) + (player === "0" ? "" : `, player ${Number(player) + 1}`);
     const canvas = document.createElement("canvas");
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "img");
@@ -191,8 +191,8 @@ class Live {
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.className = verdict.rule ? "rejected" : "hit";
-    const outcome = verdict.rule ? `rejected: ${verdict.rule.replaceAll("_", " ")}` : `hit ${verdict.pad ?? ""}`;
-    button.textContent = `${verdict.limb.replaceAll("_", " ")}, ${outcome}`;
+    const outcome = verdict.rule ? `rejected: ${plain(verdict.rule)}` : `hit ${plain(verdict.pad ?? "")}`;
+    button.textContent = `${plain(verdict.limb)}, ${outcome}`;
     button.addEventListener("click", () => this.#choose(verdict));
     item.append(button);
     const told = this.#find("verdicts");
@@ -217,7 +217,7 @@ class Live {
 
   #sound(note) {
     if (note.pad) this.#flashes.set(note.pad, { at: performance.now(), velocity: note.velocity });
-    this.#find("note").textContent = `${note.pad ?? "?"} ${note.velocity}`;
+    this.#find("note").textContent = `${plain(note.pad ?? "?")} ${note.velocity}`;
   }
 
   #draw() {
@@ -269,4 +269,8 @@ function list(element, sentences) {
       return item;
     }),
   );
+}
+
+function plain(name) {
+  return name.replaceAll("_", " ");
 }

@@ -22,32 +22,38 @@ export function drawStage(canvas, { scene, players, bitmap, mirrored, flashes })
     return;
   }
   const measure = Math.max(13, height / 30);
-  for (const pad of scene.pads.filter((each) => each.frame === "image")) {
-    drawPad(pen, pad, (point) => onCanvas(point), flashes.get(pad.name), measure);
-  }
+  const labels = []; // written last, so that no bone crosses them
+  const draw = (frame, at) => {
+    for (const pad of scene.pads.filter((each) => each.frame === frame)) {
+      labels.push(drawPad(pen, pad, at, flashes.get(pad.name)));
+    }
+  };
+  draw("image", onCanvas);
   for (const player of players) {
-    if (player.frame) drawBody(pen, scene, player, onCanvas, flashes, measure);
+    if (player.frame) {
+      const place = inPicture(player.frame);
+      const at = (point) => onCanvas(place(point));
+      drawAxes(pen, at);
+      draw("body", at);
+    }
     drawSkeleton(pen, scene, player, onCanvas, height);
   }
+  for (const { text, x, y } of labels) written(pen, text, x, y, { size: measure });
   if (!players.length) written(pen, "nobody is seen", width / 2, height / 2, { size: 20, colour: COLOURS.dim });
 }
 
-function drawBody(pen, scene, player, onCanvas, flashes, measure) {
-  const place = inPicture(player.frame);
-  const at = (point) => onCanvas(place(point));
-  // the body's own axes: one shoulder width to the right, and up
+// The body's own frame: one shoulder width to both sides, and from the hips to above the head.
+function drawAxes(pen, at) {
   pen.lineWidth = 2;
   pen.strokeStyle = COLOURS.dim;
   pen.setLineDash([4, 4]);
   path(pen, [at([-1, 0]), at([1, 0])]);
   path(pen, [at([0, -1.5]), at([0, 1])]);
   pen.setLineDash([]);
-  for (const pad of scene.pads.filter((each) => each.frame === "body")) {
-    drawPad(pen, pad, at, flashes.get(pad.name), measure);
-  }
 }
 
-function drawPad(pen, pad, at, flash, measure) {
+// Returns where its name belongs.
+function drawPad(pen, pad, at, flash) {
   const corners = pad.outline.map(at);
   pen.beginPath();
   corners.forEach(([x, y], place) => (place ? pen.lineTo(x, y) : pen.moveTo(x, y)));
@@ -60,7 +66,7 @@ function drawPad(pen, pad, at, flash, measure) {
   const x = (Math.min(...corners.map((each) => each[0])) + Math.max(...corners.map((each) => each[0]))) / 2;
   const y = (Math.min(...corners.map((each) => each[1])) + Math.max(...corners.map((each) => each[1]))) / 2;
   const name = pad.name.replaceAll("_", " ");
-  written(pen, flash ? `${name} ${flash.velocity}` : name, x, y, { size: measure });
+  return { text: flash ? `${name} ${flash.velocity}` : name, x, y };
 }
 
 function drawSkeleton(pen, scene, player, onCanvas, height) {

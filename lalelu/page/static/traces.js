@@ -34,7 +34,17 @@ export function drawTrace(canvas, trace, scene, now, span, chosen) {
     pen.stroke();
     pen.setLineDash([]);
   }
-  for (const mark of trace.marks) drawMark(pen, mark, across(mark.t), inner, mark === chosen);
+  let free = 0; // where the next name may begin
+  for (const mark of trace.marks) {
+    const x = across(mark.t);
+    drawMark(pen, mark, x, inner, mark === chosen);
+    const name = (mark.pad ?? "").replaceAll("_", " ");
+    const half = mark.rule ? 0 : pen.measureText(name).width / 2;
+    if (!mark.rule && x - half >= free) {
+      written(pen, name, x, 10, { size: 13, colour: COLOURS.good });
+      free = x + half + 4;
+    }
+  }
   line(pen, trace.points, (point) => [across(point[0]), fast(-point[2])], COLOURS.warn, 1.5);
   line(pen, trace.points, (point) => [across(point[0]), up(point[1])], COLOURS.accent, 3);
   for (let place = 1; place < trace.points.length; place += 1) {
@@ -52,8 +62,7 @@ function drawMark(pen, mark, x, height, isChosen) {
   pen.moveTo(x, mark.rule ? height * 0.6 : 0);
   pen.lineTo(x, height);
   pen.stroke();
-  if (!mark.rule) written(pen, mark.pad ?? "", x, 10, { size: 13, colour: COLOURS.good });
-  else written(pen, "×", x, height * 0.55, { size: 18, colour: COLOURS.bad });
+  if (mark.rule) written(pen, "×", x, height * 0.55, { size: 18, colour: COLOURS.bad });
 }
 
 function line(pen, points, place, colour, thickness) {

@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("lalelu.commands.demo", "play with a simulated drummer; leaves MIDI, sound, ledger and report"),
     "replay": ("lalelu.commands.replay", "run a film or a take through the instrument, offline"),
     "score": ("lalelu.commands.score", "compare hits with the truth"),
+    "take": ("lalelu.commands.take", "record, list and compare takes"),
     "model": ("lalelu.commands.model", "list, fetch, import, quantise and compare pose networks"),
     "bench": ("lalelu.commands.bench", "measure inference and the gesture step on this machine"),
     "latency": ("lalelu.commands.latency", "say where the time of every frame and note went"),

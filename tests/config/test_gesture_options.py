@@ -132,7 +132,7 @@ def told(gesture, folder):
         ),
         (
             "{gesture: hold, where: [{by: {y: nose}, between: [0, 1]}]}",
-            "g: a hold needs either command: (standby, tap_tempo or next_kit) or kit: NAME",
+            "g: a hold needs either command: (standby, tap_tempo, next_kit or take) or kit: NAME",
         ),
         (
             "{gesture: hold, where: [{by: {y: nose}, between: [0, 1]}], hold_ms: 20, kit: x}",

@@ -46,7 +46,7 @@ class AskDoor:
     def __exit__(self, *_: object) -> None:
         if self._door is not None:
             self._door.close()
-        for _, caller in self._waiting:
+        for _since_s, caller in self._waiting:
             caller.close()
 
     def step(self) -> None:

@@ -128,7 +128,7 @@ def told(gesture, folder):
         ),
         (
             "{gesture: hold, where: [{by: {y: nose}, between: [0, 1]}], command: stanby}",
-            'g.command is stanby; allowed one of standby, tap_tempo, next_kit or null; did you mean "standby"?',
+            'g.command is stanby; allowed one of standby, tap_tempo, next_kit, take or null; did you mean "standby"?',
         ),
         (
             "{gesture: hold, where: [{by: {y: nose}, between: [0, 1]}]}",

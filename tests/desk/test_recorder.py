@@ -64,6 +64,7 @@ def test_a_desk_that_was_killed_leaves_a_take_that_the_next_one_goes_on_with(lea
     killed.step()
     for frame in range(4, 8):
         players.frame(frame)
+    killed._closing.close()  # all that a kill does
     with recorder_of(leader, said) as recorder:
         recorder.step()
         players.frame(8)

@@ -126,7 +126,10 @@ def test_a_take_is_listed_its_truth_edited_and_compared(context):
     assert hits[0].time_s < 0.3
 
 
-def test_a_take_is_recorded_while_an_instrument_plays(played, monkeypatch, tmp_path):
+def test_a_take_is_recorded_while_an_instrument_plays(monkeypatch, tmp_path, request):
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    played = request.getfixturevalue("played")
     told = lalelu("take", "start")
     assert told.code == 0, told.err
     recording = BoardReader(played.session / "desk").value()["recording"]
@@ -135,7 +138,7 @@ def test_a_take_is_recorded_while_an_instrument_plays(played, monkeypatch, tmp_p
     told = lalelu("take", "stop")
     assert (told.code, recording["take"] in told.err) == (0, True)
     assert played.end().code == 0
-    (file,) = Path(played.folder).glob("data/lalelu/takes/*.take.gz")
+    (file,) = tmp_path.glob("data/lalelu/takes/*.take.gz")
     take = read_take(file)
     assert len(take.frames) > 10
     assert all(len(frame.poses) == 1 for frame in take.frames)

@@ -45,7 +45,7 @@ class Takes {
       el("div", { class: "row" }, this.name, button("Rename", () => this.#rename()), this.note, button("Keep the note", () => this.#ask("note", { note: this.note.value }, "Kept.")), button("Delete", () => this.#delete())),
       el("div", { class: "row" }, button("Compare with the edited kit", () => this.#compare()), el("span", { class: "dim" }, "the kit as it was when the page began, and as it is in Tune now")),
       this.result, this.pads,
-      el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke")),
+      el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke"), button("Zoom in", () => this.#zoom(0.5)), button("Zoom out", () => this.#zoom(2))),
       el("p", { class: "dim" }, "Yellow marks are true hits: click to add one, drag it, choose it and press Delete. Green dots sounded, red ones were rejected. The wheel zooms, dragging scrolls."),
       this.figures,
     );
@@ -125,7 +125,7 @@ class Takes {
     this.result.textContent = "";
     this.pads.replaceChildren();
     const length = Math.max(0, ...this.shown.traces.map(({ time_s: times }) => times[times.length - 1] ?? 0));
-    const view = new Window(length);
+    const view = this.view = new Window(length);
     const actions = { view, edit: (...given) => this.#edit(...given), moved: () => this.#draw(), say: (sentence) => this.#say(sentence) };
     this.traces = this.shown.traces.map((told) => new Trace(told, actions));
     const several = new Set(this.shown.traces.map(({ player }) => player)).size > 1;
@@ -166,6 +166,12 @@ class Takes {
       this.result.textContent = "";
       this.#say(error.message, true);
     }
+  }
+
+  #zoom(factor) {
+    const { view } = this;
+    view.zoom(factor, (this.traces.find(({ chosen }) => chosen)?.chosen.time_s) ?? (view.from + view.to) / 2);
+    this.#draw();
   }
 
   #draw() {

@@ -39,13 +39,13 @@ def edited(text: str, changes: Mapping[Path, Value]) -> str:
     unix = text.replace("\r\n", "\n")
     try:
         before, after = _rewritten(unix, changes)
-    except (YAMLError, ValueError, AttributeError, TypeError) as exc:
+    except (YAMLError, ValueError, AttributeError, TypeError, LookupError) as exc:
         raise _cannot(next(iter(changes)), "it is written in a way that is not understood here") from exc
     for result in (_transplanted(unix, before, after), after):
         read = read_document(result, "")
         if _same(read.root, wanted) and len(read.problems) <= len(document.problems):
             return result.replace("\n", "\r\n") if "\r\n" in text else result
-    raise _cannot(next(iter(changes)), "other values hang on it by an alias (*name)")
+    raise _cannot(next(iter(changes)), "something else would change, too, as by an alias (*name)")
 
 
 def _rewritten(text: str, changes: Mapping[Path, Value]) -> tuple[str, str]:
@@ -180,10 +180,8 @@ def _fresh(value: Value) -> Any:  # noqa: ANN401 - the library's own types
         sequence = CommentedSeq(_fresh(inner) for inner in value)
         sequence.fa.set_flow_style()
         return sequence
-    if isinstance(value, str) and read_document(f"- {value}", "").root != [
-        value
-    ]:  # YAML takes it for another kind
-        return DoubleQuotedScalarString(value)
+    if isinstance(value, str) and read_document(f"- {value}", "").root != [value]:
+        return DoubleQuotedScalarString(value)  # YAML would take it for another kind
     return value
 
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import IO, Final, Self
 
 from lalelu.bulletin import Bulletin
@@ -59,7 +58,7 @@ def order_of(line: str) -> Order | None:
 class PageDoor:
     """Listens for the page's first visitor and looks after its process. A context manager; `step` often.
 
-    `poller` is woken by what happens here. `say` gets a line for people, the board the page's address.
+    `poller` is woken by what happens here. The board gets the page's address, and lines for people.
     """
 
     def __init__(
@@ -69,14 +68,12 @@ class PageDoor:
         orders: OrderWriter,
         poller: "select.poll",
         board: Bulletin,
-        say: Callable[[str], None],
     ) -> None:
         self._session = session
         self._asked = asked
         self._orders = orders
         self._poller = poller
         self._board = board
-        self._say = say
         self._door: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""  # of an order that has not come whole
@@ -113,7 +110,7 @@ class PageDoor:
         except OSError as exc:
             if not self._told and now_s > self._began_s + PATIENCE_S:
                 self._told = True
-                self._say(
+                self._board.say(
                     f"page: none, {self._asked.at} cannot be used ({exc.strerror}); looked for every second, "
                     "or set page.at"
                 )
@@ -121,7 +118,7 @@ class PageDoor:
         self._poller.register(self._door, select.POLLIN)
         url = url_of(self._door)
         self._board.tell(page=url)
-        self._say(f"page: {url}{'' if self._asked.token is None else '?token=... (page.token)'}")
+        self._board.say(f"page: {url}{'' if self._asked.token is None else '?token=... (page.token)'}")
 
     def _start(self, door: socket.socket) -> None:
         """Hand the socket to a new process; its input is its lifeline, its output is what it asks for."""

@@ -345,7 +345,7 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
                 listening.enter_context(remote)
             poller = select.poll()
             poller.register(lifeline, select.POLLIN)
-            door = PageDoor(session, plan.config.page, orders, poller, board, desk.say)
+            door = PageDoor(session, plan.config.page, orders, poller, board)
             listening.enter_context(door)
             recorder = listening.enter_context(Recorder(session, plan, board, desk.say))
             passed = 0

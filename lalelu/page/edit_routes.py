@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -162,7 +163,7 @@ def _touch(stroke: object) -> Touch:
 
 def _plain(value: object) -> Value:
     """Return a value as the files have it: numbers without the digits that a mouse leaves."""
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return round(value, 3)
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
@@ -170,7 +171,7 @@ def _plain(value: object) -> Value:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if value is None or isinstance(value, bool | int | str):
         return value
-    raise UsageError("a value is text, a number, true, false, null, a list or a mapping")
+    raise UsageError("a value is text, a finite number, true, false, null, a list or a mapping")
 
 
 def _presets(editor: Editor) -> list[dict[str, Any]]:

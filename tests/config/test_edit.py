@@ -1,7 +1,7 @@
 """Values are changed in YAML text, and nothing else of it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lalelu.config.edit import edited
@@ -142,3 +142,25 @@ def test_a_file_that_cannot_be_read_is_refused(text):
 def test_a_path_that_leads_nowhere_is_refused():
     with pytest.raises(UsageError, match=r"pads\.snare\.note\.x leads nowhere; pads\.snare\.note has no 'x'"):
         edited(TEXTS["rock.yaml"], {("pads", "snare", "note", "x"): 1})
+
+
+@given(
+    before=st.dictionaries(
+        st.sampled_from(["model", "runtime", "threads", "crop", "every"]),
+        st.sampled_from(["lightning", "7", "null", "'off'", '""', "&a x"]),
+        min_size=1,
+    ),
+    style=st.sampled_from(["block", "flow"]),
+    comment=st.sampled_from(["", "  # why", " #: {"]),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_section_keeps_what_was_not_asked_for(before, style, comment):
+    assume(list(before.values()).count("&a x") < 2)
+    if style == "flow":
+        text = "pose: {" + ", ".join(f"{k}: {v}" for k, v in before.items()) + "}" + comment + "\n"
+    else:
+        text = "pose:" + comment + "\n" + "".join(f"  {k}: {v}{comment}\n" for k, v in before.items())
+    after = with_pose(text)
+    kept = {k: v for k, v in read_document(text, "").root["pose"].items() if k not in CHOICE}
+    assert read_document(after, "").root["pose"] == {**kept, **CHOICE}
+    assert after.count("#") == text.count("#")

@@ -89,6 +89,7 @@ def test_a_preset_is_used_and_one_is_saved(config):
     [
         ("/api/kit/set", {"path": "midi.outputs", "value": ["file:/x"]}, "midi.outputs is not changed here"),
         ("/api/kit/set", {}, "'' is no option"),
+        ("/api/kit/set", {"path": "channel", "value": float("nan")}, "a value is text, a finite number"),
         ("/api/kit/set", {"changes": 3}, "a change needs path and value"),
         ("/api/kit/set", {"path": "channel", "value": 3, "kit": -1}, "the kit number '-1' is none"),
         ("/api/kit/learn", {"pad": "ride", "strokes": [{"x": 1}]}, "a stroke is x, y and speed"),

@@ -1,6 +1,7 @@
 """The tab Tune in a real browser."""
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from lalelu.config.loader import load_config
 from lalelu.page.context import Context
 from lalelu.page.live_routes import packed
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = os.environ.get("LALELU_CHROMIUM", "/usr/bin/chromium")
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def config(tmp_path):
+def config(tmp_path, expect):
+    if not Path(CHROMIUM).exists():
+        expect("chromium", f"there is no {CHROMIUM}")
     (tmp_path / "lalelu.yaml").write_text("# mine\nkit: rock  # loud\n")
     return tmp_path / "lalelu.yaml"
 

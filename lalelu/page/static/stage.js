@@ -38,7 +38,7 @@ export function drawStage(canvas, { scene, players, bitmap, mirrored, flashes })
     }
     drawSkeleton(pen, scene, player, onCanvas, height);
   }
-  for (const { text, x, y } of labels) written(pen, text, x, y, { size: measure });
+  writeApart(pen, labels, measure);
   if (!players.length) written(pen, "nobody is seen", width / 2, height / 2, { size: 20, colour: COLOURS.dim });
 }
 
@@ -88,6 +88,21 @@ function drawSkeleton(pen, scene, player, onCanvas, height) {
     pen.arc(x, y, radius, 0, 2 * Math.PI);
     pen.fill();
   });
+}
+
+// Names that would cover one another stand below each other.
+function writeApart(pen, labels, size) {
+  pen.font = `600 ${size}px system-ui, "DejaVu Sans", sans-serif`;
+  const placed = [];
+  for (const { text, x, y } of labels) {
+    const half = pen.measureText(text).width / 2;
+    let down = y;
+    while (placed.some((other) => Math.abs(other.y - down) < size && Math.abs(other.x - x) < other.half + half)) {
+      down += size;
+    }
+    placed.push({ x, y: down, half });
+    written(pen, text, x, down, { size });
+  }
 }
 
 function path(pen, points) {

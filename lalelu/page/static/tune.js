@@ -19,9 +19,8 @@ class Tune {
     this.kitNumber = 0;
     this.pad = null;
     this.state = null;
-    this.waiting = new Map(); // path -> value, not sent yet
+    this.waiting = []; // {stroke, changes: path -> value}, not sent yet
     this.sending = null;
-    this.strokeName = null;
     this.learning = null;
     this.controls = [];
     this.figure = new Figure({
@@ -57,6 +56,7 @@ class Tune {
     this.presetName = el("input", { "aria-label": "Name of a preset of your own", placeholder: "my preset", size: 10, maxlength: 32 });
     this.said = el("p", { role: "status", "aria-live": "polite" });
     this.file = el("p", { class: "dim" });
+    this.note = el("p", { class: "dim" });
     this.padChoice = el("select", { id: "tune-pad", onchange: () => this.#select(this.padChoice.value) });
     this.padFields = el("fieldset", {}, el("legend", {}, "Pad"));
     this.strikeFields = el("fieldset", {}, el("legend", {}, "What counts as a stroke"));
@@ -71,7 +71,7 @@ class Tune {
         "div", { class: "tune" },
         el("div", { class: "bar" }, this.undoButton, this.redoButton, this.diffButton, this.mirrorButton, this.learnButton, this.said),
         this.diffPanel,
-        el("div", { class: "panel figure" }, this.figure.element, this.file),
+        el("div", { class: "panel figure" }, this.figure.element, this.note, this.file),
         el(
           "div", { class: "panel" },
           el("div", { class: "field row" }, el("label", { for: "tune-pad" }, "Pad"), this.padChoice, this.kitChoice),
@@ -102,7 +102,7 @@ class Tune {
       this.#say(state.problems.map(({ file, line, sentence }) => `${file}:${line}: ${sentence}`).join("\n"), true);
       return;
     }
-    if (this.waiting.size) return; // newer values are on their way
+    if (this.waiting.length) return; // newer values are on their way
     this.#showKits();
     const names = Object.keys(state.kit.pads);
     if (!names.includes(this.pad)) this.pad = names[0];
@@ -139,7 +139,9 @@ class Tune {
       if (control.path.endsWith(".velocity")) control.element.hidden = kit.pads[this.pad].curve !== "fixed";
     }
     this.figure.show(kit, { leftHanded, selected: this.pad });
-    this.learnButton.disabled = !shapeOf(kit.pads[this.pad].zone);
+    const { zone } = kit.pads[this.pad];
+    this.learnButton.disabled = !shapeOf(zone);
+    this.note.textContent = shapeOf(zone) ? "" : `${this.pad} is not drawn here: ${zone ? "it lies in the picture" : "only gestures play it"}.`;
   }
 
   #showKits() {
@@ -173,16 +175,18 @@ class Tune {
 
   // Changes are put together for a moment, and sent one after the other.
   #change(path, value, stroke) {
-    this.waiting.set(path, value);
-    if (path.endsWith(".curve")) this.waiting.set(path.replace(/curve$/, "velocity"), value === "fixed" ? FIXED_VELOCITY : null);
-    this.strokeName = stroke;
+    const last = this.waiting.at(-1);
+    const changes = last?.stroke === stroke ? last.changes : {};
+    if (last?.changes !== changes) this.waiting.push({ stroke, changes });
+    changes[path] = value;
+    if (path.endsWith(".curve")) changes[path.replace(/curve$/, "velocity")] = value === "fixed" ? FIXED_VELOCITY : null;
     this.element.setAttribute("aria-busy", "true");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.#send(), DEBOUNCE_MS);
   }
 
   #idle() {
-    return !this.waiting.size && !this.sending && !this.figure.drag;
+    return !this.waiting.length && !this.sending && !this.figure.drag;
   }
 
   #settled() {
@@ -192,13 +196,12 @@ class Tune {
 
   async #send() {
     while (this.sending) await this.sending;
-    if (!this.waiting.size) return;
-    const changes = Object.fromEntries(this.waiting);
-    this.waiting.clear();
-    this.sending = this.#ask(() => this.#post("/api/kit/set", { changes, stroke: this.strokeName }), "Written.");
+    if (!this.waiting.length) return;
+    const { stroke, changes } = this.waiting.shift();
+    this.sending = this.#ask(() => this.#post("/api/kit/set", { changes, stroke }), "Written.");
     await this.sending;
     this.sending = null;
-    if (this.waiting.size) await this.#send();
+    if (this.waiting.length) await this.#send();
     else this.element.setAttribute("aria-busy", "false");
   }
 
@@ -229,6 +232,7 @@ class Tune {
 
   async #step(name) {
     await this.#settled();
+    if (!this.state?.[name]) return;
     await this.#ask(() => this.#post(`/api/kit/${name}`), name === "undo" ? "Undone." : "Done again.");
   }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from system.conftest import place  # noqa: F401 - a fixture
 from system.played import Played
+from system.stage import write_take
 
 from lalelu.channel import BoardReader
 
@@ -16,7 +17,10 @@ class PlayedPage(Played):
     """`lalelu run` with a page on a free port."""
 
     def __init__(self, folder, **options):
-        super().__init__(folder, page=ANY_PORT, **options)
+        take = write_take(
+            folder / "source.take", seconds=12
+        )  # over and over: a busy machine's browser takes its time
+        super().__init__(folder, page=ANY_PORT, camera=f"take:{take}?repeat=true", **options)
 
     @property
     def url(self):
@@ -56,7 +60,7 @@ def tab(chromium):
 
     def opened(url, width=1280, height=800):
         page = chromium.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(45_000)
         page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(url)

@@ -5,6 +5,7 @@ import pytest
 from lalelu.channel import BoardReader
 
 pytestmark = pytest.mark.browser
+LOOK_MS = 100  # between two looks at a canvas
 PIXELS = """id => {
   const canvas = document.getElementById(id);
   const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -19,22 +20,25 @@ def drawn(page, canvas="stage"):
 
 
 def wait_for_change(page, canvas="stage"):
+    page.locator(f"#{canvas}").wait_for()
     before = drawn(page, canvas)
-    page.wait_for_function(f"before => ({PIXELS})({canvas!r}) !== before", arg=before)
+    page.wait_for_function(f"before => ({PIXELS})({canvas!r}) !== before", arg=before, polling=LOOK_MS)
 
 
 def has_colour(page, colour):
     """Wait until the stage has a pixel of this colour (r, g, b)."""
+    page.locator("#stage").wait_for()
     page.wait_for_function(
-        """colour => {
+        """([red, green, blue]) => {
           const canvas = document.getElementById("stage");
           const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-          for (let at = 0; at < data.length; at += 4) {
-            if (colour.every((level, place) => Math.abs(data[at + place] - level) < 3)) return true;
+          for (let at = 0; at < data.length; at += 8) {
+            if (data[at] === red && data[at + 1] === green && data[at + 2] === blue) return true;
           }
           return false;
         }""",
         arg=list(colour),
+        polling=LOOK_MS,
     )
 
 
@@ -42,13 +46,17 @@ def test_skeleton_pads_and_traces_are_drawn_and_standby_works(played, tab):
     page = tab(played.url)
     page.get_by_role("status").get_by_text("playing").wait_for()
     has_colour(page, (0x5E, 0xE2, 0x7A))  # a bone
-    has_colour(page, (0x4C, 0xC9, 0xF0))  # a pad
-    has_colour(page, (0xFF, 0xD1, 0x66))  # a pad that flashes
+    has_colour(page, (0xFF, 0xD1, 0x66))  # a pad, which flashes: it is struck three times a second
     for canvas in ("stage", "strip", "histogram"):
         wait_for_change(page, canvas)
     assert page.locator("#traces figcaption").all_inner_texts() == ["left wrist", "right wrist"]
     page.locator("#verdicts button.hit").first.click()
     assert page.locator("#why").inner_text().startswith("a stroke: fell")
+
+    page.locator("#traces canvas").first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("document.getElementById('why').textContent.length > 20")
 
     engine = BoardReader(played.session / "engine")
     standby = page.get_by_role("button", name="Standby")

@@ -6,6 +6,7 @@ const SPAN_S = 4; // of the traces
 const KEPT_S = 10; // of the latencies
 const MOST_TOLD = 30; // verdicts in the list
 const FLASH_S = 0.6;
+const DRAW_MS = 30; // between two drawings: flashes fade smoothly, and a phone stays cool
 
 const LAYOUT = `
   <div class="live">
@@ -82,8 +83,12 @@ class Live {
     this.#find("standby").addEventListener("click", () => this.#toggle());
     desk.addEventListener("frame", (event) => this.#take(event.detail));
     if (desk.scene) this.#takeScene(desk.scene);
-    const draw = () => {
-      if (this.#dirty && element.offsetParent !== null) this.#draw();
+    let drawn = 0;
+    const draw = (now) => {
+      if (this.#dirty && now - drawn > DRAW_MS && element.offsetParent !== null) {
+        drawn = now;
+        this.#draw();
+      }
       requestAnimationFrame(draw);
     };
     requestAnimationFrame(draw);

@@ -1,6 +1,6 @@
 """Ask a running instrument's desk for something, and have it answered. Opens a socket in the session's folder.
 
-One packet of JSON there, one back: {"do": "record"} and the like. Whoever may write to the folder may ask.
+One packet of JSON there, one back: {"do": "record"} and the like. Only the instrument's own user may ask.
 """
 
 import json

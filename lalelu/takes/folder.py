@@ -76,7 +76,7 @@ def note_of(take: Path) -> Path:
 
 
 class Library:
-    """The takes of one folder, which need not be there yet. `recording` is one that must be left alone."""
+    """The takes of one folder, which need not be there yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -8,7 +8,9 @@ from lalelu.desk import process
 
 
 def test_the_pedals_are_told_of_a_plan_once_for_each_that_is_played(monkeypatch):
-    start, other = (SimpleNamespace(name=name, source=object()) for name in ("start", "other"))
+    start, other = (
+        SimpleNamespace(name=name, source=object(), config=MagicMock()) for name in ("start", "other")
+    )
     reading, writing = os.pipe()
     reloader = MagicMock(running=start)
     looks = iter([start, start, other, other, other])

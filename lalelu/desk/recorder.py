@@ -89,9 +89,10 @@ class Recorder:
             raise UsageError(
                 f"the take {take} cannot be written ({exc.strerror}); check the folder, or set takes.dir"
             ) from exc
-        self._drain.facts |= {"take": str(take), "header": header, "since_ns": now_ns()}
         # poses first: those of the next frame may be there before its row
         cursors = {ring: RingReader(self._session / ring).head for ring in ("poses", "frames")}
+        facts = {"take": str(take), "header": header, "since_ns": now_ns(), "first": cursors["frames"]}
+        self._drain.facts |= facts
         sink = self._sink()
         sink.done = sink.planned = Progress(0, cursors)
         self._drain.sinks[_SINK] = sink
@@ -107,6 +108,8 @@ class Recorder:
             while self._drain.step(now_ns()):
                 pass
         lost = sum(self._drain.lost().values())
+        sink = self._drain.sinks[_SINK]
+        frames = sink.done.cursors.get("frames", 0) - self._drain.facts["first"] - lost
         self._drain.close()
         self._drain.sinks.clear()
         self._drain.facts.clear()
@@ -116,7 +119,7 @@ class Recorder:
         self._show()
         plain, missing = recorded_at(take), f"; {lost} frames are missing" if lost else ""
         try:
-            if plain.stat().st_size == 0:
+            if frames <= 0:
                 plain.unlink()
                 return f"the take {plain.stem} had no frame and was not kept"
             pack(plain, take)

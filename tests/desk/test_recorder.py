@@ -83,6 +83,15 @@ def test_a_take_begins_and_ends_by_a_pose(leader, tmp_path):
     assert [len(read_take(file).frames) for file in takes(tmp_path)] == [1]
 
 
+def test_a_take_without_a_frame_is_not_kept(leader, tmp_path):
+    with recorder_of(leader, []) as recorder:
+        Players(leader.session).frame(0)
+        recorder.start()
+        recorder.step()
+        assert recorder.stop().endswith("had no frame and was not kept")
+    assert takes(tmp_path) == []
+
+
 def test_who_asks_is_answered_also_with_a_refusal(leader, tmp_path):
     with recorder_of(leader, []) as recorder:
         over = threading.Event()

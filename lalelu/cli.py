@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("lalelu.commands.replay", "run a film or a take through the instrument, offline"),
     "score": ("lalelu.commands.score", "compare hits with the truth"),
     "tune": ("lalelu.commands.tune", "fit a kit to takes of which it is known what was meant"),
+    "take": ("lalelu.commands.take", "record, list and compare takes"),
     "model": ("lalelu.commands.model", "list, fetch, import, quantise and compare pose networks"),
     "bench": ("lalelu.commands.bench", "measure inference and the gesture step on this machine"),
     "latency": ("lalelu.commands.latency", "say where the time of every frame and note went"),

@@ -21,6 +21,7 @@ class DeskCues:
         self._board = board
         self._record = record
         self._renewal: Renewal | None = None
+        self._takes = 0  # recordings that players have begun or ended by a pose
 
     def renew_by(self, renewal: Renewal) -> None:
         """Have other configurations taken over by `renewal`; without one they are not."""
@@ -54,6 +55,10 @@ class DeskCues:
         if command.name == "kit":
             self._record("kit", f"player {command.player} plays {kit}")
             self._board.tell(kit=kit)
+        elif command.name == "take":
+            self._takes += 1
+            self._record("take", f"player {command.player} begins or ends a recording")
+            self._board.tell(takes=self._takes)
         else:
             self._record(command.name, "nothing sounds" if command.name == "standby" else f"kit {kit}")
             self._board.tell(standby=command.name == "standby")

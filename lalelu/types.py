@@ -85,7 +85,7 @@ class Command:
     seq: int
     captured_ns: int
     player: int
-    name: Literal["standby", "play", "kit", "tap"]  # `play` ends the standby
+    name: Literal["standby", "play", "kit", "tap", "take"]  # `play` ends the standby
     at_ns: int = 0  # when the player did it
     kit: int = 0  # that is played from now on
 

@@ -87,3 +87,10 @@ def test_what_has_been_commanded_is_shown_and_recorded(desk):
     assert (desk.shown["kit"], desk.shown["standby"]) == ("latin", False)
     desk.cues.tell(Command(8, 2, 0, "standby", 2))
     assert desk.shown["standby"] is True
+
+
+def test_every_pose_for_a_take_is_counted_for_the_desk(desk):
+    for count in (1, 2):
+        desk.cues.tell(Command(7, 1, 1, "take", 1))
+        assert desk.shown["takes"] == count
+    assert desk.recorded == [("take", "player 1 begins or ends a recording")] * 2

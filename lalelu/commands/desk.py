@@ -14,6 +14,7 @@ from lalelu.channel import BoardReader
 from lalelu.commands.status import living
 from lalelu.config.loader import load_config, with_overrides
 from lalelu.config.page import PageSection
+from lalelu.config.schema import Config
 from lalelu.desk.page import listening, url_of
 from lalelu.errors import LaleluError, MissingError, UsageError
 
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     with door:
         _tell(url_of(door) + _token_of(asked), opens=args.open)
         sys.stderr.write("no instrument plays: there is no live picture; Ctrl-C ends it\n")
-        _serve(door, asked, loaded.source.path)
+        _serve(door, loaded.config, loaded.source.path)
     return 0
 
 
@@ -72,10 +73,11 @@ def _tell(url: str, *, opens: bool) -> None:
         webbrowser.open(url)
 
 
-def _serve(door: socket.socket, asked: PageSection, config_path: Path | None) -> None:
+def _serve(door: socket.socket, config: Config, config_path: Path | None) -> None:
     from lalelu.page.app import make_app
     from lalelu.page.context import Context
-    from lalelu.page.process import serve, takes_folder
+    from lalelu.page.process import serve
+    from lalelu.takes.folder import takes_folder
 
     async def until_told() -> None:
         over = asyncio.Event()
@@ -84,5 +86,5 @@ def _serve(door: socket.socket, asked: PageSection, config_path: Path | None) ->
         await serve(make_app(context), door, over)
 
     path = None if config_path is None else config_path.absolute()
-    context = Context(None, path, takes_folder(), asked.token)
+    context = Context(None, path, takes_folder(config, os.environ), config.page.token)
     asyncio.run(until_told())

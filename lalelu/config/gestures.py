@@ -227,14 +227,17 @@ class Hold(_Gesture):
     where: Annotated[tuple[Condition, ...], Field(min_length=1, max_length=8)]  # all at once
     hold_ms: Annotated[int, Field(ge=100, le=10_000)] = 1000
     # standby: nothing sounds until it is held again; tap_tempo: while it is held, strokes of other limbs do not sound
-    # but set the tempo of the MIDI clock; next_kit: the next one of the configuration's kits
-    command: Literal["standby", "tap_tempo", "next_kit"] | None = None
+    # but set the tempo of the MIDI clock; next_kit: the next one of the configuration's kits; take: a
+    # recording begins or ends
+    command: Literal["standby", "tap_tempo", "next_kit", "take"] | None = None
     kit: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # the name of the kit to switch to
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if (self.command is None) == (self.kit is None):
-            raise ValueError("a hold needs either command: (standby, tap_tempo or next_kit) or kit: NAME")
+            raise ValueError(
+                "a hold needs either command: (standby, tap_tempo, next_kit or take) or kit: NAME"
+            )
         return self
 
 

@@ -66,6 +66,7 @@ RESTART: Final = frozenset(
         "ledger.keep_mb",
         "page.at",
         "page.token",
+        "takes.dir",
     }
 )
 

@@ -272,6 +272,12 @@ class LedgerSection(Section):
     )
 
 
+class TakesSection(Section):
+    """The recordings that are made while playing."""
+
+    dir: str | None = None  # null = the user's data folder
+
+
 class Config(Section):
     """The whole of lalelu.yaml."""
 
@@ -287,6 +293,7 @@ class Config(Section):
     realtime: RealtimeSection = RealtimeSection()
     ledger: LedgerSection = LedgerSection()
     page: PageSection = PageSection()
+    takes: TakesSection = TakesSection()
 
     @property
     def kit_refs(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from lalelu.clock import now_ns
 from lalelu.config.loader import effective_of
 from lalelu.desk.drain import Drain, Rows, Sink
 from lalelu.desk.page import PageDoor, ended
+from lalelu.desk.recorder import Recorder
 from lalelu.desk.reload import Reloader
 from lalelu.desk.remote import remote_of
 from lalelu.desk.sampler import PERIOD_NS, Sampler
@@ -88,12 +89,10 @@ class Desk:
         self._facts.setdefault("ledger", str(self._recording.ledger.absolute()))
         self._facts.setdefault("segment", 1)
         self._facts.setdefault("began_ns", now_ns())
-        rings = {name: RingReader(self._session / name) for name in ("frames", "notes")}
         events = [f"events.{name}" for name in ("engine", "voice", "lead")]
         self._events = Rows({name: RingReader(self._session / name) for name in events}, stamped=True)
         sources = {
-            "frames": Rows({"frames": rings["frames"]}),
-            "notes": Rows({"notes": rings["notes"]}),
+            **{ring: Rows({ring: RingReader(self._session / ring)}) for ring in ("frames", "notes")},
             "events": self._events,
             "samples": self._samples,
         }
@@ -348,10 +347,12 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
             poller.register(lifeline, select.POLLIN)
             door = PageDoor(session, plan.config.page, orders, poller, board)
             listening.enter_context(door)
+            recorder = listening.enter_context(Recorder(session, plan, board, desk.say))
             passed = 0
             while not ended(poller, lifeline, 0 if passed >= BUSY_ROWS else POLL_MS):
                 passed = desk.step()
                 door.step()
+                recorder.step()
                 if reloader is not None:
                     reloader.step(now_ns())
                     if remote is not None and reloader.running is not plan:
@@ -365,8 +366,7 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
             if reloader is not None:
                 reloader.follow()  # the engine has ended by now
         if not desk.finish():
-            error = "the end of the recording is missing: the disk took no more"
-            board.tell(state="failed", error=error, exit_code=1)
+            board.tell(state="failed", error="the recording's end is missing: the disk is full", exit_code=1)
             return 1
     desk.pack()
     board.tell(state="ended")

@@ -76,7 +76,7 @@ class Value:
 class Tell:
     """Tell lalelu something; `kit` is the name of one to switch to."""
 
-    command: Literal["standby", "next_kit", "kit"]
+    command: Literal["standby", "next_kit", "take", "kit"]
     at_ns: int
     kit: str | None = None
 

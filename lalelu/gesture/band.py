@@ -205,6 +205,9 @@ class Band:
             self._toggle(pose.seq, pose.captured_ns, tell.at_ns, player, standby=None)
             return
         number = self.kit_of(player)
+        if tell.command == "take":
+            self._events.append(Command(pose.seq, pose.captured_ns, player, "take", tell.at_ns, number))
+            return
         wanted = (number + 1) % len(self._names) if tell.kit is None else self._names.index(tell.kit)
         if wanted != number:
             self._rest(player, pose.seq, pose.captured_ns)

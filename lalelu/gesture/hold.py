@@ -91,7 +91,7 @@ class HoldPlayer:
             return (Taps(active=True, but=frozenset(self.limbs)),)
         if section.kit is not None:
             return (Tell("kit", now_ns, section.kit),)
-        assert section.command == "standby" or section.command == "next_kit"
+        assert section.command in ("standby", "next_kit", "take")
         return (Tell(section.command, now_ns),)
 
     def _leave(self, now_ns: int) -> Sequence[Act]:

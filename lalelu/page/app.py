@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from lalelu.errors import LaleluError
-from lalelu.page import edit_routes, live_routes
+from lalelu.page import edit_routes, live_routes, take_routes
 from lalelu.page.context import Context
 from lalelu.page.guard import guard
 
@@ -23,6 +23,7 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/", _index)
     live_routes.add_routes(app, context)
     edit_routes.add_routes(app, context)
+    take_routes.add_routes(app, context)
     app.router.add_static("/static", STATIC)
     return app
 

@@ -21,6 +21,7 @@ from lalelu.errors import LaleluError
 from lalelu.page.app import make_app
 from lalelu.page.context import Context
 from lalelu.session import Plan, Session
+from lalelu.takes.folder import takes_folder
 
 NICENESS: Final = 10
 OOM_SCORE: Final = 900  # of 1000, proc(5): before the desk, and long before the sound
@@ -44,7 +45,7 @@ def context_of(session: Session, plan: Plan) -> Context:
     return Context(
         session,
         None if plan.source is None else plan.source.path,
-        takes_folder(),
+        takes_folder(plan.config, os.environ),
         plan.config.page.token,
         ask=_ask,
     )
@@ -52,12 +53,6 @@ def context_of(session: Session, plan: Plan) -> Context:
 
 def _ask(order: str) -> None:
     os.write(_ASKED, f"{order}\n".encode("ascii", "replace"))
-
-
-def takes_folder() -> Path:
-    """Return the folder of takes."""
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "lalelu" / "takes"
 
 
 async def attend(app: web.Application, door: socket.socket) -> None:

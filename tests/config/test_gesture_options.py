@@ -128,11 +128,11 @@ def told(gesture, folder):
         ),
         (
             "{gesture: hold, where: [{by: {y: nose}, between: [0, 1]}], command: stanby}",
-            'g.command is stanby; allowed one of standby, tap_tempo, next_kit or null; did you mean "standby"?',
+            'g.command is stanby; allowed one of standby, tap_tempo, next_kit, take or null; did you mean "standby"?',
         ),
         (
             "{gesture: hold, where: [{by: {y: nose}, between: [0, 1]}]}",
-            "g: a hold needs either command: (standby, tap_tempo or next_kit) or kit: NAME",
+            "g: a hold needs either command: (standby, tap_tempo, next_kit or take) or kit: NAME",
         ),
         (
             "{gesture: hold, where: [{by: {y: nose}, between: [0, 1]}], hold_ms: 20, kit: x}",

@@ -8,7 +8,9 @@ from lalelu.desk import process
 
 
 def test_the_pedals_are_told_of_a_plan_once_for_each_that_is_played(monkeypatch):
-    start, other = (SimpleNamespace(name=name, source=object()) for name in ("start", "other"))
+    start, other = (
+        SimpleNamespace(name=name, source=object(), config=MagicMock()) for name in ("start", "other")
+    )
     reading, writing = os.pipe()
     reloader = MagicMock(running=start)
     looks = iter([start, start, other, other, other])
@@ -26,6 +28,8 @@ def test_the_pedals_are_told_of_a_plan_once_for_each_that_is_played(monkeypatch)
     desk.step.return_value = process.BUSY_ROWS  # so that it does not wait
     monkeypatch.setattr(process, "Desk", lambda *_: desk)
     monkeypatch.setattr(process, "OrderWriter", MagicMock())
+    for name in ("PageDoor", "Recorder"):
+        monkeypatch.setattr(process, name, MagicMock())
     monkeypatch.setattr(process, "Reloader", lambda *_: reloader)
     monkeypatch.setattr(process, "remote_of", lambda *_: remote)
     assert process.run(MagicMock(), start, MagicMock(), reading, None) == 0

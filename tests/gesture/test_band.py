@@ -123,6 +123,15 @@ def test_a_hand_held_above_the_head_plays_the_next_kit():
     assert set(pads[before + 1 :]) == {("wood", 1)}
 
 
+def test_a_pose_for_a_take_is_told_once_and_the_playing_goes_on():
+    sign = {"take": {**SIGNS["next"], "command": "take"}}
+    shown, truth = film((2.0, REST), (0.9, ABOVE), (4.0, REST))
+    events = play(Band([kit(gestures=sign)], skeleton=COCO17), shown)
+    (take,) = named(events, "take")
+    assert 2.5 <= take.at_ns * 1e-9 < 2.8
+    assert struck(events) == pytest.approx(truth, abs=0.05)
+
+
 def test_a_program_change_switches_everybody_and_ends_what_sounds():
     shown, _ = film((1.5, REST), (2.0, (-0.6, 0.0)), right=(0.5, -1.5))
     band = Band([kit(gestures=TONE), OTHER], skeleton=COCO17)

@@ -1,3 +1,185 @@
-export function mount(element, desk) {
-  element.textContent = "";
+// Takes: record, the library, true hits on the traces, and what the edited kit makes of a take.
+import { el } from "./elements.js";
+import { Trace, Window } from "./takes_trace.js";
+
+const LOOK_MS = 5000; // between two looks at the library
+
+export async function mount(element, desk) {
+  document.head.append(el("link", { rel: "stylesheet", href: "/static/takes.css" }));
+  await new Takes(element, desk).begin();
+}
+
+class Takes {
+  constructor(element, desk) {
+    Object.assign(this, { element, desk });
+    this.shown = null; // what was told of the take that is open
+    this.traces = [];
+    this.recording = null;
+  }
+
+  async begin() {
+    this.#build();
+    await this.#look();
+    setInterval(() => this.element.hidden || this.#look(), LOOK_MS);
+    window.addEventListener("resize", () => this.#draw());
+    new ResizeObserver(() => this.#draw()).observe(this.element);
+  }
+
+  #build() {
+    const button = (label, act, attributes = {}) => el("button", { type: "button", onclick: act, ...attributes }, label);
+    this.record = button("Record", () => this.#record(), { class: "record", "aria-pressed": "false" });
+    this.list = el("ul", { "aria-label": "Takes" });
+    this.folder = el("p", { class: "dim" });
+    this.said = el("p", { role: "status", "aria-live": "polite" });
+    this.title = el("h2");
+    this.name = el("input", { type: "text", "aria-label": "Name", maxlength: 80 });
+    this.note = el("input", { type: "text", "aria-label": "Note", maxlength: 500, placeholder: "a note" });
+    this.snap = el("input", { type: "checkbox", checked: true });
+    this.undo = button("Undo", () => this.#edit("undo"));
+    this.result = el("p", { class: "result", role: "status", id: "take-result" });
+    this.pads = el("ul");
+    this.figures = el("div");
+    this.open = el(
+      "div", { class: "panel", hidden: true },
+      this.title,
+      el("div", { class: "row" }, this.name, button("Rename", () => this.#rename()), this.note, button("Keep the note", () => this.#ask("note", { note: this.note.value }, "Kept.")), button("Delete", () => this.#delete())),
+      el("div", { class: "row" }, button("Compare with the edited kit", () => this.#compare()), el("span", { class: "dim" }, "the kit as it was when the page began, and as it is in Tune now")),
+      this.result, this.pads,
+      el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke"), button("Zoom in", () => this.#zoom(0.5)), button("Zoom out", () => this.#zoom(2))),
+      el("p", { class: "dim" }, "Yellow marks are true hits: click to add one, drag it, choose it and press Delete. Green dots sounded, red ones were rejected. The wheel zooms, dragging scrolls."),
+      this.figures,
+    );
+    const left = el("div", { class: "panel" }, this.record, this.said, this.list, this.folder);
+    this.element.replaceChildren(el("div", { class: "takes" }, left, this.open));
+  }
+
+  async #look() {
+    try {
+      this.#take(await this.desk.get("/api/takes"));
+    } catch (error) {
+      this.#say(error.message, true);
+    }
+  }
+
+  #take({ takes, recording, folder, can_record: canRecord }) {
+    this.recording = recording;
+    this.record.disabled = !canRecord;
+    this.record.setAttribute("aria-pressed", String(Boolean(recording)));
+    this.record.textContent = recording ? `Stop: ${recording.take}` : "Record";
+    this.folder.textContent = canRecord ? folder : `${folder}; to record, start lalelu run`;
+    const told = JSON.stringify([takes, this.shown?.take]);
+    if (told === this.toldTakes) return; // the list keeps its focus
+    this.toldTakes = told;
+    this.list.replaceChildren(...takes.map((take) => this.#item(take)));
+    const open = takes.find(({ name }) => name === this.shown?.take);
+    if (open && document.activeElement !== this.note) this.note.value = open.note;
+  }
+
+  #item({ name, seconds, fps, players, truth, source, note, problem, recorded }) {
+    const truths = truth === null ? "no truth" : `${truth} true hits`;
+    const facts = problem ?? `${seconds.toFixed(1)} s, ${fps} fps, ${players} player${players === 1 ? "" : "s"}, ${truths}, ${source}`;
+    return el("li", {}, el(
+      "button", { type: "button", "aria-pressed": String(name === this.shown?.take), disabled: Boolean(problem), onclick: () => this.#show(name) },
+      name, el("small", {}, facts), el("small", {}, [note, recorded.replace("T", " ")].filter(Boolean).join(" · ")),
+    ));
+  }
+
+  async #record() {
+    await this.#ask("record", { on: !this.recording });
+  }
+
+  // Ask for a change of the library and show it.
+  async #ask(what, body, sentence) {
+    try {
+      const state = await this.desk.post(`/api/takes/${what}`, { take: this.shown?.take, ...body });
+      this.#take(state);
+      this.#say(state.said ?? sentence ?? "");
+      return true;
+    } catch (error) {
+      this.#say(error.message, true);
+      return false;
+    }
+  }
+
+  async #rename() {
+    const name = this.name.value.trim();
+    if (await this.#ask("rename", { name }, "Renamed.")) await this.#show(name);
+  }
+
+  async #delete() {
+    if (!(await this.#ask("delete", {}, "Moved to the folder trash."))) return;
+    this.shown = null;
+    this.open.hidden = true;
+  }
+
+  async #show(name) {
+    this.#say("One moment.");
+    try {
+      this.shown = await this.desk.get(`/api/takes/show?take=${encodeURIComponent(name)}`);
+    } catch (error) {
+      this.#say(error.message, true);
+      return;
+    }
+    this.open.hidden = false;
+    this.title.textContent = this.name.value = name;
+    this.result.textContent = "";
+    this.pads.replaceChildren();
+    const length = Math.max(0, ...this.shown.traces.map(({ time_s: times }) => times[times.length - 1] ?? 0));
+    const view = this.view = new Window(length);
+    const actions = { view, edit: (...given) => this.#edit(...given), moved: () => this.#draw(), say: (sentence) => this.#say(sentence) };
+    this.traces = this.shown.traces.map((told) => new Trace(told, actions));
+    const several = new Set(this.shown.traces.map(({ player }) => player)).size > 1;
+    this.figures.replaceChildren(...this.traces.map((trace) => el(
+      "figure", {},
+      el("figcaption", {}, trace.told.limb.replaceAll("_", " ") + (several ? `, player ${trace.told.player}` : "")),
+      trace.canvas,
+    )));
+    this.#showTruth(this.shown);
+    this.#say(this.shown.problems.join(" "));
+    await this.#look();
+  }
+
+  #showTruth({ truth, undo }) {
+    Object.assign(this.shown, { truth, undo });
+    this.undo.disabled = !undo;
+    for (const trace of this.traces) trace.show(truth, this.shown.strokes);
+  }
+
+  async #edit(what, hit, more = {}) {
+    try {
+      const body = { take: this.shown.take, do: what, hit, snap: this.snap.checked, ...more };
+      this.#showTruth(await this.desk.post("/api/takes/truth", body));
+      this.#say(this.shown.truth ? `${this.shown.truth.length} true hits` : "no truth");
+    } catch (error) {
+      this.#say(error.message, true);
+      for (const trace of this.traces) trace.draw();
+    }
+  }
+
+  async #compare() {
+    this.result.textContent = "Replaying.";
+    try {
+      const { sentence, pads } = await this.desk.post("/api/takes/compare", { take: this.shown.take });
+      this.result.textContent = sentence;
+      this.pads.replaceChildren(...Object.entries(pads).map(([pad, told]) => el("li", {}, `${pad}: ${told}`)));
+    } catch (error) {
+      this.result.textContent = "";
+      this.#say(error.message, true);
+    }
+  }
+
+  #zoom(factor) {
+    const { view } = this;
+    view.zoom(factor, (this.traces.find(({ chosen }) => chosen)?.chosen.time_s) ?? (view.from + view.to) / 2);
+    this.#draw();
+  }
+
+  #draw() {
+    for (const trace of this.traces) trace.draw();
+  }
+
+  #say(sentence, isBad = false) {
+    this.said.textContent = sentence;
+    this.said.classList.toggle("error", isBad);
+  }
 }

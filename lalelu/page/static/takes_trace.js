@@ -1,0 +1,219 @@
+// One limb of a take: its height over time, what was heard and rejected, and the true hits, which can be edited.
+const NEAR_PX = 10; // of a mark that is meant
+const STEP_S = 0.01; // by which a key moves a mark
+const EDGE = 8; // px above and below the trace
+const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", text: "#aeb8c4" };
+
+// What is in sight, shared by all limbs of a take.
+export class Window {
+  constructor(length) {
+    this.length = Math.max(length, 0.5);
+    this.from = 0;
+    this.to = Math.min(this.length, 8);
+  }
+
+  zoom(factor, around) {
+    const size = Math.min(Math.max((this.to - this.from) * factor, 0.2), this.length);
+    const share = (around - this.from) / (this.to - this.from);
+    this.#put(around - share * size, size);
+  }
+
+  scroll(seconds) {
+    this.#put(this.from + seconds, this.to - this.from);
+  }
+
+  show(time) {
+    if (time < this.from || time > this.to) this.#put(time - (this.to - this.from) / 2, this.to - this.from);
+  }
+
+  #put(from, size) {
+    this.from = Math.min(Math.max(from, 0), this.length - size);
+    this.to = this.from + size;
+  }
+}
+
+export class Trace {
+  // `told`: {player, limb, time_s, height}; `edit(do, mark, more)` changes the truth, `moved()` has all traces drawn.
+  constructor(told, { view, edit, moved, say }) {
+    Object.assign(this, { told, view, edit, moved, say });
+    this.marks = [];
+    this.strokes = [];
+    this.chosen = null;
+    this.drag = null;
+    const known = told.height.filter((height) => height !== null);
+    this.low = Math.min(...known, -1);
+    this.high = Math.max(...known, 0);
+    this.canvas = document.createElement("canvas");
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute("role", "application");
+    this.canvas.setAttribute("aria-label", `${told.limb} of player ${told.player}: arrows scroll, + and - zoom, n and p choose a mark, comma and dot move it, a adds, Delete deletes`);
+    this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
+    this.canvas.addEventListener("pointermove", (event) => this.#move(event));
+    this.canvas.addEventListener("pointerup", (event) => this.#up(event));
+    this.canvas.addEventListener("pointercancel", () => { this.drag = null; this.draw(); });
+    this.canvas.addEventListener("keydown", (event) => this.#key(event));
+    this.canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+  }
+
+  show(truth, strokes) {
+    const mine = ({ limb, player }) => limb === this.told.limb && player === this.told.player;
+    this.marks = (truth ?? []).filter(mine);
+    this.strokes = strokes.filter(mine);
+    this.chosen = this.marks.find(({ time_s: time }) => time === this.chosen?.time_s) ?? null;
+    this.canvas.dataset.marks = this.marks.length;
+    this.draw();
+  }
+
+  draw() {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    if (!width) return;
+    const scale = window.devicePixelRatio || 1;
+    this.canvas.width = Math.round(width * scale);
+    this.canvas.height = Math.round(height * scale);
+    const paint = this.canvas.getContext("2d");
+    paint.scale(scale, scale);
+    this.#line(paint, height);
+    for (const { time_s: time, rule } of this.strokes) {
+      if (!this.#inSight(time)) continue;
+      paint.fillStyle = rule === null ? COLOURS.hit : COLOURS.rejected;
+      paint.beginPath();
+      paint.arc(this.x(time), height - 6, rule === null ? 5 : 3, 0, 2 * Math.PI);
+      paint.fill();
+    }
+    for (const mark of this.marks) {
+      const time = this.drag?.mark === mark ? this.drag.time : mark.time_s;
+      if (!this.#inSight(time)) continue;
+      paint.fillStyle = mark === this.chosen ? COLOURS.chosen : COLOURS.truth;
+      paint.fillRect(this.x(time) - 1, 0, mark === this.chosen ? 3 : 2, height - 14);
+      paint.fillRect(this.x(time) - 5, 0, 10, 7);
+    }
+    paint.fillStyle = COLOURS.text;
+    paint.font = "13px system-ui, sans-serif";
+    paint.fillText(`${this.view.from.toFixed(2)} s`, 4, height - 14);
+    const end = `${this.view.to.toFixed(2)} s`;
+    paint.fillText(end, width - paint.measureText(end).width - 4, height - 14);
+  }
+
+  x(time) {
+    const { from, to } = this.view;
+    return ((time - from) / (to - from)) * this.canvas.clientWidth;
+  }
+
+  time(x) {
+    const { from, to } = this.view;
+    return from + (x / this.canvas.clientWidth) * (to - from);
+  }
+
+  #inSight(time) {
+    return time >= this.view.from && time <= this.view.to;
+  }
+
+  #line(paint, height) {
+    const { time_s: times, height: heights } = this.told;
+    paint.strokeStyle = COLOURS.height;
+    paint.lineWidth = 2;
+    paint.beginPath();
+    let pen = false;
+    for (let i = 0; i < times.length; i += 1) {
+      if (heights[i] === null || !this.#inSight(times[i])) {
+        pen = false;
+        continue;
+      }
+      const y = EDGE + ((this.high - heights[i]) / (this.high - this.low)) * (height - 2 * EDGE - 12);
+      if (pen) paint.lineTo(this.x(times[i]), y);
+      else paint.moveTo(this.x(times[i]), y);
+      pen = true;
+    }
+    paint.stroke();
+  }
+
+  #near(x) {
+    const distance = (mark) => Math.abs(this.x(mark.time_s) - x);
+    const nearest = this.marks.reduce((best, mark) => (best && distance(best) <= distance(mark) ? best : mark), null);
+    return nearest && distance(nearest) <= NEAR_PX ? nearest : null;
+  }
+
+  #down(event) {
+    this.canvas.setPointerCapture(event.pointerId);
+    const mark = this.#near(event.offsetX);
+    this.drag = { mark, x: event.offsetX, last: event.offsetX, time: mark?.time_s, far: false };
+    if (mark) this.#choose(mark);
+  }
+
+  #move(event) {
+    if (!this.drag) return;
+    if (Math.abs(event.offsetX - this.drag.x) > 3) this.drag.far = true;
+    if (!this.drag.far) return;
+    if (this.drag.mark) {
+      this.drag.time = this.time(event.offsetX);
+      this.draw();
+    } else {
+      this.view.scroll(this.time(this.drag.last) - this.time(event.offsetX));
+      this.drag.last = event.offsetX;
+      this.moved();
+    }
+  }
+
+  #up(event) {
+    const drag = this.drag;
+    this.drag = null;
+    if (!drag) return;
+    if (drag.mark && drag.far) this.#moveTo(drag.mark, drag.time);
+    else if (!drag.mark && !drag.far) this.#add(this.time(event.offsetX));
+  }
+
+  #wheel(event) {
+    event.preventDefault();
+    const seconds = (this.view.to - this.view.from) / 10;
+    if (event.shiftKey || event.deltaX) this.view.scroll(Math.sign(event.deltaX || event.deltaY) * seconds);
+    else this.view.zoom(event.deltaY > 0 ? 1.25 : 0.8, this.time(event.offsetX));
+    this.moved();
+  }
+
+  #key(event) {
+    const seconds = (this.view.to - this.view.from) / 10;
+    const middle = (this.view.from + this.view.to) / 2;
+    const keys = {
+      ArrowLeft: () => this.view.scroll(-seconds),
+      ArrowRight: () => this.view.scroll(seconds),
+      "+": () => this.view.zoom(0.8, middle),
+      "-": () => this.view.zoom(1.25, middle),
+      n: () => this.#step(1),
+      p: () => this.#step(-1),
+      a: () => this.#add(middle),
+      Delete: () => this.remove(),
+      ",": () => this.chosen && this.#moveTo(this.chosen, this.chosen.time_s - STEP_S, false),
+      ".": () => this.chosen && this.#moveTo(this.chosen, this.chosen.time_s + STEP_S, false),
+    };
+    if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+    event.preventDefault();
+    keys[event.key]();
+    this.moved();
+  }
+
+  remove() {
+    if (this.chosen) this.edit("delete", this.chosen);
+  }
+
+  #add(time) {
+    this.edit("add", { time_s: time, limb: this.told.limb, player: this.told.player });
+  }
+
+  #moveTo(mark, time, snaps) {
+    this.chosen = { ...mark, time_s: time };
+    this.edit("move", mark, { to_s: time, ...(snaps === false ? { snap: false } : {}) });
+  }
+
+  #choose(mark) {
+    this.chosen = mark;
+    this.view.show(mark.time_s);
+    this.say(`true hit at ${mark.time_s.toFixed(3)} s`);
+    this.draw();
+  }
+
+  #step(by) {
+    if (!this.marks.length) return;
+    const at = this.marks.indexOf(this.chosen);
+    this.#choose(this.marks[at < 0 ? 0 : (at + by + this.marks.length) % this.marks.length]);
+  }
+}

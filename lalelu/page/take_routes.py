@@ -1,0 +1,240 @@
+"""What the tab Takes asks for: recording, the library, true hits, comparisons. Reads and writes files."""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from lalelu.asks import ask
+from lalelu.channel import BoardReader
+from lalelu.config.kit import KitConfig
+from lalelu.config.loader import Loaded, load_config
+from lalelu.errors import LaleluError, UsageError
+from lalelu.hits import MOST_SECONDS, HitRecord
+from lalelu.page.context import Context
+from lalelu.take import Take, read_take
+from lalelu.takes import truth as truths
+from lalelu.takes.comparison import compare
+from lalelu.takes.folder import Library, truth_of
+from lalelu.takes.replaying import Played, limbs_of, play, traces
+
+KEPT: Final = 2  # takes in memory: a minute of one player takes some 10 MB
+_DO: Final = {"on": "record", "off": "stop"}
+
+
+def add_routes(app: web.Application, context: Context) -> None:
+    """Add what is under /api/takes."""
+    desk = _TakeDesk(context)
+    app.on_startup.append(desk.begin)
+    app.router.add_get("/api/takes", desk.list)
+    app.router.add_get("/api/takes/show", desk.show)
+    for name in ("record", "rename", "delete", "note", "truth", "compare"):
+        app.router.add_post(f"/api/takes/{name}", desk.change)
+
+
+class _TakeDesk:
+    """The takes for all browsers; one request at a time, because replays take a processor."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._library = Library(context.takes)
+        self._takes: OrderedDict[tuple[Path, int], Take] = OrderedDict()
+        self._played: dict[Path, tuple[tuple[object, ...], Played]] = {}
+        self._truths: dict[Path, truths.TruthFile] = {}
+        self._first: dict[int, KitConfig] = {}  # what the kits were when the page began, by number
+        self._turn = asyncio.Lock()
+
+    async def begin(self, _app: web.Application) -> None:
+        """Remember what the kits are, to compare edited ones with."""
+        with suppress(LaleluError):  # files with a mistake: what they say once it is mended
+            await asyncio.to_thread(self._loaded)
+
+    async def list(self, _request: web.Request) -> web.Response:
+        """Tell which takes there are, and what is being recorded."""
+        async with self._turn:
+            return web.json_response(await asyncio.to_thread(self._list))
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Tell a take's traces, strokes and truth: ?take=NAME."""
+        name = request.query.get("take", "")
+        async with self._turn:
+            return web.json_response(await asyncio.to_thread(self._show, name))
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Do what the path's last word says with the request's object."""
+        body = await request.json()
+        if not isinstance(body, dict):
+            raise UsageError("the request is no object; send {...}")
+        do = getattr(self, f"_{request.path.rpartition('/')[2]}")
+        async with self._turn:
+            return web.json_response(await asyncio.to_thread(do, body))
+
+    def _list(self) -> dict[str, Any]:
+        session = self._context.session
+        recording = None if session is None else BoardReader(session / "desk").value().get("recording")
+        return {
+            "folder": str(self._library.folder),
+            "can_record": session is not None,
+            "recording": recording,
+            "takes": [
+                take.plain()
+                for take in self._library.takes()
+                if recording is None or take.name != recording["take"]
+            ],
+        }
+
+    def _record(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Take {"on": true} or false."""
+        if self._context.session is None:
+            raise UsageError("no instrument plays, so nothing can be recorded; start one with `lalelu run`")
+        answer = ask(self._context.session, {"do": _DO["on" if body.get("on") is True else "off"]})
+        return {**answer, **self._list()}
+
+    def _rename(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._library.rename(_text(body, "take"), _text(body, "name"))
+        return self._list()
+
+    def _delete(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        moved = self._library.delete(_text(body, "take"))
+        return {"moved_to": str(moved), **self._list()}
+
+    def _note(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._library.write_note(_text(body, "take"), _text(body, "note"))
+        return self._list()
+
+    def _show(self, name: str) -> dict[str, Any]:
+        path, loaded = self._library.path(name), self._loaded()
+        take = self._take(path)
+        played = self._play(path, take, loaded)
+        limbs = limbs_of(loaded.kits)
+        return {
+            "take": name,
+            "problems": list(take.problems),
+            "traces": [asdict(trace) for trace in traces(take, limbs, loaded.kit)],
+            "strokes": [
+                {
+                    "time_s": round((each.lowest_ns - played.origin_ns) * 1e-9, 6),
+                    "player": each.player,
+                    "limb": each.limb,
+                    "pad": each.pad,
+                    "rule": each.rule,
+                    "why": each.why,
+                }
+                for each in played.verdicts
+            ],
+            **self._truth_told(path),
+        }
+
+    def _truth(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Take {take, do: begin|add|move|delete|undo, hit: {time_s, limb, player}, to_s, snap}."""
+        path = self._library.path(_text(body, "take"))
+        file, do = self._truth_file(path), body.get("do")
+        if do == "undo":
+            file.undo()
+            return self._truth_told(path)
+        played = self._play(path, self._take(path), self._loaded())
+        known = file.read() or ()
+        strokes = truths.strokes_of(played.verdicts, played.origin_ns) if body.get("snap") is True else ()
+        if do == "begin":
+            file.write(truths.from_hits(played.hits))
+            return self._truth_told(path)
+        hit = _hit(body.get("hit"))
+        if do == "add":
+            time_s = truths.snapped(hit.time_s, hit.limb, hit.player, strokes)
+            file.write(truths.add(known, HitRecord(time_s, hit.limb, hit.pad, hit.player)))
+        elif do == "move":
+            to_s = truths.snapped(_seconds(body.get("to_s")), hit.limb, hit.player, strokes)
+            file.write(truths.move(known, hit, to_s))
+        elif do == "delete":
+            file.write(truths.delete(known, hit))
+        else:
+            raise UsageError(f"{str(do)[:40]!r} is no edit; there are begin, add, move, delete and undo")
+        return self._truth_told(path)
+
+    def _compare(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Take {take, kit: the edited one, kit_number}; without a kit, what the files say now is the edited one.
+
+        Before the edit: what the files said when the page first looked, or with a kit, what they say now.
+        """
+        path, loaded = self._library.path(_text(body, "take")), self._loaded()
+        take, number = self._take(path), body.get("kit_number", 0)
+        if not isinstance(number, int) or not 0 <= number < len(loaded.kits):
+            raise UsageError(f"kit_number is {str(number)[:20]}; kits are numbered 0..{len(loaded.kits) - 1}")
+        now = loaded.kits[number]
+        if body.get("kit") is None:
+            kits = [self._first.get(number, now), now]
+        else:
+            try:
+                kits = [now, KitConfig.model_validate_json(json.dumps(body["kit"]))]
+            except ValueError as exc:
+                raise UsageError(f"the edited kit is not valid: {exc}") from exc
+        config = loaded.config.model_copy(
+            update={"player": loaded.config.player.model_copy(update={"kits": {}})}
+        )
+        before, after = (play(take, config, [kit]).hits for kit in kits)
+        return compare(before, after, self._truth_file(path).read()).plain()
+
+    def _truth_file(self, path: Path) -> truths.TruthFile:
+        file = truth_of(path)
+        return self._truths.setdefault(file, truths.TruthFile(file))
+
+    def _truth_told(self, path: Path) -> dict[str, Any]:
+        file = self._truth_file(path)
+        hits = file.read()
+        told = None
+        if hits is not None:
+            told = [
+                {"time_s": hit.time_s, "limb": hit.limb, "player": hit.player, "pad": hit.pad} for hit in hits
+            ]
+        return {"truth": told, "undo": file.undoable}
+
+    def _loaded(self) -> Loaded:
+        loaded = load_config(self._context.config_path, builtin=self._context.config_path is None)
+        for number, kit in enumerate(loaded.kits):
+            self._first.setdefault(number, kit)
+        return loaded
+
+    def _take(self, path: Path) -> Take:
+        key = path, path.stat().st_mtime_ns
+        if key not in self._takes:
+            self._takes[key] = read_take(path)
+            while len(self._takes) > KEPT:
+                self._takes.popitem(last=False)
+        self._takes.move_to_end(key)
+        return self._takes[key]
+
+    def _play(self, path: Path, take: Take, loaded: Loaded) -> Played:
+        """Return the take on the kits of the files; kept until one of them changes."""
+        key = (path.stat().st_mtime_ns, loaded.digest)
+        known = self._played.get(path)
+        if known is None or known[0] != key:
+            self._played = {path: (key, play(take, loaded.config, loaded.kits, explain=True))}
+        return self._played[path][1]
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str):
+        raise UsageError(f"the request needs {key}, a text")
+    return value
+
+
+def _seconds(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < MOST_SECONDS:
+        raise UsageError(f"{str(value)[:20]} is no time; it is a number of seconds from the first frame")
+    return float(value)
+
+
+def _hit(value: object) -> HitRecord:
+    if not isinstance(value, dict) or not isinstance(value.get("limb"), str):
+        raise UsageError("a true hit is {time_s, limb, player}")
+    player, pad = value.get("player", 0), value.get("pad")
+    if not isinstance(player, int) or not (pad is None or isinstance(pad, str)):
+        raise UsageError("a true hit's player is a number, and its pad a name")
+    return HitRecord(_seconds(value.get("time_s")), value["limb"], pad, player)

@@ -1,0 +1,144 @@
+"""The tab Takes: its routes, the tab in a real browser, and a take recorded while an instrument plays."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from page.served import served
+from system.stage import lalelu
+
+from lalelu.channel import BoardReader
+from lalelu.hits import read_hits
+from lalelu.page.context import Context
+from lalelu.take import read_take
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture
+def context(tmp_path):
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    shutil.copy(GOLDEN / "rock_100.take.gz", folder / "mine.take.gz")
+    shutil.copy(GOLDEN / "kit.yaml", tmp_path / "golden.yaml")
+    (tmp_path / "lalelu.yaml").write_text("kit: golden.yaml\n")
+    return Context(None, tmp_path / "lalelu.yaml", folder)
+
+
+def talk(context, *requests):
+    """The status and the answer to each request, (path) or (path, body)."""
+
+    async def ask():
+        answers = []
+        async with served(context) as client:
+            for path, *body in requests:
+                given = {"json": {"take": "mine", **body[0]}} if body else {}
+                async with client.request("POST" if body else "GET", f"/api/takes{path}", **given) as answer:
+                    answers.append((answer.status, await answer.json()))
+        return answers
+
+    return asyncio.run(ask())
+
+
+def test_truth_begins_with_what_was_heard_and_is_edited_with_marks_that_snap(context):
+    begun, added, undone, far = talk(
+        context,
+        ("/truth", {"do": "begin"}),
+        ("/truth", {"do": "add", "snap": True, "hit": {"time_s": 0.3, "limb": "left_wrist", "player": 0}}),
+        ("/truth", {"do": "undo"}),
+        ("/truth", {"do": "delete", "hit": {"time_s": 99, "limb": "left_wrist"}}),
+    )
+    assert [answer[0] for answer in (begun, added, undone, far)] == [200, 200, 200, 400]
+    hits = begun[1]["truth"]
+    assert (len(hits), len(added[1]["truth"])) == (35, 36)
+    assert undone[1] == {"truth": hits, "undo": 1}
+    assert "has no true hit at 99.000 s any more" in far[1]["error"]
+    assert len(read_hits(context.takes / "mine.truth.jsonl")) == 35
+
+
+def test_a_moved_mark_snaps_to_the_stroke(context):
+    ((_, begun),) = talk(context, ("/truth", {"do": "begin"}))
+    first = begun["truth"][0]
+    moves = [
+        ("/truth", {"do": "move", "hit": first, "to_s": first["time_s"] + 0.04, "snap": snap})
+        for snap in (True, False)
+    ]
+    (_, snapped), (_, free) = talk(context, *moves)
+    assert snapped["truth"][0]["time_s"] == pytest.approx(first["time_s"], abs=1e-5)
+    assert free["truth"][0]["time_s"] == pytest.approx(first["time_s"] + 0.04, abs=1e-5)
+
+
+def test_the_edited_kit_is_compared_with_the_one_of_the_beginning(context):
+    async def ask():
+        async with served(context) as client:
+            kit = context.config_path.with_name("golden.yaml")
+            kit.write_text(kit.read_text() + "strike: {min_speed: 4.0}\n")
+            async with client.post("/api/takes/compare", json={"take": "mine"}) as answer:
+                return await answer.json()
+
+    told = asyncio.run(ask())
+    assert told["sentence"].endswith("hits")
+    assert told["all"]["lost"] > 0
+
+
+def test_without_an_instrument_nothing_is_recorded(context):
+    ((status, told), (_, listed)) = talk(context, ("/record", {"on": True}), ("",))
+    assert (status, "no instrument plays" in told["error"]) == (400, True)
+    assert [take["name"] for take in listed["takes"]] == ["mine"]
+
+
+@pytest.mark.browser
+def test_a_take_is_listed_its_truth_edited_and_compared(context):
+    from playwright.async_api import async_playwright, expect
+
+    said = []
+
+    async def look():
+        async with served(context) as client, async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+            )
+            page = await browser.new_page(viewport={"width": 1280, "height": 800})
+            page.on("console", lambda message: message.type == "error" and said.append(message.text))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            await page.goto(f"http://127.0.0.1:{client.port}/#takes")
+            await page.get_by_role("button", name="mine").click()
+            canvas = page.locator("canvas").first
+            await expect(canvas).to_have_attribute("data-marks", "0")
+            await page.get_by_role("button", name="Begin with what was heard").click()
+            await expect(page.locator(".takes [role=status]").first).to_have_text("35 true hits")
+            before = int(await canvas.get_attribute("data-marks"))
+            await canvas.press("n")
+            await canvas.press("Delete")
+            await expect(canvas).to_have_attribute("data-marks", str(before - 1))
+            box = await canvas.bounding_box()
+            await canvas.click(position={"x": box["width"] / 80, "y": 40})
+            await expect(canvas).to_have_attribute("data-marks", str(before))
+            await page.get_by_role("button", name="Compare with the edited kit").click()
+            await expect(page.locator("#take-result")).to_contain_text("no difference: the same 35 hits")
+            await browser.close()
+
+    asyncio.run(look())
+    assert said == []
+    hits = read_hits(context.takes / "mine.truth.jsonl")
+    assert len(hits) == 35
+    assert hits[0].time_s < 0.3
+
+
+def test_a_take_is_recorded_while_an_instrument_plays(monkeypatch, tmp_path, request):
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    played = request.getfixturevalue("played")
+    told = lalelu("take", "start")
+    assert told.code == 0, told.err
+    recording = BoardReader(played.session / "desk").value()["recording"]
+    played.wait_for_notes(4)
+    assert lalelu("take", "start").code == 2
+    told = lalelu("take", "stop")
+    assert (told.code, recording["take"] in told.err) == (0, True)
+    assert played.end().code == 0
+    (file,) = tmp_path.glob("data/lalelu/takes/*.take.gz")
+    take = read_take(file)
+    assert len(take.frames) > 10
+    assert all(len(frame.poses) == 1 for frame in take.frames)

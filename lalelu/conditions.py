@@ -40,7 +40,7 @@ CONDITIONS: Final[dict[str, Kind]] = {  # the worst first
     ),
     "voice": Kind(
         "the voice has died",
-        "it is started again after 0.2 s, at first ends what the dead one had begun, and plays on",
+        "it is started again after 0.05 s, at first ends what the dead one had begun, and plays on",
         "when the new one is ready",
         grave=True,
     ),
@@ -93,7 +93,7 @@ CONDITIONS: Final[dict[str, Kind]] = {  # the worst first
     ),
     "desk": Kind(
         "the desk has died, or its service does not start it",
-        "it is started again after 0.2 s, a service after 1 s, and goes on where the dead one stopped",
+        "it is started again after 0.05 s, a service after 1 s, and goes on where the dead one stopped",
         "when the new one is ready",
     ),
     "midi_in": Kind(

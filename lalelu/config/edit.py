@@ -50,22 +50,22 @@ def edited(text: str, changes: Mapping[Path, Value]) -> str:
 
 def _rewritten(text: str, changes: Mapping[Path, Value]) -> tuple[str, str]:
     """Return the text as ruamel.yaml writes it without and with the changes."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 1 << 20  # long lines stay one
+    round_trip = YAML()
+    round_trip.preserve_quotes = True
+    round_trip.width = 1 << 20  # long lines stay one
     step, offset = _indentation(text)
-    yaml.indent(mapping=step, sequence=offset + 2, offset=offset)
-    yaml.representer.add_representer(type(None), _null)
-    root = yaml.load(text)
-    before = _dumped(yaml, root)
+    round_trip.indent(mapping=step, sequence=offset + 2, offset=offset)
+    round_trip.representer.add_representer(type(None), _null)
+    root = round_trip.load(text)
+    before = _dumped(round_trip, root)
     if root is None:  # nothing but comments
         added = CommentedMap()
         for path, value in changes.items():
             _put(added, path, value)
-        return text, f"{text}{_line_end(text)}{_dumped(yaml, added)}"
+        return text, f"{text}{_line_end(text)}{_dumped(round_trip, added)}"
     for path, value in changes.items():
         _put(root, path, value)
-    return before, _dumped(yaml, root)
+    return before, _dumped(round_trip, root)
 
 
 def _indentation(text: str) -> tuple[int, int]:

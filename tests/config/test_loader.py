@@ -124,7 +124,7 @@ midi:
     assert problems(text) == [
         (
             "lalelu.yaml:1:1: camra is not known; this file takes camera, pose, player, kit, more_kits, left_handed, "
-            'midi, timing, realtime, ledger, page; did you mean "camera"?'
+            'midi, timing, realtime, ledger, page, takes; did you mean "camera"?'
         ),
         (
             "lalelu.yaml:3:8: camera.uri is opncv:0; no adapter is called 'opncv'; allowed are opencv, sim, take, "

@@ -186,7 +186,9 @@ class Desk:
     """A session of the test's own with nothing to record, and its desk as the leader starts it."""
 
     def __init__(self, folder, uri):
-        config = Config.model_validate({"midi": {"input": uri, "standby_controller": 66}})
+        config = Config.model_validate(
+            {"midi": {"input": uri, "standby_controller": 66}, "page": {"at": None}}
+        )
         plan = Plan(config, (KIT, KIT.model_copy(update={"name": "two"})), Recording(), core=None)
         environment = {"XDG_RUNTIME_DIR": str(folder / "memory")}
         self.session, self._lock = create_session(plan, environment, keypoints=17)

@@ -41,7 +41,7 @@ def test_what_the_judge_refuses_is_not_written_and_its_place_is_told(editor, tmp
     with pytest.raises(ConfigError) as raised:
         change(editor, THRESHOLD, 99)
     (problem,) = raised.value.problems
-    assert (problem.path, problem.line) == ("pads.snare.threshold", 7)
+    assert (problem.path, problem.line) == ("pads.snare.threshold", 8)
     assert problem.message.startswith("pads.snare.threshold is 99; allowed")
     assert (tmp_path / "mine.yaml").read_text() == ROCK
 

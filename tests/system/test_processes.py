@@ -69,7 +69,8 @@ def test_an_engine_that_is_stopped_is_silenced_and_plays_on_when_it_is_woken(pla
     before = events.head
     played.kill("engine", signal.SIGSTOP)
     played.wait(lambda: events.head > before)
-    assert set(bytes((played.session / "sounding").read_bytes())) == {0}
+    left_or_owed = 0b11  # a third bit stands for an end that some output may not have heard yet
+    assert not any(mark & left_or_owed for mark in (played.session / "sounding").read_bytes())
     played.kill("engine", signal.SIGCONT)
     played.wait(lambda: events.head > before + 1)
     played.wait_for_notes()

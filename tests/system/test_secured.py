@@ -58,7 +58,10 @@ def test_a_running_instrument_without_a_page_listens_nowhere_and_lets_nobody_wri
     for table in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6"):
         assert inodes & known(table, 9, 3).keys() == set(), f"a socket of {table}"
     listening = {inode for inode, flags in known("unix", 6, 3).items() if int(flags, 16) & 0x10000}
-    assert inodes & listening == set(), "a local socket that listens"
+    named = {inode for inode in listening & inodes if known("unix", 6, -1)[inode].endswith("/asks")}
+    assert len(named) == 1  # what the desk is asked through
+    assert mode(played.session / "asks") & 0o022 == 0  # to connect is to write
+    assert inodes & listening == named, "another local socket that listens"
 
     rings = played.session.folder.parent
     assert len(list(rings.rglob("*"))) > 10

@@ -65,6 +65,7 @@ class Stage:
     def __init__(self, *kits: KitConfig, channels: Sequence[int | None] = (), delay_ms: int = 0) -> None:
         self.ns = 0
         self.output = MemoryOutput()
+        self.output.comes_back = True  # as a port, whose listener may be late
         self.voice = Voice(
             [self.output],
             kits or KITS,

@@ -48,7 +48,9 @@ def chromium(expect):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(path), args=["--no-sandbox"])
+        browser = driver.chromium.launch(
+            executable_path=str(path), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield browser
         browser.close()
 

@@ -31,7 +31,9 @@ async def tune_tab(config, *, width=1280, height=800, live=None):
     """The page, the tab open; a message on the browser's console fails the test. `live` takes over the live socket."""
     said = []
     async with served(Context(None, config, Path("takes"))) as client, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         page = await browser.new_page(viewport={"width": width, "height": height})
         page.on("console", lambda message: message.type in ("error", "warning") and said.append(message.text))
         if live is not None:

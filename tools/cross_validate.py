@@ -16,7 +16,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import import_module
 from itertools import combinations, product
@@ -31,6 +30,7 @@ from lalelu.analysis.scoring import score
 from lalelu.config.kit import KitConfig, StrikeSection
 from lalelu.config.loader import load_kit
 from lalelu.take import Take, read_take
+from lalelu.tuning.outcome import Outcome, together
 
 KIT: Final = "kit"
 # kit.NAME is an option of the kit's strike section, MODULE.NAME a constant of lalelu.gesture.
@@ -49,41 +49,6 @@ SAME: Final = r"airdrum_[a-z]+"
 
 Setting: TypeAlias = tuple[tuple[str, float], ...]  # knob and factor; () is what is shipped
 Job: TypeAlias = tuple[Path, Setting]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one setting gives on one take or more."""
-
-    matched: int
-    found: int
-    true: int
-    squares: float  # ms^2: summed squared differences of the matched hits' errors from the take's mean
-
-    @property
-    def f1(self) -> float:
-        """Of all hits together; 1 where nothing was played and nothing found."""
-        return 2 * self.matched / (self.found + self.true) if self.found + self.true else 1.0
-
-    @property
-    def false(self) -> int:
-        """Found hits without a true one."""
-        return self.found - self.matched
-
-    @property
-    def sd_ms(self) -> float:
-        """Standard deviation of the matched hits' time, apart from each take's mean."""
-        return math.sqrt(self.squares / self.matched) if self.matched else math.inf
-
-
-def together(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the outcome of several takes."""
-    return Outcome(
-        sum(each.matched for each in outcomes),
-        sum(each.found for each in outcomes),
-        sum(each.true for each in outcomes),
-        math.fsum(each.squares for each in outcomes),
-    )
 
 
 @contextmanager
@@ -162,12 +127,17 @@ def play_all(jobs: Sequence[Job], kit: KitConfig, lead_ms: float) -> dict[Job, O
         return dict(zip(jobs, outcomes, strict=True))
 
 
+def sd_of(outcome: Outcome) -> float:
+    """Return the timing's standard deviation in ms, infinite where no hit is true."""
+    return math.inf if outcome.sd_ms is None else outcome.sd_ms
+
+
 def best(paths: Sequence[Path], settings: Sequence[Setting], outcomes: Mapping[Job, Outcome]) -> Setting:
     """Return the setting with the best F1 on these takes, of equals the one with the least timing SD."""
 
     def rank(setting: Setting) -> tuple[float, float]:
         outcome = together([outcomes[path, setting] for path in paths])
-        return -outcome.f1, outcome.sd_ms
+        return -outcome.f1, sd_of(outcome)
 
     return min(settings, key=rank)  # the first of equals: that with the fewest changes
 
@@ -218,7 +188,7 @@ def report(
     ):
         lines.append(
             f"all hits together: F1 {whole.f1:.3f}, {whole.false} false, "
-            f"{whole.true - whole.matched} of {whole.true} missed, timing SD {whole.sd_ms:.1f} ms: {title}"
+            f"{whole.true - whole.matched} of {whole.true} missed, timing SD {sd_of(whole):.1f} ms: {title}"
         )
     return lines
 

@@ -55,10 +55,11 @@ def script(shell: str) -> str:
     }
     parser = build_parser(COMMANDS)
     for action in _actions(parser):
-        if action.metavar == "KIT":
-            action.complete = of_kits  # type: ignore[attr-defined] # where shtab looks
-        elif action.type is Path:
-            action.complete = shtab.DIR if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]
+        if action.metavar == "KIT" or action.type is Path:
+            of_files = shtab.DIR if action.metavar == "DIR" else shtab.FILE
+            action.complete = (  # type: ignore[attr-defined] # where shtab looks
+                of_kits if action.metavar == "KIT" else of_files
+            )
     return shtab.complete(parser, shell, preamble=preamble.get(shell, ""))
 
 
@@ -66,6 +67,6 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     """Yield every argument of every command."""
     for action in parser._actions:  # noqa: SLF001 - argparse tells them nowhere else
         yield action
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - nor does it tell which these are
             for below in action.choices.values():
                 yield from _actions(below)

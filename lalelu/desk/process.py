@@ -345,8 +345,7 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
                 listening.enter_context(remote)
             poller = select.poll()
             poller.register(lifeline, select.POLLIN)
-            door = PageDoor(session, plan.config.page, orders, poller, board)
-            listening.enter_context(door)
+            door = listening.enter_context(PageDoor(session, plan.config.page, orders, poller, board))
             recorder = listening.enter_context(Recorder(session, plan, board, desk.say))
             passed = 0
             while not ended(poller, lifeline, 0 if passed >= BUSY_ROWS else POLL_MS):
@@ -366,7 +365,8 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
             if reloader is not None:
                 reloader.follow()  # the engine has ended by now
         if not desk.finish():
-            board.tell(state="failed", error="the recording's end is missing: the disk is full", exit_code=1)
+            error = "the end of the recording is missing: the disk took no more"
+            board.tell(state="failed", error=error, exit_code=1)
             return 1
     desk.pack()
     board.tell(state="ended")

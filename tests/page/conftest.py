@@ -1,9 +1,7 @@
 """Instruments with a page, and a browser that looks at it."""
 
-import os
-from pathlib import Path
-
 import pytest
+from page.browser import LAUNCH, demand
 from system.conftest import place  # noqa: F401 - a fixture
 from system.played import Played
 from system.stage import write_take
@@ -42,15 +40,11 @@ def played(place):  # noqa: F811 - a fixture
 @pytest.fixture
 def chromium(expect):
     """A headless browser."""
-    path = Path(os.environ.get("LALELU_CHROMIUM", "/usr/bin/chromium"))
-    if not path.exists():
-        expect("chromium", f"there is no {path}")
+    demand(expect)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=str(path), args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser = driver.chromium.launch(**LAUNCH)
         yield browser
         browser.close()
 

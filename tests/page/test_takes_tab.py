@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from page.browser import LAUNCH, demand
 from page.served import served
 from system.stage import lalelu
 
@@ -89,16 +90,15 @@ def test_without_an_instrument_nothing_is_recorded(context):
 
 
 @pytest.mark.browser
-def test_a_take_is_listed_its_truth_edited_and_compared(context):
+def test_a_take_is_listed_its_truth_edited_and_compared(context, request):
+    demand(request.getfixturevalue("expect"))
     from playwright.async_api import async_playwright, expect
 
     said = []
 
     async def look():
         async with served(context) as client, async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-            )
+            browser = await playwright.chromium.launch(**LAUNCH)
             page = await browser.new_page(viewport={"width": 1280, "height": 800})
             page.on("console", lambda message: message.type == "error" and said.append(message.text))
             page.on("pageerror", lambda error: said.append(str(error)))

@@ -1,11 +1,11 @@
 """The tab Tune in a real browser."""
 
 import asyncio
-import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from page.browser import LAUNCH, demand
 from page.served import served
 from playwright.async_api import async_playwright, expect
 
@@ -13,15 +13,12 @@ from lalelu.config.loader import load_config
 from lalelu.page.context import Context
 from lalelu.page.live_routes import packed
 
-CHROMIUM = os.environ.get("LALELU_CHROMIUM", "/usr/bin/chromium")
-
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def config(tmp_path, expect):
-    if not Path(CHROMIUM).exists():
-        expect("chromium", f"there is no {CHROMIUM}")
+    demand(expect)
     (tmp_path / "lalelu.yaml").write_text("# mine\nkit: rock  # loud\n")
     return tmp_path / "lalelu.yaml"
 
@@ -31,9 +28,7 @@ async def tune_tab(config, *, width=1280, height=800, live=None):
     """The page, the tab open; a message on the browser's console fails the test. `live` takes over the live socket."""
     said = []
     async with served(Context(None, config, Path("takes"))) as client, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser = await playwright.chromium.launch(**LAUNCH)
         page = await browser.new_page(viewport={"width": width, "height": height})
         page.on("console", lambda message: message.type in ("error", "warning") and said.append(message.text))
         if live is not None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -99,3 +100,26 @@ def jack_server(
         # JACK knows of eight servers at most, and one that was killed keeps its place until one of its name ends
         with running():
             pass
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        # a library that is used for the first time may leave some of its own
+        named = (str(getattr(one, "__module__", type(one).__module__)) for one in gc.garbage)
+        assert sorted(name for name in named if name.startswith("lalelu")) == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+@pytest.fixture
+def no_garbage() -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """`with no_garbage():` fails if what ran in it leaves objects of ours that only the collector can free."""
+    return _no_garbage

@@ -41,9 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     comparing = commands.add_parser("compare", help=what, description=what, allow_abbrev=False)
     comparing.add_argument("take", metavar="TAKE", help="a file, or the name of a take in the folder")
     add_config_option(comparing)
-    comparing.add_argument("--kit", metavar="A", help="a kit's name or file (default: the configured one)")
+    comparing.add_argument("--kit", metavar="KIT", help="a kit's name or file (default: the configured one)")
     comparing.add_argument(
-        "--with", dest="other", required=True, metavar="B", help="the kit to compare it with"
+        "--with", dest="other", required=True, metavar="KIT", help="the kit to compare it with"
     )
     comparing.add_argument(
         "--truth", type=Path, metavar="F.jsonl", help="true hits (default: TAKE.truth.jsonl, where it is)"

@@ -18,6 +18,7 @@ import numpy as np
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
 from lalelu.regular import read_regular
+from lalelu.replacement import replacing
 from lalelu.skeleton import SKELETONS
 from lalelu.types import Pose, Via
 
@@ -151,16 +152,32 @@ def recorded_at(take: Path) -> Path:
 
 def pack(plain: Path, packed: Path) -> None:
     """Gzip `plain` into `packed`, which appears whole, and remove `plain`. Raises OSError."""
-    unfinished = packed.with_name(f".{packed.name}.new")
     # a fixed date makes equal takes equal files
     with (
+        replacing(packed) as unfinished,
         plain.open("rb") as source,
         unfinished.open("wb") as target,
         gzip.GzipFile("", "wb", 6, target, mtime=0) as zipped,
     ):
         shutil.copyfileobj(source, zipped)
-    unfinished.replace(packed)
     plain.unlink()
+
+
+def unpacked(raw: bytes) -> tuple[bytes, bool]:
+    """Return a take's bytes without gzip, and whether its end is there.
+
+    Raises ValueError for damaged gzip data, and for more than MOST_BYTES.
+    """
+    if raw[:2] != _GZIP_MAGIC:
+        return raw, True
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        plain = unpacker.decompress(raw, MOST_BYTES)
+    except zlib.error as exc:
+        raise ValueError(f"damaged gzip data ({exc}); record the take again") from exc
+    if unpacker.unconsumed_tail:
+        raise ValueError(f"unpacks to more than {MOST_BYTES} bytes; cut the take into shorter ones")
+    return plain, unpacker.eof
 
 
 def read_take(path: Path | str) -> Take:
@@ -207,19 +224,11 @@ def _lines(path: Path) -> tuple[list[tuple[int, str]], str | None]:
         raise UsageError(
             f"cannot read the take {path}: {exc.strerror}; give a .take or .take.gz file"
         ) from exc
-    warning = None
-    if raw[:2] == _GZIP_MAGIC:
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            raw = unpacker.decompress(raw, MOST_BYTES)
-        except zlib.error as exc:
-            raise UsageError(f"{path}: damaged gzip data ({exc}); record the take again") from exc
-        if unpacker.unconsumed_tail:
-            raise UsageError(
-                f"{path}: unpacks to more than {MOST_BYTES} bytes; cut the take into shorter ones"
-            )
-        if not unpacker.eof:
-            warning = f"{path}: the take's end is cut off (the gzip stream is not complete)"
+    try:
+        raw, is_whole = unpacked(raw)
+    except ValueError as exc:
+        raise UsageError(f"{path}: {exc}") from exc
+    warning = None if is_whole else f"{path}: the take's end is cut off (the gzip stream is not complete)"
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as exc:

@@ -24,7 +24,7 @@ from lalelu.config.problem import ConfigError
 from lalelu.console import say
 from lalelu.errors import CheckFailedError, UsageError
 from lalelu.hits import read_hits
-from lalelu.models.cache import replacing
+from lalelu.replacement import replacing
 from lalelu.take import read_take
 from lalelu.tuning import report
 from lalelu.tuning.learn import learn

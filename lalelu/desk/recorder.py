@@ -104,12 +104,16 @@ class Recorder:
         take = self._recording
         if take is None:
             raise UsageError("no take is being recorded; start one first")
+        sink = self._drain.sinks[_SINK]
+        end = RingReader(self._session / "frames").head
+        sink.retry_ns = 0  # the disk may be back
         with suppress(OSError):
             while self._drain.step(now_ns()):
                 pass
-        lost = sum(self._drain.lost().values())
-        sink = self._drain.sinks[_SINK]
-        frames = sink.done.cursors.get("frames", 0) - self._drain.facts["first"] - lost
+        overwritten = sum(self._drain.lost().values())
+        written_to = sink.done.cursors.get("frames", 0)
+        frames = written_to - self._drain.facts["first"] - overwritten
+        lost = overwritten + max(end - written_to, 0)
         self._drain.close()
         self._drain.sinks.clear()
         self._drain.facts.clear()
@@ -121,7 +125,7 @@ class Recorder:
         try:
             if frames <= 0:
                 plain.unlink()
-                return f"the take {plain.stem} had no frame and was not kept"
+                return f"the take {plain.stem} had no frame and was not kept{missing}"
             pack(plain, take)
         except OSError as exc:
             return f"the take {plain.stem} stays unpacked ({exc.strerror}){missing}"

@@ -18,8 +18,8 @@ from lalelu.config.problem import ConfigError, Problem
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
 from lalelu.kitedit.history import History, Step
-from lalelu.models.cache import replacing
 from lalelu.regular import read_regular
+from lalelu.replacement import not_written, replacing
 
 # Of lalelu.yaml: what is heard at once. Which kits there are says the file alone.
 EDITABLE: Final = LIVE - {"kit", "more_kits", "player.kits"}
@@ -169,7 +169,7 @@ class Editor:
         for file, text in sorted(texts.items(), key=lambda item: item[0] == self.config):
             if _is_shipped(file):
                 raise UsageError(f"{file} came with lalelu; copy it, and start with --config COPY")
-            with replacing(file.resolve() if file.exists() else file, _refused) as temporary:
+            with replacing(file.resolve() if file.exists() else file, not_written) as temporary:
                 temporary.write_bytes(text.encode())
 
     def _copy_of(self, file: Path, text: str) -> Path:
@@ -254,7 +254,3 @@ def _digest(texts: Mapping[Path, str]) -> str:
 
 def _short(file: Path, folder: Path) -> str:
     return str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
-
-
-def _refused(path: Path, exc: OSError) -> UsageError:
-    return UsageError(f"{path} cannot be written ({exc.strerror}); check its permissions")

@@ -35,10 +35,15 @@ class History:
         return self._undone[-1] if self._undone else None
 
     def add(self, step: Step) -> None:
-        """Note a change; those of one stroke become one step."""
+        """Note a change; those of one stroke become one step, unless somebody else has written between them."""
         self._undone.clear()
         last = self.undoable
-        if last is not None and step.stroke is not None and step.stroke == last.stroke:
+        if (
+            last is not None
+            and step.stroke is not None
+            and step.stroke == last.stroke
+            and _follows(step, last)
+        ):
             self._done[-1] = Step({**step.before, **last.before}, {**last.after, **step.after}, step.stroke)
         else:
             self._done.append(step)
@@ -55,3 +60,8 @@ class History:
         """Begin anew: somebody else has changed the files."""
         self._done.clear()
         self._undone.clear()
+
+
+def _follows(step: Step, last: Step) -> bool:
+    """Whether a step begins with the texts that the last one has left."""
+    return all(step.before[file] == text for file, text in last.after.items() if file in step.before)

@@ -14,12 +14,12 @@ from lalelu.errors import UsageError
 from lalelu.kitedit.editor import ChangedMeanwhileError, Editor, View, parse_path
 from lalelu.kitedit.fields import schemas
 from lalelu.kitedit.learn import Touch, learn
-from lalelu.kitedit.presets import preset, presets, save
+from lalelu.kitedit.presets import PresetThereError, preset, presets, save
 from lalelu.page.context import Context
 
 MOST_STROKES: Final = 32
 MOST_LENGTH: Final = 1000.0  # shoulder widths, or as many a second: far beyond any hand
-MOST_STROKE: Final = 64  # characters of the name of a movement
+MOST_STROKE: Final = 300  # characters of the name of a movement, an option's path among them
 
 
 def add_routes(app: web.Application, context: Context) -> None:
@@ -80,7 +80,7 @@ class _EditDesk:
         except ConfigError as exc:
             problems = [_problem(problem) for problem in exc.problems]
             return web.json_response({"error": problems[0]["sentence"], "problems": problems}, status=422)
-        except ChangedMeanwhileError as exc:
+        except (ChangedMeanwhileError, PresetThereError) as exc:
             return web.json_response({"error": str(exc), "problems": []}, status=409)
 
 
@@ -119,7 +119,9 @@ def _use(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _save(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
-    save(editor.view(_number(body.get("kit", 0))), str(body.get("name")))
+    """Take {name, over: whether one of that name may go}."""
+    view = editor.view(_number(body.get("kit", 0)))
+    save(view, str(body.get("name")), over=body.get("over") is True)
     return {"presets": _presets(editor)}
 
 

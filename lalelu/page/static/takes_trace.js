@@ -1,6 +1,7 @@
 // One limb of a take: its height over time, what was heard and rejected, and the true hits, which can be edited.
 const NEAR_PX = 10; // of a mark that is meant
 const STEP_S = 0.01; // by which a key moves a mark
+const SNAP_S = 0.07; // a mark that snapped to its stroke is so near to where it was put
 const EDGE = 8; // px above and below the trace
 const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", text: "#aeb8c4" };
 
@@ -39,6 +40,7 @@ export class Trace {
     this.marks = [];
     this.strokes = [];
     this.chosen = null;
+    this.wanted = null; // where the chosen mark is on its way to
     this.drag = null;
     const known = told.height.filter((height) => height !== null);
     this.low = Math.min(...known, -1);
@@ -50,7 +52,7 @@ export class Trace {
     this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
     this.canvas.addEventListener("pointermove", (event) => this.#move(event));
     this.canvas.addEventListener("pointerup", (event) => this.#up(event));
-    this.canvas.addEventListener("pointercancel", () => { this.drag = null; this.draw(); });
+    this.canvas.addEventListener("pointercancel", (event) => { if (this.#drags(event)) { this.drag = null; this.draw(); } });
     this.canvas.addEventListener("keydown", (event) => this.#key(event));
     this.canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
@@ -59,7 +61,7 @@ export class Trace {
     const mine = ({ limb, player }) => limb === this.told.limb && player === this.told.player;
     this.marks = (truth ?? []).filter(mine);
     this.strokes = strokes.filter(mine);
-    this.chosen = this.marks.find(({ time_s: time }) => time === this.chosen?.time_s) ?? null;
+    this.chosen = this.#chosenOf(this.marks);
     this.canvas.dataset.marks = this.marks.length;
     this.draw();
   }
@@ -134,14 +136,15 @@ export class Trace {
   }
 
   #down(event) {
+    if (event.button || (this.drag && !this.#drags(event))) return;
     this.canvas.setPointerCapture(event.pointerId);
     const mark = this.#near(event.offsetX);
-    this.drag = { mark, x: event.offsetX, last: event.offsetX, time: mark?.time_s, far: false };
+    this.drag = { mark, pointer: event.pointerId, x: event.offsetX, last: event.offsetX, time: mark?.time_s, far: false };
     if (mark) this.#choose(mark);
   }
 
   #move(event) {
-    if (!this.drag) return;
+    if (!this.#drags(event)) return;
     if (Math.abs(event.offsetX - this.drag.x) > 3) this.drag.far = true;
     if (!this.drag.far) return;
     if (this.drag.mark) {
@@ -155,9 +158,9 @@ export class Trace {
   }
 
   #up(event) {
-    const drag = this.drag;
+    if (!this.#drags(event)) return;
+    const { drag } = this;
     this.drag = null;
-    if (!drag) return;
     if (drag.mark && drag.far) this.#moveTo(drag.mark, drag.time);
     else if (!drag.mark && !drag.far) this.#add(this.time(event.offsetX));
   }
@@ -199,9 +202,24 @@ export class Trace {
     this.edit("add", { time_s: time, limb: this.told.limb, player: this.told.player });
   }
 
-  #moveTo(mark, time, snaps) {
-    this.chosen = { ...mark, time_s: time };
-    this.edit("move", mark, { to_s: time, ...(snaps === false ? { snap: false } : {}) });
+  async #moveTo(mark, time, snaps) {
+    if (this.wanted !== null) return; // the answer to the last one is on its way
+    this.wanted = Math.round(time * 1e6) / 1e6; // as files keep it
+    await this.edit("move", mark, { to_s: this.wanted, ...(snaps === false ? { snap: false } : {}) });
+    this.wanted = null;
+  }
+
+  // The mark that was chosen, in the marks as they are now.
+  #chosenOf(marks) {
+    const time = this.wanted ?? this.chosen?.time_s;
+    if (time === undefined) return null;
+    const far = ({ time_s: at }) => Math.abs(at - time);
+    const nearest = marks.reduce((best, mark) => (best && far(best) <= far(mark) ? best : mark), null);
+    return nearest && far(nearest) <= (this.wanted === null ? 0 : SNAP_S) ? nearest : null;
+  }
+
+  #drags(event) {
+    return this.drag?.pointer === event.pointerId;
   }
 
   #choose(mark) {

@@ -7,6 +7,7 @@ const DEBOUNCE_MS = 120;
 const LEARN_STROKES = 3;
 const MEANT = [null, "no_pad", "pad_threshold"]; // verdicts on strokes that somebody meant, wherever they ended
 const FIXED_VELOCITY = 100; // of a pad that becomes fixed, until it is set
+const PAGE = Math.random().toString(36).slice(2); // movements of other pages and of an earlier load are not these
 
 export async function mount(element, desk) {
   document.head.append(el("link", { rel: "stylesheet", href: "/static/tune.css" }));
@@ -32,16 +33,10 @@ class Tune {
 
   async begin() {
     this.#build();
-    try {
-      this.schema = (await this.desk.get("/api/schema")).controls;
-      await this.#look();
-    } catch (error) {
-      this.#say(error.message, true);
-      return;
-    }
     this.desk.addEventListener("frame", (event) => this.#frame(event.detail));
     document.addEventListener("keydown", (event) => this.#key(event));
-    window.addEventListener("focus", () => this.#idle() && this.#look().catch((error) => this.#say(error.message, true)));
+    window.addEventListener("focus", () => this.#idle() && this.#lookAgain());
+    await this.#lookAgain();
   }
 
   #build() {
@@ -50,7 +45,7 @@ class Tune {
     this.redoButton = button("Redo", () => this.#step("redo"), { title: "Ctrl+Shift+Z" });
     this.diffButton = button("Changes", () => this.#toggleDiff(), { "aria-pressed": "false" });
     this.mirrorButton = button("Mirror view", () => this.#toggleMirror(), { "aria-pressed": "true" });
-    this.learnButton = button("Learn by touch", () => this.#learn(), { "aria-pressed": "false" });
+    this.learnButton = button("Learn by touch", () => this.#learn(), { "aria-pressed": "false", disabled: true });
     this.kitChoice = el("select", { "aria-label": "Kit", onchange: () => this.#chooseKit() });
     this.presetChoice = el("select", { "aria-label": "Preset" });
     this.presetName = el("input", { "aria-label": "Name of a preset of your own", placeholder: "my preset", size: 10, maxlength: 32 });
@@ -88,20 +83,40 @@ class Tune {
 
   // What stands in the files.
   async #look() {
+    this.schema ??= (await this.desk.get("/api/schema")).controls;
     this.#take(await this.desk.get(`/api/kit?kit=${this.kitNumber}`));
     this.#showPresets((await this.desk.get("/api/presets")).presets);
     if (!this.diffPanel.hidden) await this.#showDiff();
   }
 
+  async #lookAgain() {
+    try {
+      await this.#look();
+    } catch (error) {
+      this.isBroken = true;
+      this.#say(error.message, true);
+    }
+  }
+
   #take(state) {
-    this.state = state;
     this.undoButton.disabled = !state.undo;
     this.redoButton.disabled = !state.redo;
-    this.file.textContent = state.copied_to ? `Your first change makes a copy of this kit: ${state.copied_to}` : `Written to ${state.kit_file}`;
     if (!state.kit || !state.timing) {
       this.#say(state.problems.map(({ file, line, sentence }) => `${file}:${line}: ${sentence}`).join("\n"), true);
+      this.isBroken = true;
+      const { digest, problems, undo, redo } = state;
+      // what is drawn stays what stood there before the mistake
+      if (state.number === this.state?.number) Object.assign(this.state, { digest, problems, undo, redo });
       return;
     }
+    if (this.isBroken) this.#say("");
+    this.isBroken = false;
+    if (state.number !== this.state?.number) {
+      this.controls = [];
+      this.pad = null;
+    }
+    this.state = state;
+    this.file.textContent = state.copied_to ? `Your first change makes a copy of this kit: ${state.copied_to}` : `Written to ${state.kit_file}`;
     if (this.waiting.length) return; // newer values are on their way
     this.#showKits();
     const names = Object.keys(state.kit.pads);
@@ -168,9 +183,8 @@ class Tune {
   async #chooseKit() {
     await this.#settled();
     this.kitNumber = Number(this.kitChoice.value);
-    this.controls = [];
-    this.pad = null;
     await this.#ask(() => this.desk.get(`/api/kit?kit=${this.kitNumber}`));
+    this.kitNumber = this.kitChoice.value = this.state.number; // the one before, where the files have a mistake
   }
 
   // Changes are put together for a moment, and sent one after the other.
@@ -198,7 +212,7 @@ class Tune {
     while (this.sending) await this.sending;
     if (!this.waiting.length) return;
     const { stroke, changes } = this.waiting.shift();
-    this.sending = this.#ask(() => this.#post("/api/kit/set", { changes, stroke }), "Written.");
+    this.sending = this.#ask(() => this.#post("/api/kit/set", { changes, stroke: stroke && `${PAGE} ${stroke}` }), "Written.");
     await this.sending;
     this.sending = null;
     if (this.waiting.length) await this.#send();
@@ -206,7 +220,7 @@ class Tune {
   }
 
   #post(path, body = {}) {
-    return this.desk.post(path, { ...body, kit: this.kitNumber, digest: this.state.digest });
+    return this.desk.post(path, { ...body, kit: this.kitNumber, digest: this.state?.digest });
   }
 
   // Ask for something and show what stands there then, or what is wrong beside its field.
@@ -245,11 +259,14 @@ class Tune {
   async #savePreset() {
     await this.#settled();
     const name = this.presetName.value.trim();
+    const over = this.presetThere === name; // this was told, and the button was pressed again
+    this.presetThere = null;
     try {
-      this.#showPresets((await this.#post("/api/presets/save", { name })).presets);
+      this.#showPresets((await this.#post("/api/presets/save", { name, over })).presets);
       this.presetChoice.value = name;
       this.#say(`Kept as ${name}.`);
     } catch (error) {
+      if (error.status === 409) this.presetThere = name;
       this.#say(error.message, true);
     }
   }
@@ -274,7 +291,7 @@ class Tune {
   }
 
   #learn() {
-    this.learning = this.learning ? null : { pad: this.pad, strokes: [] };
+    this.learning = this.learning ? null : { pad: this.pad, player: null, strokes: [] }; // the player that strikes first
     this.learnButton.setAttribute("aria-pressed", String(Boolean(this.learning)));
     if (!this.learning) this.#say("Learning was stopped; nothing was changed.");
     else if (!this.desk.latest?.verdicts) this.#say(`Hit the ${this.pad} ${LEARN_STROKES} times, once lalelu plays and sees you.`);
@@ -285,18 +302,19 @@ class Tune {
     for (const verdict of verdicts) {
       if (!MEANT.includes(verdict.rule) || typeof verdict.speed !== "number") continue;
       if (!this.element.hidden) this.figure.stroke(verdict);
-      if (this.learning && this.#mayPlay(verdict.limb)) this.#learned(verdict);
+      if (this.learning && this.#mayPlay(verdict)) this.#learned(verdict);
     }
   }
 
-  #mayPlay(limb) {
+  #mayPlay({ limb, player }) {
     const { limbs } = this.state.kit.pads[this.learning.pad] ?? {};
     const wanted = this.state.left_handed ? limb.replace(/left|right/, (side) => (side === "left" ? "right" : "left")) : limb;
-    return limbs?.includes(wanted);
+    return limbs?.includes(wanted) && player === (this.learning.player ?? player);
   }
 
-  #learned({ x, y, speed }) {
+  #learned({ x, y, speed, player }) {
     const { pad, strokes } = this.learning;
+    this.learning.player = player;
     strokes.push({ x, y, speed });
     this.#say(`${pad}: ${strokes.length} of ${LEARN_STROKES}`);
     if (strokes.length < LEARN_STROKES) return;

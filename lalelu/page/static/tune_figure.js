@@ -94,7 +94,7 @@ export class Figure {
     this.dots = svg("g");
     this.element = svg("svg", { role: "group", "aria-label": "The pads around you" }, body(), this.pads, this.dots);
     this.element.addEventListener("pointermove", (event) => this.#dragged(event));
-    for (const name of ["pointerup", "pointercancel"]) this.element.addEventListener(name, () => this.#dropped());
+    for (const name of ["pointerup", "pointercancel"]) this.element.addEventListener(name, (event) => this.#dropped(event));
   }
 
   show(kit, { leftHanded, selected }) {
@@ -119,6 +119,7 @@ export class Figure {
   at = (x, y) => [(this.mirror !== this.leftHanded ? 1 : -1) * x, -y];
 
   draw() {
+    if (!this.kit) return;
     const focused = document.activeElement?.closest?.(".pad")?.dataset.pad;
     const names = Object.keys(this.kit.pads).filter((name) => shapeOf(this.kit.pads[name].zone));
     // the chosen one on top, half planes below all
@@ -161,18 +162,18 @@ export class Figure {
   }
 
   #taken(event, name, handle) {
-    if (event.button) return;
+    if (event.button || (this.drag && this.drag.pointer !== event.pointerId)) return;
     event.preventDefault();
     event.stopPropagation();
     this.tell.select(name);
     const { zone } = this.kit.pads[name];
     const kind = shapeOf(zone);
-    this.drag = { name, handle, kind, numbers: zone[kind], from: this.#place(event), stroke: `drag ${++this.strokes}` };
+    this.drag = { name, handle, kind, pointer: event.pointerId, numbers: zone[kind], from: this.#place(event), stroke: `drag ${++this.strokes}` };
     this.element.setPointerCapture(event.pointerId);
   }
 
   #dragged(event) {
-    if (!this.drag) return;
+    if (this.drag?.pointer !== event.pointerId) return;
     const { name, handle, kind, numbers, from, stroke } = this.drag;
     const [x, y] = this.#place(event);
     const shape = SHAPES[kind];
@@ -180,7 +181,8 @@ export class Figure {
     this.#changed(name, kind, wanted, stroke);
   }
 
-  #dropped() {
+  #dropped(event) {
+    if (this.drag?.pointer !== event.pointerId) return;
     this.drag = null;
     this.tell.dropped();
   }

@@ -1,7 +1,7 @@
 """The folder of takes: what lies there, with names, notes and truth; renaming and deleting. Reads and writes files.
 
-A take NAME is the file `NAME.take` or `NAME.take.gz`; beside it may lie `NAME.truth.jsonl` (its true hits) and
-`NAME.note.txt`. What is deleted goes to the folder `trash`.
+A take NAME is the file `NAME.take` or `NAME.take.gz`; beside it may lie `NAME.truth.jsonl` (its true hits),
+`NAME.note.txt` and `NAME.film.mkv`. What is deleted goes to the folder `trash`.
 """
 
 import gzip
@@ -23,6 +23,8 @@ from lalelu.take import MOST_BYTES
 ENDINGS: Final = (".take", ".take.gz")
 TRUTH: Final = ".truth.jsonl"
 NOTE: Final = ".note.txt"
+FILM: Final = ".film.mkv"
+BESIDE: Final = (TRUTH, NOTE, FILM)  # what belongs to a take
 TRASH: Final = "trash"
 MOST_NOTE: Final = 500  # characters
 _NAME: Final = re.compile(r"\w[\w .()+-]{0,79}")
@@ -43,6 +45,7 @@ class TakeInfo:
     source: str
     truth: int | None  # how many true hits; None = no truth
     note: str
+    film: bool
     problem: str | None = None  # why it cannot be used
 
     def plain(self) -> dict[str, Any]:
@@ -75,6 +78,11 @@ def note_of(take: Path) -> Path:
     return take.with_name(name_of(take) + NOTE)
 
 
+def film_of(take: Path) -> Path:
+    """Return where a take's film lies."""
+    return take.with_name(name_of(take) + FILM)
+
+
 class Library:
     """The takes of one folder, which need not be there yet."""
 
@@ -83,10 +91,10 @@ class Library:
 
     def takes(self) -> list[TakeInfo]:
         """Return all takes, the newest first."""
-        found = [path for path in self._files() if not path.name.startswith(".")]
-        return sorted(
-            (_info(path) for path in found), key=lambda info: (info.recorded, info.name), reverse=True
-        )
+        # one that is just being packed lies there twice; `path` takes the plain one, too
+        found = {name_of(path): path for path in sorted(self._files(), reverse=True)}
+        infos = [_info(path) for path in found.values() if not path.name.startswith(".")]
+        return sorted(infos, key=lambda info: (info.recorded, info.name), reverse=True)
 
     def path(self, name: str) -> Path:
         """Return the file of a take. Raises UsageError where there is none of that name."""
@@ -102,7 +110,7 @@ class Library:
         """Give a take, and what belongs to it, another name. Raises UsageError."""
         take = self.path(name)
         _check_name(wanted)
-        if any((self.folder / f"{wanted}{ending}").exists() for ending in (*ENDINGS, TRUTH, NOTE)):
+        if any((self.folder / f"{wanted}{ending}").exists() for ending in (*ENDINGS, *BESIDE)):
             raise UsageError(f"a take {wanted!r} is there already; choose another name")
         self._move(take, self.folder, wanted)
 
@@ -111,7 +119,7 @@ class Library:
         take = self.path(name)
         trash = self.folder / TRASH
         free, number = name, 1
-        while any((trash / f"{free}{ending}").exists() for ending in (*ENDINGS, TRUTH, NOTE)):
+        while any((trash / f"{free}{ending}").exists() for ending in (*ENDINGS, *BESIDE)):
             number += 1
             free = f"{name} {number}"
         return self._move(take, trash, free)
@@ -144,7 +152,7 @@ class Library:
         target = folder / f"{name}{take.name.removeprefix(old)}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for ending in (TRUTH, NOTE):
+            for ending in BESIDE:
                 beside = take.with_name(old + ending)
                 if beside.exists():
                     beside.rename(folder / f"{name}{ending}")
@@ -191,6 +199,7 @@ def _info(path: Path) -> TakeInfo:
         source,
         _lines(truth_of(path)),
         _note(path),
+        film_of(path).is_file(),
         problem,
     )
 

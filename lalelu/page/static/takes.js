@@ -1,5 +1,6 @@
 // Takes: record, the library, true hits on the traces, and what the edited kit makes of a take.
 import { el } from "./elements.js";
+import { Film } from "./takes_film.js";
 import { Trace, Window } from "./takes_trace.js";
 
 const LOOK_MS = 5000; // between two looks at the library
@@ -28,7 +29,9 @@ class Takes {
   #build() {
     const button = (label, act, attributes = {}) => el("button", { type: "button", onclick: act, ...attributes }, label);
     this.record = button("Record", () => this.#record(), { class: "record", "aria-pressed": "false" });
+    this.withFilm = el("input", { type: "checkbox", onchange: () => { this.filmChosen = true; } });
     this.list = el("ul", { "aria-label": "Takes" });
+    this.film = new Film();
     this.folder = el("p", { class: "dim" });
     this.said = el("p", { role: "status", "aria-live": "polite" });
     this.title = el("h2");
@@ -47,9 +50,11 @@ class Takes {
       this.result, this.pads,
       el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke"), button("Zoom in", () => this.#zoom(0.5)), button("Zoom out", () => this.#zoom(2))),
       el("p", { class: "dim" }, "Yellow marks are true hits: click to add one, drag it, choose it and press Delete. Green dots sounded, red ones were rejected. The wheel zooms, dragging scrolls."),
+      this.film.element,
       this.figures,
     );
-    const left = el("div", { class: "panel" }, this.record, this.said, this.list, this.folder);
+    const film = el("label", {}, this.withFilm, "with film");
+    const left = el("div", { class: "panel" }, this.record, film, this.said, this.list, this.folder);
     this.element.replaceChildren(el("div", { class: "takes" }, left, this.open));
   }
 
@@ -61,9 +66,12 @@ class Takes {
     }
   }
 
-  #take({ takes, recording, folder, can_record: canRecord }) {
+  #take({ takes, recording, folder, films, can_record: canRecord }) {
     this.recording = recording;
     this.record.disabled = !canRecord;
+    this.withFilm.disabled = !canRecord || Boolean(recording);
+    if (recording) this.withFilm.checked = recording.film;
+    else if (!this.filmChosen) this.withFilm.checked = films;
     this.record.setAttribute("aria-pressed", String(Boolean(recording)));
     this.record.textContent = recording ? `Stop: ${recording.take}` : "Record";
     this.folder.textContent = canRecord ? folder : `${folder}; to record, start lalelu run`;
@@ -75,9 +83,10 @@ class Takes {
     if (open && document.activeElement !== this.note) this.note.value = open.note;
   }
 
-  #item({ name, seconds, fps, players, truth, source, note, problem, recorded }) {
+  #item({ name, seconds, fps, players, truth, film, source, note, problem, recorded }) {
     const truths = truth === null ? "no truth" : `${truth} true hits`;
-    const facts = problem ?? `${seconds.toFixed(1)} s, ${fps} fps, ${players} player${players === 1 ? "" : "s"}, ${truths}, ${source}`;
+    const filmed = film ? ", with film" : "";
+    const facts = problem ?? `${seconds.toFixed(1)} s, ${fps} fps, ${players} player${players === 1 ? "" : "s"}, ${truths}${filmed}, ${source}`;
     return el("li", {}, el(
       "button", { type: "button", "aria-pressed": String(name === this.shown?.take), disabled: Boolean(problem), onclick: () => this.#show(name) },
       name, el("small", {}, facts), el("small", {}, [note, recorded.replace("T", " ")].filter(Boolean).join(" · ")),
@@ -85,7 +94,7 @@ class Takes {
   }
 
   async #record() {
-    await this.#ask("record", { on: !this.recording });
+    await this.#ask("record", { on: !this.recording, film: this.withFilm.checked });
   }
 
   // Ask for a change of the library and show it.
@@ -126,7 +135,11 @@ class Takes {
     this.pads.replaceChildren();
     const length = Math.max(0, ...this.shown.traces.map(({ time_s: times }) => times[times.length - 1] ?? 0));
     const view = this.view = new Window(length);
-    const actions = { view, edit: (...given) => this.#edit(...given), moved: () => this.#draw(), say: (sentence) => this.#say(sentence) };
+    const moved = () => {
+      this.#draw();
+      if (view.cursor !== null) this.film.seek(view.cursor);
+    };
+    const actions = { view, moved, edit: (...given) => this.#edit(...given), say: (sentence) => this.#say(sentence) };
     this.traces = this.shown.traces.map((told) => new Trace(told, actions));
     const several = new Set(this.shown.traces.map(({ player }) => player)).size > 1;
     this.figures.replaceChildren(...this.traces.map((trace) => el(
@@ -134,6 +147,7 @@ class Takes {
       el("figcaption", {}, trace.told.limb.replaceAll("_", " ") + (several ? `, player ${trace.told.player}` : "")),
       trace.canvas,
     )));
+    this.film.show(name, this.shown.film);
     this.#showTruth(this.shown);
     this.#say(this.shown.problems.join(" "));
     await this.#look();
@@ -174,8 +188,12 @@ class Takes {
     this.#draw();
   }
 
+  // However often it is asked for, once a picture.
   #draw() {
-    for (const trace of this.traces) trace.draw();
+    this.drawing ??= requestAnimationFrame(() => {
+      this.drawing = undefined;
+      for (const trace of this.traces) trace.draw();
+    });
   }
 
   #say(sentence, isBad = false) {

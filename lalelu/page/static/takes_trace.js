@@ -2,7 +2,7 @@
 const NEAR_PX = 10; // of a mark that is meant
 const STEP_S = 0.01; // by which a key moves a mark
 const EDGE = 8; // px above and below the trace
-const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", text: "#aeb8c4" };
+const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", text: "#aeb8c4", cursor: "#7c8894" };
 
 // What is in sight, shared by all limbs of a take.
 export class Window {
@@ -10,6 +10,7 @@ export class Window {
     this.length = Math.max(length, 0.5);
     this.from = 0;
     this.to = Math.min(this.length, 8);
+    this.cursor = null; // the time that is looked at
   }
 
   zoom(factor, around) {
@@ -23,6 +24,7 @@ export class Window {
   }
 
   show(time) {
+    this.cursor = time;
     if (time < this.from || time > this.to) this.#put(time - (this.to - this.from) / 2, this.to - this.from);
   }
 
@@ -72,6 +74,12 @@ export class Trace {
     this.canvas.height = Math.round(height * scale);
     const paint = this.canvas.getContext("2d");
     paint.scale(scale, scale);
+    this.canvas.dataset.from = this.view.from.toFixed(3);
+    this.canvas.dataset.to = this.view.to.toFixed(3);
+    if (this.view.cursor !== null && this.#inSight(this.view.cursor)) {
+      paint.fillStyle = COLOURS.cursor;
+      paint.fillRect(this.x(this.view.cursor) - 0.5, 0, 1, height);
+    }
     this.#line(paint, height);
     for (const { time_s: time, rule } of this.strokes) {
       if (!this.#inSight(time)) continue;
@@ -137,21 +145,20 @@ export class Trace {
     this.canvas.setPointerCapture(event.pointerId);
     const mark = this.#near(event.offsetX);
     this.drag = { mark, x: event.offsetX, last: event.offsetX, time: mark?.time_s, far: false };
+    this.view.cursor = this.time(event.offsetX);
     if (mark) this.#choose(mark);
+    else this.moved();
   }
 
   #move(event) {
-    if (!this.drag) return;
-    if (Math.abs(event.offsetX - this.drag.x) > 3) this.drag.far = true;
-    if (!this.drag.far) return;
-    if (this.drag.mark) {
-      this.drag.time = this.time(event.offsetX);
-      this.draw();
-    } else {
+    if (this.drag && Math.abs(event.offsetX - this.drag.x) > 3) this.drag.far = true;
+    if (this.drag?.far && this.drag.mark) this.drag.time = this.time(event.offsetX);
+    else if (this.drag?.far) {
       this.view.scroll(this.time(this.drag.last) - this.time(event.offsetX));
       this.drag.last = event.offsetX;
-      this.moved();
     }
+    this.view.cursor = this.time(event.offsetX);
+    this.moved();
   }
 
   #up(event) {
@@ -172,15 +179,16 @@ export class Trace {
 
   #key(event) {
     const seconds = (this.view.to - this.view.from) / 10;
-    const middle = (this.view.from + this.view.to) / 2;
+    const { cursor } = this.view;
+    const here = cursor !== null && this.#inSight(cursor) ? cursor : (this.view.from + this.view.to) / 2;
     const keys = {
-      ArrowLeft: () => this.view.scroll(-seconds),
-      ArrowRight: () => this.view.scroll(seconds),
-      "+": () => this.view.zoom(0.8, middle),
-      "-": () => this.view.zoom(1.25, middle),
+      ArrowLeft: () => this.#scroll(-seconds),
+      ArrowRight: () => this.#scroll(seconds),
+      "+": () => this.view.zoom(0.8, here),
+      "-": () => this.view.zoom(1.25, here),
       n: () => this.#step(1),
       p: () => this.#step(-1),
-      a: () => this.#add(middle),
+      a: () => this.#add(here),
       Delete: () => this.remove(),
       ",": () => this.chosen && this.#moveTo(this.chosen, this.chosen.time_s - STEP_S, false),
       ".": () => this.chosen && this.#moveTo(this.chosen, this.chosen.time_s + STEP_S, false),
@@ -189,6 +197,12 @@ export class Trace {
     event.preventDefault();
     keys[event.key]();
     this.moved();
+  }
+
+  // By a key: what is looked at is the middle.
+  #scroll(seconds) {
+    this.view.scroll(seconds);
+    this.view.cursor = (this.view.from + this.view.to) / 2;
   }
 
   remove() {
@@ -208,7 +222,7 @@ export class Trace {
     this.chosen = mark;
     this.view.show(mark.time_s);
     this.say(`true hit at ${mark.time_s.toFixed(3)} s`);
-    this.draw();
+    this.moved();
   }
 
   #step(by) {

@@ -229,9 +229,7 @@ class Recorder:
             return {"said": said, "take": recorded_at(self._recording).stem}
         if do == "stop":
             ending = self.stop()
-            return lambda: (
-                None if ending in self._endings else {"said": ending.said, "take": ending.name}
-            )
+            return lambda: None if ending in self._endings else {"said": ending.said, "take": ending.name}
         raise UsageError(f"{str(do)[:40]!r} is nothing to ask for; there are record and stop")
 
     def _takes_asked(self) -> int:

@@ -222,7 +222,9 @@ class _TakeDesk:
         """Return an edited kit, judged as if it stood in its file. Raises ConfigError; line 0: it stands nowhere."""
         path = self._context.config_path
         if path is None:
-            raise UsageError("lalelu plays with its built-in defaults; start with --config COPY to compare a kit")
+            raise UsageError(
+                "lalelu plays with its built-in defaults; start with --config COPY to compare a kit"
+            )
         file = kit_file(loaded.config.kit_refs[number], path.parent)
         document, _, kits = read_config(path, {file: json.dumps(kit)})
         if document.problems:

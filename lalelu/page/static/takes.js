@@ -4,6 +4,7 @@ import { Film } from "./takes_film.js";
 import { Trace, Window } from "./takes_trace.js";
 
 const LOOK_MS = 5000; // between two looks at the library
+const NARROW = "(max-width: 800px)"; // the film is above the traces then, else beside them
 
 export async function mount(element, desk) {
   document.head.append(el("link", { rel: "stylesheet", href: "/static/takes.css" }));
@@ -50,12 +51,15 @@ class Takes {
       this.result, this.pads,
       el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke"), button("Zoom in", () => this.#zoom(0.5)), button("Zoom out", () => this.#zoom(2))),
       el("p", { class: "dim" }, "Yellow marks are true hits: click to add one, drag it, choose it and press Delete. Green dots sounded, red ones were rejected. The wheel zooms, dragging scrolls."),
-      this.film.element,
       this.figures,
     );
     const film = el("label", {}, this.withFilm, "with film");
-    const left = el("div", { class: "panel" }, this.record, film, this.said, this.list, this.folder);
+    const left = el("div", { class: "panel side" }, this.record, film, this.said, this.list, this.folder);
     this.element.replaceChildren(el("div", { class: "takes" }, left, this.open));
+    const narrow = window.matchMedia(NARROW);
+    const place = () => (narrow.matches ? this.figures.before(this.film.element) : left.append(this.film.element));
+    narrow.addEventListener("change", place);
+    place();
   }
 
   async #look() {
@@ -79,8 +83,7 @@ class Takes {
     if (told === this.toldTakes) return; // the list keeps its focus
     this.toldTakes = told;
     this.list.replaceChildren(...takes.map((take) => this.#item(take)));
-    const open = takes.find(({ name }) => name === this.shown?.take);
-    if (open && document.activeElement !== this.note) this.note.value = open.note;
+    this.notes = new Map(takes.map(({ name, note }) => [name, note]));
   }
 
   #item({ name, seconds, fps, players, truth, film, source, note, problem, recorded }) {
@@ -112,13 +115,16 @@ class Takes {
 
   async #rename() {
     const name = this.name.value.trim();
-    if (await this.#ask("rename", { name }, "Renamed.")) await this.#show(name);
+    if (!(await this.#ask("rename", { name }, "Renamed."))) return;
+    this.title.textContent = this.shown.take = this.film.take = name;
+    await this.#look();
   }
 
   async #delete() {
     if (!(await this.#ask("delete", {}, "Moved to the folder trash."))) return;
     this.shown = null;
     this.open.hidden = true;
+    this.film.show(null, []);
   }
 
   async #show(name) {
@@ -131,6 +137,7 @@ class Takes {
     }
     this.open.hidden = false;
     this.title.textContent = this.name.value = name;
+    this.note.value = this.notes.get(name) ?? "";
     this.result.textContent = "";
     this.pads.replaceChildren();
     const length = Math.max(0, ...this.shown.traces.map(({ time_s: times }) => times[times.length - 1] ?? 0));
@@ -139,7 +146,10 @@ class Takes {
       this.#draw();
       if (view.cursor !== null) this.film.seek(view.cursor);
     };
-    const actions = { view, moved, edit: (...given) => this.#edit(...given), say: (sentence) => this.#say(sentence) };
+    const chose = (chosen) => {
+      for (const trace of this.traces) if (trace !== chosen) trace.chosen = null;
+    };
+    const actions = { view, moved, chose, edit: (...given) => this.#edit(...given), say: (sentence) => this.#say(sentence) };
     this.traces = this.shown.traces.map((told) => new Trace(told, actions));
     const several = new Set(this.shown.traces.map(({ player }) => player)).size > 1;
     this.figures.replaceChildren(...this.traces.map((trace) => el(

@@ -1,6 +1,7 @@
 // One limb of a take: its height over time, what was heard and rejected, and the true hits, which can be edited.
 const NEAR_PX = 10; // of a mark that is meant
 const STEP_S = 0.01; // by which a key moves a mark
+const SNAP_S = 0.061; // a mark that was put somewhere is found again within
 const EDGE = 8; // px above and below the trace
 const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", text: "#aeb8c4", cursor: "#7c8894" };
 
@@ -35,9 +36,10 @@ export class Window {
 }
 
 export class Trace {
-  // `told`: {player, limb, time_s, height}; `edit(do, mark, more)` changes the truth, `moved()` has all traces drawn.
-  constructor(told, { view, edit, moved, say }) {
-    Object.assign(this, { told, view, edit, moved, say });
+  // `told`: {player, limb, time_s, height}; `edit(do, mark, more)` changes the truth, `moved()` has all traces drawn, `chose(trace)`
+  // is told of a chosen mark: there is one in all traces.
+  constructor(told, { view, edit, moved, chose, say }) {
+    Object.assign(this, { told, view, edit, moved, chose, say });
     this.marks = [];
     this.strokes = [];
     this.chosen = null;
@@ -61,7 +63,8 @@ export class Trace {
     const mine = ({ limb, player }) => limb === this.told.limb && player === this.told.player;
     this.marks = (truth ?? []).filter(mine);
     this.strokes = strokes.filter(mine);
-    this.chosen = this.marks.find(({ time_s: time }) => time === this.chosen?.time_s) ?? null;
+    const near = this.chosen && this.#closest(this.chosen.time_s); // it may have snapped
+    this.chosen = near && Math.abs(near.time_s - this.chosen.time_s) <= SNAP_S ? near : null;
     this.canvas.dataset.marks = this.marks.length;
     this.draw();
   }
@@ -135,10 +138,14 @@ export class Trace {
     paint.stroke();
   }
 
+  #closest(time) {
+    const distance = (mark) => Math.abs(mark.time_s - time);
+    return this.marks.reduce((best, mark) => (best && distance(best) <= distance(mark) ? best : mark), null);
+  }
+
   #near(x) {
-    const distance = (mark) => Math.abs(this.x(mark.time_s) - x);
-    const nearest = this.marks.reduce((best, mark) => (best && distance(best) <= distance(mark) ? best : mark), null);
-    return nearest && distance(nearest) <= NEAR_PX ? nearest : null;
+    const closest = this.#closest(this.time(x));
+    return closest && Math.abs(this.x(closest.time_s) - x) <= NEAR_PX ? closest : null;
   }
 
   #down(event) {
@@ -206,11 +213,16 @@ export class Trace {
   }
 
   remove() {
-    if (this.chosen) this.edit("delete", this.chosen);
+    const mark = this.chosen;
+    this.chosen = null;
+    if (mark) this.edit("delete", mark);
   }
 
   #add(time) {
-    this.edit("add", { time_s: time, limb: this.told.limb, player: this.told.player });
+    const mark = { time_s: time, limb: this.told.limb, player: this.told.player };
+    this.chosen = mark;
+    this.chose(this);
+    this.edit("add", mark);
   }
 
   #moveTo(mark, time, snaps) {
@@ -220,6 +232,7 @@ export class Trace {
 
   #choose(mark) {
     this.chosen = mark;
+    this.chose(this);
     this.view.show(mark.time_s);
     this.say(`true hit at ${mark.time_s.toFixed(3)} s`);
     this.moved();

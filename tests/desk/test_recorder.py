@@ -216,10 +216,12 @@ def test_who_asks_is_answered_also_with_a_refusal(leader, tmp_path):
             started = ask(leader.session, {"do": "record"})
             Players(leader.session).frame(1)
             stopped = ask(leader.session, {"do": "stop"})
+            packed = [file.name for file in takes(tmp_path)]
         finally:
             over.set()
             desk.join()
-    assert started["take"] == stopped["take"] == takes(tmp_path)[0].name.removesuffix(".take.gz")
+    assert started["take"] == stopped["take"]
+    assert packed == [f"{started['take']}.take.gz"]  # when the answer came
     with pytest.raises(LostError, match="does not answer"):
         ask(leader.session, {"do": "stop"})
 

@@ -135,7 +135,7 @@ def test_a_take_is_renamed_noted_and_moved_to_the_trash_with_its_film(context):
             await expect(renamed).to_contain_text("the good one")
             await expect(page.locator(".film img")).to_have_attribute("alt", re.compile("the player at"))
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390
-            await page.get_by_role("button", name="Delete", exact=True).click()
+            await page.get_by_role("button", name="Delete the take").click()
             await expect(renamed).to_have_count(0)
 
     asyncio.run(look())

@@ -34,7 +34,7 @@ class Takes {
     this.list = el("ul", { "aria-label": "Takes" });
     this.film = new Film();
     this.folder = el("p", { class: "dim" });
-    this.said = el("p", { role: "status", "aria-live": "polite" });
+    this.said = el("p", { class: "said", role: "status", "aria-live": "polite" });
     this.title = el("h2");
     this.name = el("input", { type: "text", "aria-label": "Name", maxlength: 80 });
     this.note = el("input", { type: "text", "aria-label": "Note", maxlength: 500, placeholder: "a note" });
@@ -46,18 +46,18 @@ class Takes {
     this.open = el(
       "div", { class: "panel", hidden: true },
       this.title,
-      el("div", { class: "row" }, this.name, button("Rename", () => this.#rename()), this.note, button("Keep the note", () => this.#ask("note", { note: this.note.value }, "Kept.")), button("Delete", () => this.#delete())),
       el("div", { class: "row" }, button("Compare with the edited kit", () => this.#compare()), el("span", { class: "dim" }, "the kit as it was when the page began, and as it is in Tune now")),
       this.result, this.pads,
-      el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke"), button("Zoom in", () => this.#zoom(0.5)), button("Zoom out", () => this.#zoom(2))),
+      el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke"), el("span", { class: "pair" }, button("Zoom in", () => this.#zoom(0.5)), button("Zoom out", () => this.#zoom(2)))),
       el("p", { class: "dim" }, "Yellow marks are true hits: click to add one, drag it, choose it and press Delete. Green dots sounded, red ones were rejected. The wheel zooms, dragging scrolls."),
       this.figures,
+      el("div", { class: "row" }, this.name, button("Rename", () => this.#rename()), this.note, button("Keep the note", () => this.#ask("note", { note: this.note.value }, "Kept.")), button("Delete the take", () => this.#delete())),
     );
-    const film = el("label", {}, this.withFilm, "with film");
+    const film = el("label", { class: "row" }, this.withFilm, "with film");
     const left = el("div", { class: "panel side" }, this.record, film, this.said, this.list, this.folder);
     this.element.replaceChildren(el("div", { class: "takes" }, left, this.open));
     const narrow = window.matchMedia(NARROW);
-    const place = () => (narrow.matches ? this.figures.before(this.film.element) : left.append(this.film.element));
+    const place = () => (narrow.matches ? this.figures.before(this.film.element) : this.list.before(this.film.element));
     narrow.addEventListener("change", place);
     place();
   }
@@ -92,7 +92,7 @@ class Takes {
     const facts = problem ?? `${seconds.toFixed(1)} s, ${fps} fps, ${players} player${players === 1 ? "" : "s"}, ${truths}${filmed}, ${source}`;
     return el("li", {}, el(
       "button", { type: "button", "aria-pressed": String(name === this.shown?.take), disabled: Boolean(problem), onclick: () => this.#show(name) },
-      name, el("small", {}, facts), el("small", {}, [note, recorded.replace("T", " ")].filter(Boolean).join(" · ")),
+      name, el("small", {}, facts), el("small", {}, [note, recorded.slice(0, 16).replace("T", " ")].filter(Boolean).join(" · ")),
     ));
   }
 
@@ -154,7 +154,7 @@ class Takes {
     const several = new Set(this.shown.traces.map(({ player }) => player)).size > 1;
     this.figures.replaceChildren(...this.traces.map((trace) => el(
       "figure", {},
-      el("figcaption", {}, trace.told.limb.replaceAll("_", " ") + (several ? `, player ${trace.told.player}` : "")),
+      el("figcaption", {}, trace.told.limb.replaceAll("_", " ") + (several ? `, player ${trace.told.player}` : ""), trace.range),
       trace.canvas,
     )));
     this.film.show(name, this.shown.film);

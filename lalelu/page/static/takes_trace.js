@@ -1,9 +1,11 @@
 // One limb of a take: its height over time, what was heard and rejected, and the true hits, which can be edited.
+import { el } from "./elements.js";
+
 const NEAR_PX = 10; // of a mark that is meant
 const STEP_S = 0.01; // by which a key moves a mark
 const SNAP_S = 0.061; // a mark that was put somewhere is found again within
 const EDGE = 8; // px above and below the trace
-const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", text: "#aeb8c4", cursor: "#7c8894" };
+const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", cursor: "#7c8894" };
 
 // What is in sight, shared by all limbs of a take.
 export class Window {
@@ -47,6 +49,7 @@ export class Trace {
     const known = told.height.filter((height) => height !== null);
     this.low = Math.min(...known, -1);
     this.high = Math.max(...known, 0);
+    this.range = el("span", { class: "range" }); // what is in sight
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
@@ -98,11 +101,7 @@ export class Trace {
       paint.fillRect(this.x(time) - 1, 0, mark === this.chosen ? 3 : 2, height - 14);
       paint.fillRect(this.x(time) - 5, 0, 10, 7);
     }
-    paint.fillStyle = COLOURS.text;
-    paint.font = "13px system-ui, sans-serif";
-    paint.fillText(`${this.view.from.toFixed(2)} s`, 4, height - 14);
-    const end = `${this.view.to.toFixed(2)} s`;
-    paint.fillText(end, width - paint.measureText(end).width - 4, height - 14);
+    this.range.textContent = `${this.view.from.toFixed(2)} to ${this.view.to.toFixed(2)} s`;
   }
 
   x(time) {

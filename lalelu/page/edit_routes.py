@@ -9,13 +9,14 @@ from typing import Any, Final
 from aiohttp import web
 
 from lalelu.config.positions import Path, Value
-from lalelu.config.problem import ConfigError, Problem
+from lalelu.config.problem import ConfigError
 from lalelu.errors import UsageError
 from lalelu.kitedit.editor import ChangedMeanwhileError, Editor, View, parse_path
 from lalelu.kitedit.fields import schemas
 from lalelu.kitedit.learn import Touch, learn
 from lalelu.kitedit.presets import PresetThereError, preset, presets, save
 from lalelu.page.context import Context
+from lalelu.page.refusal import refused, told
 
 MOST_STROKES: Final = 32
 MOST_LENGTH: Final = 1000.0  # shoulder widths, or as many a second: far beyond any hand
@@ -77,11 +78,8 @@ class _EditDesk:
         try:
             async with self._turn:
                 return web.json_response(await asyncio.to_thread(ask, editor))
-        except ConfigError as exc:
-            problems = [_problem(problem) for problem in exc.problems]
-            return web.json_response({"error": problems[0]["sentence"], "problems": problems}, status=422)
         except (ChangedMeanwhileError, PresetThereError) as exc:
-            return web.json_response({"error": str(exc), "problems": []}, status=409)
+            return refused(str(exc), status=409)
 
 
 def _set(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,15 +181,6 @@ def _presets(editor: Editor) -> list[dict[str, Any]]:
     ]
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
-    return {
-        "where": problem.path,
-        "line": problem.line,
-        "file": problem.file,
-        "sentence": problem.message,
-    }
-
-
 def _view(editor: Editor, view: View) -> dict[str, Any]:
     config = view.config
     return {
@@ -204,7 +193,7 @@ def _view(editor: Editor, view: View) -> dict[str, Any]:
         "kit": None if view.kit is None else json.loads(view.kit.model_dump_json()),
         "timing": None if config is None else config.timing.model_dump(mode="json"),
         "left_handed": None if config is None else config.left_handed,
-        "problems": [_problem(problem) for problem in view.problems],
+        "problems": [told(problem) for problem in view.problems],
         "undo": editor.history.undoable is not None,
         "redo": editor.history.redoable is not None,
     }

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,19 +15,21 @@ from aiohttp import web
 from lalelu.asks import ask
 from lalelu.channel import BoardReader
 from lalelu.config.kit import KitConfig
-from lalelu.config.loader import Loaded, load_config
+from lalelu.config.loader import Loaded, kit_file, load_config, read_config
+from lalelu.config.problem import ConfigError
 from lalelu.config.schema import Config
+from lalelu.desk.filming import films
 from lalelu.errors import LaleluError, UsageError
 from lalelu.hits import MOST_SECONDS, HitRecord, hit_of
 from lalelu.page.context import Context
 from lalelu.take import Take, read_take
 from lalelu.takes import truth as truths
 from lalelu.takes.comparison import compare
-from lalelu.takes.folder import Library, truth_of
+from lalelu.takes.film import FROM, TakeFilm, read_film
+from lalelu.takes.folder import Library, film_of, truth_of
 from lalelu.takes.replaying import Played, keypoints_of, limbs_of, play, traces
 
 KEPT: Final = 2  # takes in memory: a minute of one player takes some 10 MB
-_DO: Final = {"on": "record", "off": "stop"}
 
 _Side = tuple[Config, tuple[KitConfig, ...]]  # who plays what
 
@@ -37,6 +40,7 @@ def add_routes(app: web.Application, context: Context) -> None:
     app.on_startup.append(desk.begin)
     app.router.add_get("/api/takes", desk.list)
     app.router.add_get("/api/takes/show", desk.show)
+    app.router.add_get("/api/takes/picture", desk.picture)
     for name in ("record", "rename", "delete", "note", "truth", "compare"):
         app.router.add_post(f"/api/takes/{name}", desk.change)
 
@@ -50,6 +54,7 @@ class _TakeDesk:
         self._takes: OrderedDict[tuple[Path, int], Take] = OrderedDict()
         self._played: dict[Path, tuple[tuple[object, ...], Played]] = {}
         self._truths: dict[Path, truths.TruthFile] = {}
+        self._films: dict[tuple[Path, int], TakeFilm] = {}  # the one that was looked at last
         self._first: Loaded | None = None  # what the files said when the page began
         self._turn = asyncio.Lock()
 
@@ -68,6 +73,16 @@ class _TakeDesk:
         async with self._turn:
             return web.json_response(await asyncio.to_thread(self._show, name))
 
+    async def picture(self, request: web.Request) -> web.Response:
+        """Return the film's JPEG that is nearest to a time: ?take=NAME&time_s=SECONDS from the take's first frame."""
+        try:
+            time_s = float(request.query.get("time_s", ""))
+        except ValueError:
+            time_s = math.nan
+        async with self._turn:
+            jpeg = await asyncio.to_thread(self._picture, request.query.get("take", ""), _seconds(time_s))
+        return web.Response(body=jpeg, content_type="image/jpeg")
+
     async def change(self, request: web.Request) -> web.Response:
         """Do what the path's last word says with the request's object."""
         body = await request.json()
@@ -81,19 +96,23 @@ class _TakeDesk:
 
     def _list(self) -> dict[str, Any]:
         session = self._context.session
-        recording = None if session is None else BoardReader(session / "desk").value().get("recording")
+        desk = {} if session is None else BoardReader(session / "desk").value()
+        recording = desk.get("recording")
+        unfinished = {*desk.get("packing", ()), *([] if recording is None else [recording["take"]])}
         return {
             "folder": str(self._library.folder),
             "can_record": session is not None,
+            "films": session is not None and films(session),
             "recording": recording,
-            "takes": [take.plain() for take in self._library.takes(without=recording and recording["take"])],
+            "takes": [take.plain() for take in self._library.takes(without=unfinished)],
         }
 
     def _record(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Take {"on": true} or false."""
+        """Take {"on": true, "film": true} or false; without "film" the configuration says it."""
         if self._context.session is None:
             raise UsageError("no instrument plays, so nothing can be recorded; start one with `lalelu run`")
-        answer = ask(self._context.session, {"do": _DO["on" if body.get("on") is True else "off"]})
+        do = "record" if body.get("on") is True else "stop"
+        answer = ask(self._context.session, {"do": do, "film": body.get("film")})
         return {**answer, **self._list()}
 
     def _rename(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,10 +139,19 @@ class _TakeDesk:
         heard += [each.limb for each in played.verdicts]
         limbs = limbs_of(loaded.kits, heard, left_handed=loaded.config.left_handed)
         own = keypoints_of(loaded.kits, left_handed=loaded.config.left_handed)
+        problems = list(take.problems)
+        pictures: list[float] = []  # when they were captured, in seconds
+        try:
+            film = self._film(path)
+            if film is not None:
+                pictures = [round((time_ms - _ahead_ms(take)) * 1e-3, 3) for time_ms in film.times_ms]
+        except UsageError as exc:
+            problems.append(str(exc))
         return {
             "take": name,
-            "problems": list(take.problems),
+            "problems": problems,
             "traces": [asdict(trace) for trace in traces(take, limbs, own)],
+            "film": pictures,
             "strokes": [
                 {
                     "time_s": round((each.lowest_ns - played.origin_ns) * 1e-9, 6),
@@ -137,6 +165,24 @@ class _TakeDesk:
             ],
             **self._truth_told(path),
         }
+
+    def _picture(self, name: str, time_s: float) -> bytes:
+        path = self._library.path(name)
+        take = self._take(path)
+        film = self._film(path)
+        if film is None:
+            raise UsageError(f"the take {name} has no film; record one with `lalelu take start --film`")
+        return film.picture(time_s * 1e3 + _ahead_ms(take))
+
+    def _film(self, path: Path) -> TakeFilm | None:
+        """Return a take's film; kept until it changes. Raises UsageError where it cannot be read."""
+        file = film_of(path)
+        if not file.exists():
+            return None
+        key = file, file.stat().st_mtime_ns
+        if key not in self._films:
+            self._films = {key: read_film(file)}
+        return self._films[key]
 
     def _truth(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take {take, do: begin|add|move|delete|undo, hit: {time_s, limb, player}, to_s, snap}."""
@@ -172,17 +218,14 @@ class _TakeDesk:
         """
         path, now = self._library.path(_text(body, "take")), self._loaded()
         take, number = self._take(path), body.get("kit_number")
-        if not (number is None or (isinstance(number, int) and 0 <= number < len(now.kits))):
+        is_number = isinstance(number, int) and not isinstance(number, bool)
+        if not (number is None or (is_number and 0 <= number < len(now.kits))):
             raise UsageError(f"kit_number is {str(number)[:20]}; kits are numbered 0..{len(now.kits) - 1}")
         first = self._first or now
         sides: list[tuple[_Side, _Side]]
         if body.get("kit") is not None:
-            try:
-                edited = KitConfig.model_validate_json(json.dumps(body["kit"]))
-            except ValueError as exc:
-                raise UsageError(f"the edited kit is not valid: {exc}") from exc
             config, kits = _alone(now, number or 0)
-            sides = [((config, kits), (config, (edited,)))]
+            sides = [((config, kits), (config, (self._draft(body["kit"], number or 0, now),)))]
         elif number is not None:  # a kit that has come since is compared with itself
             sides = [(_alone(first if number < len(first.kits) else now, number), _alone(now, number))]
         else:
@@ -192,6 +235,19 @@ class _TakeDesk:
             if before != after:
                 break
         return compare(before, after, self._truth_file(path).read()).plain()
+
+    def _draft(self, kit: object, number: int, loaded: Loaded) -> KitConfig:
+        """Return an edited kit, judged as if it stood in its file. Raises ConfigError; line 0: it stands nowhere."""
+        path = self._context.config_path
+        if path is None:
+            raise UsageError(
+                "lalelu plays with its built-in defaults; start with --config COPY to compare a kit"
+            )
+        file = kit_file(loaded.config.kit_refs[number], path.parent)
+        document, _, kits = read_config(path, {file: json.dumps(kit)})
+        if document.problems:
+            raise ConfigError(tuple(replace(problem, line=0, column=0) for problem in document.problems))
+        return kits[number]
 
     def _truth_file(self, path: Path) -> truths.TruthFile:
         file = truth_of(path)
@@ -229,6 +285,14 @@ class _TakeDesk:
         if known is None or known[0] != key:
             self._played = {path: (key, play(take, loaded.config, loaded.kits, explain=True))}
         return self._played[path][1]
+
+
+def _ahead_ms(take: Take) -> float:
+    """Return how long the film's clock runs when the take's first frame is captured."""
+    from_ns = take.header.more.get(FROM)
+    if not isinstance(from_ns, int) or not take.frames:
+        raise UsageError("the take does not tell when its film began; only takes that lalelu filmed have one")
+    return (take.frames[0].captured_ns - from_ns) * 1e-6
 
 
 def _text(body: Mapping[str, Any], key: str) -> str:

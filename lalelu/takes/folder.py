@@ -1,12 +1,14 @@
 """The folder of takes: what lies there, with names, notes and truth; renaming and deleting. Reads and writes files.
 
-A take NAME is the file `NAME.take` or `NAME.take.gz`; beside it may lie `NAME.truth.jsonl` (its true hits) and
-`NAME.note.txt`. What is deleted goes to the folder `trash`.
+A take NAME is the file `NAME.take` or `NAME.take.gz`; beside it may lie `NAME.truth.jsonl` (its true hits),
+`NAME.note.txt` and `NAME.film.mkv`. What is deleted goes to the folder `trash`.
 """
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -23,6 +25,8 @@ from lalelu.take import MOST_BYTES, unpacked
 ENDINGS: Final = (".take", ".take.gz")
 TRUTH: Final = ".truth.jsonl"
 NOTE: Final = ".note.txt"
+FILM: Final = ".film.mkv"
+BESIDE: Final = (TRUTH, NOTE, FILM)  # what belongs to a take
 TRASH: Final = "trash"
 MOST_NOTE: Final = 500  # characters
 _NAME: Final = re.compile(r"\w[\w .()+-]{0,79}")
@@ -43,6 +47,7 @@ class TakeInfo:
     source: str
     truth: int | None  # how many true hits; None = no truth
     note: str
+    film: bool
     problem: str | None = None  # why it cannot be used
 
     def plain(self) -> dict[str, Any]:
@@ -75,18 +80,27 @@ def note_of(take: Path) -> Path:
     return take.with_name(name_of(take) + NOTE)
 
 
+def film_of(take: Path) -> Path:
+    """Return where a take's film lies."""
+    return take.with_name(name_of(take) + FILM)
+
+
 class Library:
     """The takes of one folder, which need not be there yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def takes(self, *, without: str | None = None) -> list[TakeInfo]:
-        """Return all takes, the newest first; `without` the one that is being recorded, which grows."""
-        found = [path for path in self._files() if not path.name.startswith(".") and name_of(path) != without]
-        return sorted(
-            (_info(path) for path in found), key=lambda info: (info.recorded, info.name), reverse=True
-        )
+    def takes(self, *, without: Collection[str] = ()) -> list[TakeInfo]:
+        """Return all takes, the newest first; `without` those that are not ready, which grow."""
+        # one that is just being packed lies there twice; `path` takes the plain one, too
+        found = {name_of(path): path for path in sorted(self._files(), reverse=True)}
+        infos = [
+            _info(path)
+            for name, path in found.items()
+            if name not in without and not path.name.startswith(".")
+        ]
+        return sorted(infos, key=lambda info: (info.recorded, info.name), reverse=True)
 
     def path(self, name: str) -> Path:
         """Return the file of a take. Raises UsageError where there is none of that name."""
@@ -103,10 +117,10 @@ class Library:
         take = self.path(name)
         _check_name(wanted)
         is_taken = any((self.folder / f"{wanted}{ending}").exists() for ending in ENDINGS)
-        for ending in (TRUTH, NOTE):
-            there = self.folder / f"{wanted}{ending}"
-            # with the same in it, a rename before this one was killed
-            is_taken |= there.exists() and _bytes(there) != _bytes(self.folder / f"{name}{ending}")
+        for ending in BESIDE:
+            there, here = self.folder / f"{wanted}{ending}", self.folder / f"{name}{ending}"
+            # the same file, where a rename before this one was killed
+            is_taken |= there.exists() and not (here.exists() and there.samefile(here))
         if is_taken:
             raise UsageError(f"a take {wanted!r} is there already; choose another name")
         self._move(take, self.folder, wanted)
@@ -116,7 +130,7 @@ class Library:
         take = self.path(name)
         trash = self.folder / TRASH
         free, number = name, 1
-        while any((trash / f"{free}{ending}").exists() for ending in (*ENDINGS, TRUTH, NOTE)):
+        while any((trash / f"{free}{ending}").exists() for ending in (*ENDINGS, *BESIDE)):
             number += 1
             free = f"{name} {number}"
         return self._move(take, trash, free)
@@ -143,15 +157,15 @@ class Library:
 
     @staticmethod
     def _move(take: Path, folder: Path, name: str) -> Path:
-        """Move the take between its sidecars' copying and their end: a kill leaves none without what belongs to it."""
+        """Move the take between its sidecars' second names and the end of their first: a kill parts none."""
         old = name_of(take)
         target = folder / f"{name}{take.name.removeprefix(old)}"
-        beside = [path for ending in (TRUTH, NOTE) if (path := take.with_name(old + ending)).exists()]
+        beside = [path for ending in BESIDE if (path := take.with_name(old + ending)).exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for path in beside:
-                with replacing(folder / f"{name}{path.name.removeprefix(old)}") as copy:
-                    copy.write_bytes(read_regular(path, MOST_BYTES))
+                with suppress(FileExistsError):  # it is the same file, from a move that was killed
+                    os.link(path, folder / f"{name}{path.name.removeprefix(old)}")
             take.rename(target)
             for path in beside:
                 path.unlink()
@@ -191,6 +205,7 @@ def _info(path: Path) -> TakeInfo:
         source,
         _lines(truth_of(path)),
         _note(path),
+        film_of(path).is_file(),
         problem,
     )
 

@@ -44,12 +44,20 @@ def test_the_take_that_is_being_recorded_is_left_out_unread(library):
 
 def test_a_renamed_take_takes_truth_and_note_along_and_replaces_nothing(library):
     library.write_note("mine", "a note")
-    (library.folder / "other.truth.jsonl").write_text("")
+    (library.folder / "mine.film.mkv").write_bytes(b"a film")
+    (library.folder / "other.film.mkv").write_bytes(b"")
     with pytest.raises(UsageError, match="is there already"):
         library.rename("mine", "other")
     library.rename("mine", "best of")
     (take,) = library.takes()
-    assert (take.name, take.truth, take.note) == ("best of", 35, "a note")
+    assert (take.name, take.truth, take.note, take.film) == ("best of", 35, "a note", True)
+    assert (library.folder / "best of.film.mkv").read_bytes() == b"a film"
+
+
+def test_a_take_that_is_just_being_packed_is_listed_once(library):
+    packed = library.path("mine")
+    packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+    assert [take.path.name for take in library.takes()] == ["mine.take"]
 
 
 def test_damaged_takes_are_told_and_one_without_its_end_is_told_with_what_it_has(library):

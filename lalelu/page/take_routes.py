@@ -15,6 +15,7 @@ from lalelu.asks import ask
 from lalelu.channel import BoardReader
 from lalelu.config.kit import KitConfig
 from lalelu.config.loader import Loaded, load_config
+from lalelu.config.schema import Config
 from lalelu.errors import LaleluError, UsageError
 from lalelu.hits import MOST_SECONDS, HitRecord
 from lalelu.page.context import Context
@@ -160,24 +161,21 @@ class _TakeDesk:
     def _compare(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take {take, kit: the edited one, kit_number}; without a kit, what the files say now is the edited one.
 
-        Before the edit: what the files said when the page first looked, or with a kit, what they say now.
+        With a kit also timing and left_handed may be edited ones. Before the edit: what the files said when the page
+        first looked, or with a kit, what they say now.
         """
         path, loaded = self._library.path(_text(body, "take")), self._loaded()
         take, number = self._take(path), body.get("kit_number", 0)
         if not isinstance(number, int) or not 0 <= number < len(loaded.kits):
             raise UsageError(f"kit_number is {str(number)[:20]}; kits are numbered 0..{len(loaded.kits) - 1}")
-        now = loaded.kits[number]
+        now, edited = loaded.kits[number], loaded.config
         if body.get("kit") is None:
             kits = [self._first.get(number, now), now]
         else:
-            try:
-                kits = [now, KitConfig.model_validate_json(json.dumps(body["kit"]))]
-            except ValueError as exc:
-                raise UsageError(f"the edited kit is not valid: {exc}") from exc
-        config = loaded.config.model_copy(
-            update={"player": loaded.config.player.model_copy(update={"kits": {}})}
-        )
-        before, after = (play(take, config, [kit]).hits for kit in kits)
+            kits = [now, _edited_kit(body["kit"], now)]
+            edited = _edited_config(body, edited)
+        sides = zip((loaded.config, edited), kits, strict=True)
+        before, after = (play(take, _without_players(config), [kit]).hits for config, kit in sides)
         return compare(before, after, self._truth_file(path).read()).plain()
 
     def _truth_file(self, path: Path) -> truths.TruthFile:
@@ -216,6 +214,29 @@ class _TakeDesk:
         if known is None or known[0] != key:
             self._played = {path: (key, play(take, loaded.config, loaded.kits, explain=True))}
         return self._played[path][1]
+
+
+def _edited_kit(plain: object, now: KitConfig) -> KitConfig:
+    try:
+        kit = KitConfig.model_validate_json(json.dumps(plain))
+    except ValueError as exc:
+        raise UsageError(f"the edited kit is not valid: {exc}") from exc
+    if kit.learned is not None and now.learned is not None and kit.learned.sha256 == now.learned.sha256:
+        return kit.model_copy(update={"learned": now.learned})  # browsers are not given the trees
+    return kit
+
+
+def _edited_config(body: Mapping[str, Any], config: Config) -> Config:
+    given = {key: body[key] for key in ("timing", "left_handed") if body.get(key) is not None}
+    try:
+        return Config.model_validate_json(json.dumps({**config.model_dump(mode="json"), **given}))
+    except ValueError as exc:
+        raise UsageError(f"the edited timing is not valid: {exc}") from exc
+
+
+def _without_players(config: Config) -> Config:
+    return config.model_copy(update={"player": config.player.model_copy(update={"kits": {}})})
+
 
 
 def _text(body: Mapping[str, Any], key: str) -> str:

@@ -1,6 +1,7 @@
 """The tab Takes: its routes, the tab in a real browser, and a take recorded while an instrument plays."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from page.served import served
 from system.stage import lalelu
 
 from lalelu.channel import BoardReader
+from lalelu.config.loader import load_config
 from lalelu.hits import read_hits
 from lalelu.page.context import Context
 from lalelu.take import read_take
@@ -81,6 +83,24 @@ def test_the_edited_kit_is_compared_with_the_one_of_the_beginning(context):
     told = asyncio.run(ask())
     assert told["sentence"].endswith("hits")
     assert told["all"]["lost"] > 0
+
+
+def test_an_edited_kit_with_another_delay_is_compared_with_the_files(context):
+    loaded = load_config(context.config_path)
+    kit = json.loads(loaded.kit.model_dump_json())
+    timing = {**loaded.config.timing.model_dump(mode="json"), "delay_ms": 30}
+    same, later, wrong = (
+        answer
+        for _, answer in talk(
+            context,
+            ("/compare", {"kit": kit}),
+            ("/compare", {"kit": kit, "timing": timing}),
+            ("/compare", {"kit": kit, "timing": {**timing, "delay_ms": "x"}}),
+        )
+    )
+    assert same["sentence"] == "no difference: the same 35 hits"
+    assert later["sentence"].endswith("ms later")
+    assert wrong["error"].startswith("the edited timing is not valid")
 
 
 def test_without_an_instrument_nothing_is_recorded(context):

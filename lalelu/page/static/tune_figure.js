@@ -80,7 +80,7 @@ export function shapeOf(zone) {
   return zone && zone.frame === "body" ? Object.keys(SHAPES).find((shape) => zone[shape]) : undefined;
 }
 
-// `tell.select(pad)`, `tell.change(pad, shape, numbers, stroke)`, `tell.dropped()` at a drag's end.
+// `tell.select(pad)`, `tell.change(pad, shape, numbers, stroke)`, `tell.dropped()` at a drag's end, `tell.remove()` the chosen.
 export class Figure {
   constructor(tell) {
     this.tell = tell;
@@ -165,6 +165,7 @@ export class Figure {
     event.preventDefault();
     event.stopPropagation();
     this.tell.select(name);
+    this.pads.querySelector(`[data-pad="${name}"]`)?.focus({ preventScroll: true }); // for the arrow keys
     const { zone } = this.kit.pads[name];
     const kind = shapeOf(zone);
     this.drag = { name, handle, kind, numbers: zone[kind], from: this.#place(event), stroke: `drag ${++this.strokes}` };
@@ -187,8 +188,10 @@ export class Figure {
 
   #key(event, name) {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (event.key === "Enter" || event.key === " ") this.tell.select(name);
+    const isRemoved = event.key === "Delete";
+    if (isRemoved || event.key === "Enter" || event.key === " ") this.tell.select(name);
     else if (!step) return;
+    if (isRemoved) this.tell.remove();
     event.preventDefault();
     if (!step) return;
     const { zone } = this.kit.pads[name];

@@ -104,7 +104,7 @@ def _transplanted(text: str, before: str, after: str) -> str:
         None, old, new, False
     ).get_opcodes():
         result += lines[first:last] if kind == "equal" else new[new_first:new_last]
-        if kind == "insert" and first == len(lines) and not text.endswith("\n"):
+        if kind == "insert" and first == len(lines) and text and not text.endswith("\n"):
             result.insert(-(new_last - new_first), "\n")
     return "".join(result)
 
@@ -196,6 +196,7 @@ def same(one: object, other: object) -> bool:
 
 
 def cannot(path: Path, why: str) -> UsageError:
+    """Return the error of a text that cannot be changed at `path`."""
     return UsageError(
         f"{dotted(path) or 'the file'} cannot be changed in place: {why}; write the line by hand"
     )

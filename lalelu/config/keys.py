@@ -30,10 +30,13 @@ def added(text: str, path: Path, value: Value) -> str:
     if last in parent:
         raise UsageError(f"{dotted(path)} is there already; use another name")
     node = _node(text, path[:-1])
-    if node is None or not node.value:
+    if node is None:
         return edited(text, {path: value})
     parent[str(last)] = value
     entry = edited("", {path[-1:]: value}).rstrip("\n")
+    if not node.value:  # {}
+        at = node.end_mark.index - 1
+        return _checked(text[:at] + entry + text[at:], text, wanted, path)
     end = _end(text, *node.value[-1])
     if node.flow_style:
         return _checked(f"{text[:end]}, {entry}{text[end:]}", text, wanted, path)

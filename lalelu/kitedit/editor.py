@@ -91,9 +91,7 @@ class Editor:
         """Write new values of the configuration or of the kit; see `change`."""
         return self.change((Set(changes),), digest, kit=kit, stroke=stroke)
 
-    def change(
-        self, edits: Sequence[Edit], digest: str, *, kit: int = 0, stroke: str | None = None
-    ) -> View:
+    def change(self, edits: Sequence[Edit], digest: str, *, kit: int = 0, stroke: str | None = None) -> View:
         """Change the configuration and the kit in one step, and return what stands there then.
 
         A kit that came with lalelu is copied beside the configuration first. Changes of one `stroke` are undone at

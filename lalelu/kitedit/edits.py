@@ -107,7 +107,9 @@ def _edit(data: object) -> Edit:
             return Remove(parse_path(path))
         case {"rename": str(path), "to": str(name)}:
             return Rename(parse_path(path), name)
-    raise UsageError("an edit is {set: {path: value}}, {add: path, value}, {remove: path} or {rename: path, to}")
+    raise UsageError(
+        "an edit is {set: {path: value}}, {add: path, value}, {remove: path} or {rename: path, to}"
+    )
 
 
 def parse_path(text: str) -> Path:

@@ -87,9 +87,7 @@ class _Texts:
         for step in reversed(steps):
             if self._size > MOST_TEXT:
                 break
-            told.append(
-                {"before": self.of(step.before), "after": self.of(step.after), "stroke": step.stroke}
-            )
+            told.append({"before": self.of(step.before), "after": self.of(step.after), "stroke": step.stroke})
         return told
 
 

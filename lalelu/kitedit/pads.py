@@ -13,7 +13,7 @@ from typing import Final
 from lalelu.config.general_midi import PERCUSSION
 from lalelu.config.gestures import ZoneEnter
 from lalelu.config.kit import KitConfig
-from lalelu.config.positions import Value
+from lalelu.config.positions import Path, Value
 from lalelu.config.section import NAME_RULE
 from lalelu.config.zones import HalfPlane
 from lalelu.errors import UsageError
@@ -55,7 +55,7 @@ def rename(kit: KitConfig, pad: str, name: str) -> tuple[Edit, ...]:
     """Return what renames a pad, also where gestures name it."""
     _check_there(kit, pad)
     _check_free(kit, name)
-    named = {
+    named: dict[Path, Value] = {
         ("gestures", gesture, option) if index is None else ("gestures", gesture, option, index): name
         for gesture, option, index in _named_by_gestures(kit, pad)
     }
@@ -76,7 +76,7 @@ def choke(kit: KitConfig, pad: str, other: str, *, on: bool) -> tuple[Edit, ...]
 
 
 def free_place(kit: KitConfig) -> tuple[float, float]:
-    """Return the middle of a place for a new pad: as near to the player's middle as others leave room, else the freest."""
+    """Return the middle of a place for a new pad: as near to the player's middle as there is room, else the freest."""
     zones = [pad.zone for pad in kit.pads.values()]
     zones += [gesture.zone for gesture in kit.gestures.values() if isinstance(gesture, ZoneEnter)]
     # every other pad wins in a half plane, so that there is room in it

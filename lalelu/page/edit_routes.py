@@ -100,12 +100,14 @@ class _EditDesk:
 
 def _set(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
     """Take {path, value}, or {changes: {path: value}}, or the edits alone that were tried."""
-    given = body.get("changes", {body["path"]: body.get("value")} if "path" in body else None)
-    if given is None and body.get("edits"):
+    if body.get("edits") and not body.keys() & {"path", "changes"}:
         return _changed(editor, body)
+    given = body.get("changes", {body.get("path", ""): body.get("value")})
     if not isinstance(given, dict) or not given:
         raise UsageError("a change needs path and value, or changes: {path: value}")
-    return _changed(editor, body, Set({parse_path(str(path)): _plain(value) for path, value in given.items()}))
+    return _changed(
+        editor, body, Set({parse_path(str(path)): _plain(value) for path, value in given.items()})
+    )
 
 
 def _pad(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,9 +125,10 @@ def _pad(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
     elif do == "choke":
         edits = pads.choke(kit, name, str(body.get("with")), on=body.get("on") is True)
     else:
-        raise UsageError(f"{str(do)[:40]!r} is nothing to do with a pad; there are add, remove, rename and choke")
+        raise UsageError(
+            f"{str(do)[:40]!r} is nothing to do with a pad; there are add, remove, rename and choke"
+        )
     return {**_changed(editor, body, *edits), "pad": name}
-
 
 
 def _undo(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +157,6 @@ def _use(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
 def _save(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
     save(_view_for(editor, body), str(body.get("name")))
     return {"presets": _presets(editor)}
-
 
 
 _CHANGES: Final = {
@@ -193,7 +195,6 @@ def _valid(view: View) -> tuple[KitConfig, Config]:
     if view.kit is None or view.config is None:
         raise ConfigError(view.problems)
     return view.kit, view.config
-
 
 
 def _number(value: object) -> int:
@@ -251,7 +252,9 @@ def _view(editor: Editor, view: View) -> dict[str, Any]:
         "number": view.kit_number,
         "copied_to": None if view.copied_to is None else str(view.copied_to),
         "digest": view.digest,
-        "kit": None if view.kit is None else json.loads(view.kit.model_dump_json(exclude={"learned": {"trees"}})),
+        "kit": None
+        if view.kit is None
+        else json.loads(view.kit.model_dump_json(exclude={"learned": {"trees"}})),
         "notes": _notes(view),
         "timing": None if config is None else config.timing.model_dump(mode="json"),
         "left_handed": None if config is None else config.left_handed,

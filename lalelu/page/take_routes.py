@@ -238,7 +238,6 @@ def _without_players(config: Config) -> Config:
     return config.model_copy(update={"player": config.player.model_copy(update={"kits": {}})})
 
 
-
 def _text(body: Mapping[str, Any], key: str) -> str:
     value = body.get(key)
     if not isinstance(value, str):

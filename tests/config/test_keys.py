@@ -40,8 +40,8 @@ KITS = {path.name: path.read_text() for path in sorted((shipped_dir() / "kits").
         (FLOW_LINES, FLOW_LINES.replace("45}", f"45}}, bell: {PAD_TEXT}")),
         ("pads:\n  snare: {note: 38}", f"pads:\n  snare: {{note: 38}}\n  bell: {PAD_TEXT}"),
         ("pads:\r\n  a: 1\r\nx: 2\r\n", f"pads:\r\n  a: 1\r\n  bell: {PAD_TEXT}\r\nx: 2\r\n"),
-        ("pads: {}  # none\n", f"pads: {{bell: {PAD_TEXT}}} # none\n"),
-        ("", f"pads: {{bell: {PAD_TEXT}}}\n"),
+        ("pads: {}  # none\n", f"pads: {{bell: {PAD_TEXT}}}  # none\n"),
+        ("", f"pads:\n  bell: {PAD_TEXT}\n"),
     ],
 )
 def test_a_key_is_added_behind_the_others_of_its_mapping(text, after):

@@ -171,7 +171,10 @@ def test_what_is_no_path_is_refused(text):
 
 def test_what_is_tried_is_judged_and_shown_but_not_written(editor, tmp_path):
     digest = editor.view().digest
-    edits = (Rename(("pads", "snare"), "drum"), Set({("pads", "drum", "threshold"): 2.0, ("left_handed",): True}))
+    edits = (
+        Rename(("pads", "snare"), "drum"),
+        Set({("pads", "drum", "threshold"): 2.0, ("left_handed",): True}),
+    )
     tried = editor.tried(edits, digest)
     assert (tried.kit.pads["drum"].threshold, tried.config.left_handed, tried.digest) == (2.0, True, digest)
     assert "+  drum: {note: acoustic_snare" in editor.diff_of(tried)
@@ -216,7 +219,9 @@ def test_values_set_one_after_the_other_are_set_at_once_the_last_one_winning():
     assert joined((one, two, other, one)) == (Set({("b",): 1, ("a",): 2}), other, one)
 
 
-@pytest.mark.parametrize("data", [None, {}, [3], [{}], [{"set": 3}], [{"rename": "a"}], [{"remove": ""}], [{}] * 201])
+@pytest.mark.parametrize(
+    "data", [None, {}, [3], [{}], [{"set": 3}], [{"rename": "a"}], [{"remove": ""}], [{}] * 201]
+)
 def test_what_is_no_edit_is_refused(data):
-    with pytest.raises(UsageError, match="edit|is no option"):
+    with pytest.raises(UsageError, match=r"edit|is no option"):
         from_plain(data)

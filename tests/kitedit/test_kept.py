@@ -1,7 +1,6 @@
 """What was changed can be undone after the page's process has begun anew."""
 
 import json
-import os
 
 import pytest
 
@@ -102,7 +101,7 @@ def test_the_file_is_the_owners_and_stays_small(folder, monkeypatch):
 
 
 def test_where_nothing_can_be_kept_changes_are_made_all_the_same(folder):
-    os.mkdir(folder / "changes.json")
+    (folder / "changes.json").mkdir()
     here = editor(folder)
     change(here, 2.0)
     assert threshold(here.undo()) is None

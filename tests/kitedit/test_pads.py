@@ -77,7 +77,11 @@ def test_a_pad_that_a_gesture_names_is_not_removed():
 
 
 def test_a_removed_pad_takes_a_group_of_two_with_it(tmp_path):
-    text = TEXTS["rock"].replace("closed_hi_hat,", "closed_hi_hat, choke: a,").replace("note: crash", "choke: a, note: crash")
+    text = (
+        TEXTS["rock"]
+        .replace("closed_hi_hat,", "closed_hi_hat, choke: a,")
+        .replace("note: crash", "choke: a, note: crash")
+    )
     (tmp_path / "kit.yaml").write_text(text)
     before = load_kit("kit.yaml", tmp_path)
     (tmp_path / "kit.yaml").write_text(applied(text, remove(before, "crash")))
@@ -105,7 +109,10 @@ def test_pads_join_a_group_and_leave_it_again(tmp_path):
     ("do", "sentence"),
     [
         (lambda: rename(kit(), "snare", "ride"), "the kit has a pad ride already"),
-        (lambda: rename(kit(), "snare", "1st drum"), "'1st drum' is no name for a pad; write a name of up to"),
+        (
+            lambda: rename(kit(), "snare", "1st drum"),
+            "'1st drum' is no name for a pad; write a name of up to",
+        ),
         (lambda: rename(kit(), "bell", "x"), "the kit has no pad 'bell'; it has snare,"),
         (lambda: remove(kit(), "bell"), "the kit has no pad 'bell'"),
         (lambda: choke(kit(), "snare", "snare", on=True), "snare ends its own sound anyway"),

@@ -171,7 +171,9 @@ def test_changes_are_tried_and_kept_as_one_step(config):
 
 
 def test_a_pad_is_learned_into_what_is_tried(config):
-    (_, told) = talk(config, ("/api/kit",), ("/api/kit/learn", {"try": True, "pad": "ride", "strokes": STROKES}))[1]
+    (_, told) = talk(
+        config, ("/api/kit",), ("/api/kit/learn", {"try": True, "pad": "ride", "strokes": STROKES})
+    )[1]
     assert told["edits"][0]["set"]["pads.ride.zone.ellipse"] == [1.0, 0.3, 0.35, 0.3]
     assert config.read_text() == "# mine\nkit: rock  # loud\n"
 

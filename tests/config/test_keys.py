@@ -29,7 +29,8 @@ FLOW = "{name: mine, pads: {snare: {note: 38}, tom: {note: 45}}} # one line\n"
 FLOW_LINES = "pads: {\n  snare: {note: 38},  # loud\n  tom: {note: 45},\n}\n"
 PAD = {"note": "cowbell", "zone": {"ellipse": [0.0, -0.5, 0.3, 0.2]}}
 PAD_TEXT = "{note: cowbell, zone: {ellipse: [0.0, -0.5, 0.3, 0.2]}}"
-KITS = {path.name: path.read_text() for path in sorted((shipped_dir() / "kits").glob("*.yaml"))}
+# the longer ones take ten times as long
+KITS = {name: (shipped_dir() / "kits" / name).read_text() for name in ("rock_pedals.yaml", "minimal.yaml")}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def keys(value, path=()):
 KEYS = [(name, path) for name, text in KITS.items() for path in keys(read_document(text, "").root)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.sampled_from(KEYS))
 def test_any_key_of_a_shipped_kit_is_renamed_back_and_taken_out_alone(chosen):
     name, path = chosen

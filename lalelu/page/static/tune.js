@@ -26,6 +26,7 @@ class Tune {
     this.files = null; // what stands in the files
     this.waiting = []; // {stroke, changes: path -> value}, not sent yet
     this.sending = null;
+    this.asked = Promise.resolve(); // whatever was asked for last
     this.learning = null;
     this.controls = [];
     this.figure = new Figure({
@@ -34,8 +35,12 @@ class Tune {
       dropped: () => this.#idle() && this.#show(),
       remove: () => this.pads.remove(),
     });
-    this.pads = new Pads({ change: (...given) => this.#change(...given), pad: (...given) => this.#changePads(...given) });
-    this.draft = new Draft(desk, { keep: () => this.#keep(), discard: () => this.#discard(), state: () => this.state });
+    this.pads = new Pads({
+      select: (pad) => this.#select(pad),
+      change: (...given) => this.#change(...given),
+      pad: (...given) => this.#changePads(...given),
+    });
+    this.draft = new Draft(desk, { keep: () => this.#keep(), discard: () => this.#discard(), state: () => this.#settled() });
   }
 
   async begin() {
@@ -141,7 +146,7 @@ class Tune {
     if (this.waiting.length) return; // newer values are on their way
     this.#showKits();
     const names = Object.keys(state.kit.pads);
-    if (!names.includes(this.pad)) this.pad = names[0];
+    if (!names.includes(this.pad)) this.pad = names.includes(state.pad) ? state.pad : names[0];
     this.padChoice.replaceChildren(...names.map((name) => el("option", { value: name, selected: name === this.pad }, name)));
     if (this.controlsOf !== this.pad) this.#makeControls();
     this.#show();
@@ -223,9 +228,12 @@ class Tune {
     return !this.waiting.length && !this.sending && !this.figure.drag;
   }
 
-  #settled() {
+  // Wait until nothing is on its way; returns what is drawn then.
+  async #settled() {
     clearTimeout(this.timer);
-    return this.#send();
+    await this.#send();
+    await this.asked;
+    return this.state;
   }
 
   async #send() {
@@ -247,23 +255,28 @@ class Tune {
     return this.draft.on ? "" : "Written.";
   }
 
+  // One after the other: each changes what the one before has left.
+  #ask(ask, options) {
+    this.asked = this.asked.then(() => this.#askNow(ask, options));
+    return this.asked;
+  }
+
   // Ask for something and show what stands there then, or what is wrong beside its field, else in `place`.
-  async #ask(ask, { sentence = "", stroke, place } = {}) {
+  async #askNow(ask, { sentence = "", stroke, place } = {}) {
     try {
       const state = await ask();
       if (state.edits) this.draft.add(state, stroke);
-      if (state.pad) this.pad = state.pad;
       this.#take(state, state.edits ? this.files : state);
       if (!state.problems.length) this.#say(state.learned ?? sentence);
       if (!this.diffPanel.hidden) await this.#showDiff();
-      return true;
+      return state;
     } catch (error) {
       const isBeside = (error.problems ?? []).filter((problem) => this.#complain(problem)).length > 0;
       // a stale page, or a refused value without a field of its own: back to what stands there
       if (error.status === 409 || (error.status === 422 && !isBeside)) await this.#look().catch(() => {});
       if (place && !isBeside) place.textContent = error.message;
       this.#say(isBeside || place ? "Not changed: see the field." : error.message, true);
-      return false;
+      return null;
     }
   }
 
@@ -289,10 +302,10 @@ class Tune {
     if (!this.diffPanel.hidden) await this.#showDiff();
   }
 
-  // Returns whether it was done; what is wrong stands in `place`.
+  // Returns what stands there then; null where it was refused, and `place` says why.
   async #changePads(body, place) {
     await this.#settled();
-    return this.#ask(() => this.#post("/api/kit/pad", body), { sentence: this.#written, place });
+    return this.#ask(() => this.#post("/api/kit/pad", body()), { sentence: this.#written, place });
   }
 
   async #toggleTry() {
@@ -320,8 +333,10 @@ class Tune {
 
   async #discard() {
     await this.#settled();
-    this.draft.clear();
-    await this.#ask(() => this.desk.get(`/api/kit?kit=${this.kitNumber}`), { sentence: "Discarded; nothing was written." });
+    await this.#ask(() => {
+      this.draft.clear();
+      return this.desk.get(`/api/kit?kit=${this.kitNumber}`);
+    }, { sentence: "Discarded; nothing was written." });
   }
 
   async #usePreset() {

@@ -1,7 +1,7 @@
 // Try first: changes that are drawn and compared, and written when they are kept.
 import { el } from "./elements.js";
 
-// `act.keep()`, `act.discard()`; `act.state()` returns what is drawn.
+// `act.keep()`, `act.discard()`; `act.state()` returns what is drawn once nothing is on its way.
 export class Draft {
   constructor(desk, act) {
     Object.assign(this, { desk, act });
@@ -92,9 +92,9 @@ export class Draft {
   }
 
   async #compare() {
-    this.result.textContent = "Replaying.";
-    const { kit, timing, left_handed: leftHanded, number } = this.act.state();
+    const { kit, timing, left_handed: leftHanded, number } = await this.act.state();
     const step = this.steps.at(-1);
+    this.result.textContent = "Replaying.";
     try {
       const body = { take: this.take.value, kit, timing, left_handed: leftHanded, kit_number: number };
       const { sentence, pads } = await this.desk.post("/api/takes/compare", body);

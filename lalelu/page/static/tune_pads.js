@@ -5,11 +5,13 @@ const SURE_MS = 4000; // within which a second press removes
 const WRITTEN = "written"; // the choice that is none of the names
 const words = (name) => name.replaceAll("_", " ");
 
-// `act.change(path, value)` is told a new note; `act.pad(body, beside)` anything else, `beside` takes what is wrong.
+// `act.select(pad)`; `act.change(path, value)` is told a new note; `act.pad(body, beside)` anything else: `body()` returns
+// it when its turn has come, `beside` takes what is wrong.
 export class Pads {
   constructor(act) {
     this.act = act;
     this.pad = null;
+    this.chipOf = new Map(); // by the other pad's name
     this.#buildAdding();
     this.#buildOwn();
   }
@@ -50,21 +52,33 @@ export class Pads {
   }
 
   show(kit, notes, pad) {
+    this.kit = kit;
     if (pad !== this.pad) this.#unsure();
+    if (pad !== this.pad || document.activeElement !== this.name) this.name.value = pad;
     this.pad = pad;
-    this.name.value = pad;
     this.note.show(notes[pad]);
     for (const place of [this.nameProblem, this.chipsProblem, this.removeProblem]) place.textContent = "";
     const others = Object.keys(kit.pads).filter((name) => name !== pad);
     this.choking.hidden = !others.length;
     const group = kit.pads[pad].choke;
-    const focused = document.activeElement?.dataset?.with;
-    this.chips.replaceChildren(...others.map((name) => {
-      const on = group !== null && kit.pads[name].choke === group;
-      const press = () => this.act.pad({ do: "choke", pad, with: name, on: !on }, this.chipsProblem);
-      return el("button", { type: "button", class: "chip", "data-with": name, "aria-pressed": String(on), onclick: press }, words(name));
-    }));
-    if (focused) this.chips.querySelector(`[data-with="${focused}"]`)?.focus();
+    if (others.join() !== [...this.chipOf.keys()].join()) { // else they keep the focus, and a press that has begun
+      this.chipOf = new Map(others.map((name) => [name, this.#chip(name)]));
+      this.chips.replaceChildren(...this.chipOf.values());
+    }
+    for (const [name, chip] of this.chipOf) chip.setAttribute("aria-pressed", String(group !== null && kit.pads[name].choke === group));
+  }
+
+  #chip(name) {
+    const chip = el("button", { type: "button", class: "chip" }, words(name));
+    const body = (pad) => ({ do: "choke", pad, with: name, on: chip.getAttribute("aria-pressed") !== "true" });
+    chip.addEventListener("click", () => this.#change(body, this.chipsProblem));
+    return chip;
+  }
+
+  // Ask for a change of the pad that is chosen now; by its turn that may have got another name.
+  #change(body, beside) {
+    const { pad } = this;
+    return this.act.pad(() => body(Object.hasOwn(this.kit.pads, pad) ? pad : this.pad), beside);
   }
 
   // Whether what is wrong belongs to one of these fields.
@@ -85,7 +99,7 @@ export class Pads {
       return;
     }
     this.#unsure();
-    await this.act.pad({ do: "remove", pad: this.pad }, this.removeProblem);
+    await this.#change((pad) => ({ do: "remove", pad }), this.removeProblem);
   }
 
   #unsure() {
@@ -105,14 +119,16 @@ export class Pads {
   async #add(event) {
     event.preventDefault();
     const body = { do: "add", note: this.newNote.value, name: this.newName.value.trim() };
-    if (!(await this.act.pad(body, this.newProblem))) return;
+    const state = await this.act.pad(() => body, this.newProblem);
+    if (!state) return;
+    this.act.select(state.pad);
     this.newName.value = "";
     this.#toggleAdding();
   }
 
   async #rename() {
     const to = this.name.value.trim();
-    if (to && to !== this.pad) await this.act.pad({ do: "rename", pad: this.pad, to }, this.nameProblem);
+    if (to && to !== this.pad) await this.#change((pad) => ({ do: "rename", pad, to }), this.nameProblem);
   }
 }
 

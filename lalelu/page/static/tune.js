@@ -68,7 +68,7 @@ class Tune {
     this.learnButton = button("Learn by touch", () => this.#learn(), { "aria-pressed": "false" });
     this.tryButton = button("Try first", () => this.#toggleTry(), { "aria-pressed": "false", title: "Draw and compare changes before they are written" });
     this.kitChoice = el("select", { "aria-label": "Kit", onchange: () => this.#chooseKit() });
-    this.presetChoice = el("select", { "aria-label": "Preset" });
+    this.presetChoice = el("select", { "aria-label": "Preset", class: "grow" });
     this.presetName = el("input", { "aria-label": "Name of a preset of your own", placeholder: "my preset", size: 10, maxlength: 32 });
     this.said = el("p", { role: "status", "aria-live": "polite" });
     this.file = el("p", { class: "dim" });
@@ -134,8 +134,8 @@ class Tune {
     this.state = structuredClone(state); // a hand moves the pads in it
     this.files = files;
     const { draft } = this;
-    this.undoButton.disabled = draft.on ? !draft.steps.length : !state.undo;
-    this.redoButton.disabled = draft.on ? !draft.undone.length : !state.redo;
+    this.undoButton.disabled = !this.#stepper("undo");
+    this.redoButton.disabled = !this.#stepper("redo");
     this.kitChoice.disabled = draft.edits.length > 0;
     const copied = state.copied_to ? `Your first change makes a copy of this kit: ${state.copied_to}` : `Written to ${state.kit_file}`;
     this.file.textContent = draft.on ? "Nothing is written until you keep it." : copied;
@@ -290,16 +290,24 @@ class Tune {
 
   async #step(name) {
     await this.#settled();
-    if ((name === "undo" ? this.undoButton : this.redoButton).disabled) return;
+    const stepper = this.#stepper(name);
     const sentence = name === "undo" ? "Undone." : "Done again.";
-    if (!this.draft.on) {
+    if (stepper === "files") {
+      this.draft.clear();
       await this.#ask(() => this.#post(`/api/kit/${name}`), { sentence });
-      return;
+    } else if (stepper === "draft") {
+      this.draft.step(name);
+      this.#take(this.draft.state ?? this.files, this.files);
+      this.#say(sentence);
+      if (!this.diffPanel.hidden) await this.#showDiff();
     }
-    this.draft.step(name);
-    this.#take(this.draft.state ?? this.files, this.files);
-    this.#say(sentence);
-    if (!this.diffPanel.hidden) await this.#showDiff();
+  }
+
+  // Where the next step back or forth is: in what is tried, else in the files; null where there is none.
+  #stepper(name) {
+    const { draft, files } = this;
+    if ((name === "undo" ? draft.steps : draft.undone).length) return "draft";
+    return !draft.edits.length && files?.[name] ? "files" : null;
   }
 
   // Returns what stands there then; null where it was refused, and `place` says why.

@@ -6,6 +6,8 @@ const MARGIN = 0.3;
 const LEAST = 0.1; // of a side or radius, body units
 const STEP = 0.05; // of an arrow key
 const HANDLE = 0.07;
+const LETTER = 0.08; // how wide one is, about, and how high a line of a name
+const LINE = 0.17;
 const SHOWN_MS = 1500; // of a stroke's dot
 const FLASH_MS = 200;
 const round = (number) => Math.round(number * 1000) / 1000;
@@ -92,7 +94,8 @@ export class Figure {
     this.strokes = 0;
     this.pads = svg("g");
     this.dots = svg("g");
-    this.element = svg("svg", { role: "group", "aria-label": "The pads around you" }, body(), this.pads, this.dots);
+    this.names = svg("g", { class: "names", "aria-hidden": "true" }); // above the dots
+    this.element = svg("svg", { role: "group", "aria-label": "The pads around you" }, body(), this.pads, this.dots, this.names);
     this.element.addEventListener("pointermove", (event) => this.#dragged(event));
     for (const name of ["pointerup", "pointercancel"]) this.element.addEventListener(name, () => this.#dropped());
   }
@@ -125,7 +128,23 @@ export class Figure {
     const depth = (name) => (name === this.selected ? 2 : shapeOf(this.kit.pads[name].zone) === "half_plane" ? 0 : 1);
     names.sort((one, other) => depth(one) - depth(other));
     this.pads.replaceChildren(...names.map((name) => this.#pad(name)));
+    this.names.replaceChildren(...this.#apart(names));
     if (focused) this.pads.querySelector(`[data-pad="${focused}"]`)?.focus();
+  }
+
+  // The pads' names; those that would cover one another stand below each other.
+  #apart(names) {
+    const placed = [];
+    return names.map((name) => {
+      const { zone } = this.kit.pads[name];
+      const kind = shapeOf(zone);
+      const [x, middle] = this.at(...SHAPES[kind].middle(zone[kind]));
+      const half = (name.length * LETTER) / 2;
+      let y = middle;
+      while (placed.some((other) => Math.abs(other.y - y) < LINE && Math.abs(other.x - x) < other.half + half)) y += LINE;
+      placed.push({ x, y, half });
+      return svg("text", { x, y }, name.replaceAll("_", " "));
+    });
   }
 
   #pad(name) {
@@ -134,7 +153,6 @@ export class Figure {
     const shape = SHAPES[kind];
     const drawn = shape.draw(zone[kind], this.at);
     drawn.classList.add("zone");
-    const [x, y] = this.at(...shape.middle(zone[kind]));
     const chosen = name === this.selected;
     const handles = chosen
       ? shape.handles(zone[kind]).map((place, handle) => {
@@ -151,7 +169,7 @@ export class Figure {
         onpointerdown: (event) => this.#taken(event, name, null),
         onkeydown: (event) => this.#key(event, name),
       },
-      drawn, ...handles, svg("text", { x, y }, name),
+      drawn, ...handles,
     );
   }
 

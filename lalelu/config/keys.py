@@ -25,14 +25,13 @@ def added(text: str, path: Path, value: Value) -> str:
     Raises UsageError where the key is there already, or where something else would change, too.
     """
     wanted = _root(text, path)
-    *_, last = path
-    parent = _inner(wanted, path)
-    if last in parent:
+    parent, key = _inner(wanted, path), str(path[-1])
+    if key in parent:
         raise UsageError(f"{dotted(path)} is there already; use another name")
     node = _node(text, path[:-1])
     if node is None:
         return edited(text, {path: value})
-    parent[str(last)] = value
+    parent[key] = value
     entry = edited("", {path[-1:]: value}).rstrip("\n")
     if not node.value:  # {}
         at = node.end_mark.index - 1
@@ -71,7 +70,8 @@ def removed(text: str, path: Path) -> str:
     end = _line_end(text, end)
     if len(node.value) == 1:
         return _checked(f"{text[:start]}{{}}{text[end:]}", text, wanted, path)
-    end += len(text[end:]) - len(text[end:].removeprefix("\r").removeprefix("\n"))
+    end += text.startswith("\r", end)
+    end += text.startswith("\n", end)
     return _checked(text[:line] + text[end:], text, wanted, path)
 
 
@@ -127,9 +127,10 @@ def _node(text: str, path: Path) -> yaml.MappingNode | None:
 
 def _found(text: str, path: Path) -> tuple[yaml.MappingNode, int]:
     node = _node(text, path[:-1])
-    for index, (key, _) in enumerate(node.value if node is not None else ()):
-        if node is not None and key.value == str(path[-1]):
-            return node, index
+    if node is not None:
+        for index, (key, _) in enumerate(node.value):
+            if key.value == str(path[-1]):
+                return node, index
     raise cannot(path, "its key is written in a way that is not understood here")
 
 

@@ -56,6 +56,9 @@ class Tune {
     }
     this.desk.addEventListener("frame", (event) => this.#frame(event.detail));
     document.addEventListener("keydown", (event) => this.#key(event));
+    // back from the tab Takes there may be others
+    const shown = new MutationObserver(() => this.element.hidden || !this.draft.on || this.draft.offerTakes().catch((error) => this.#say(error.message, true)));
+    shown.observe(this.element, { attributeFilter: ["hidden"] });
     window.addEventListener("focus", () => this.#idle() && this.#look().catch((error) => this.#say(error.message, true)));
   }
 

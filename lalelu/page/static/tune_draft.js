@@ -41,7 +41,7 @@ export class Draft {
     this.on = on;
     this.element.hidden = !on;
     this.clear();
-    if (on) await this.#offerTakes();
+    if (on) await this.offerTakes();
   }
 
   // One more change; those of one stroke are one.
@@ -83,12 +83,13 @@ export class Draft {
     this.pads.replaceChildren();
   }
 
-  async #offerTakes() {
+  async offerTakes() {
     const { takes } = await this.desk.get("/api/takes");
-    const usable = takes.filter(({ problem }) => !problem);
+    const names = takes.filter(({ problem }) => !problem).map(({ name }) => name);
+    const before = this.take.value;
     const none = el("option", { value: "" }, "no takes yet: record one in Takes");
-    this.take.replaceChildren(...(usable.length ? usable.map(({ name }) => el("option", { value: name }, name)) : [none]));
-    this.#show();
+    this.take.replaceChildren(...(names.length ? names.map((name) => el("option", { value: name, selected: name === before }, name)) : [none]));
+    this.compareButton.disabled = !this.steps.length || !this.take.value;
   }
 
   async #compare() {

@@ -95,7 +95,8 @@ class Session:
     Rings: `frames`, `poses`, `hits` and `events.engine` are written by the engine, `notes` and `events.voice` by the
     voice, `orders` by the desk, `events.lead` by the leading process. Boards: one for each of ROLES, and the leader's
     `lead`, and NET where the network has its own process. The desk's ring `offer` has new kits, piece by piece. The
-    engine shows its newest picture in `picture` while somebody looks (see `glimpse`).
+    engine shows its newest picture in `picture` while somebody looks (see `glimpse`). The page keeps what can be undone
+    in `changes.json`.
     """
 
     def __init__(self, folder: Path) -> None:

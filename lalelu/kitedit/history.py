@@ -1,6 +1,7 @@
 """What was changed, to go back and forth in it. Pure."""
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,9 +21,19 @@ class Step:
 class History:
     """Steps done and steps undone."""
 
-    def __init__(self) -> None:
-        self._done: deque[Step] = deque(maxlen=MOST_STEPS)
-        self._undone: list[Step] = []
+    def __init__(self, done: Iterable[Step] = (), undone: Iterable[Step] = ()) -> None:
+        self._done: deque[Step] = deque(done, maxlen=MOST_STEPS)
+        self._undone = list(undone)
+
+    @property
+    def done(self) -> Sequence[Step]:
+        """The steps that can be undone, the last one last."""
+        return self._done
+
+    @property
+    def undone(self) -> Sequence[Step]:
+        """The steps that can be done again, the next one last."""
+        return self._undone
 
     @property
     def undoable(self) -> Step | None:

@@ -213,8 +213,9 @@ class _TakeDesk:
     def _compare(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take {take, kit: the edited one, kit_number}; without a kit, what the files say now is the edited one.
 
-        Before the edit: what the files said when the page first looked, or with a kit, what they say now. Without a
-        number everybody plays as configured, and where that is no difference, all play each kit that was edited.
+        Before the edit: what the files said when the page first looked, or with a kit, what they say now. With a kit
+        also timing and left_handed may be edited ones. Without a number everybody plays as configured, and where that
+        is no difference, all play each kit that was edited.
         """
         path, now = self._library.path(_text(body, "take")), self._loaded()
         take, number = self._take(path), body.get("kit_number")
@@ -225,7 +226,8 @@ class _TakeDesk:
         sides: list[tuple[_Side, _Side]]
         if body.get("kit") is not None:
             config, kits = _alone(now, number or 0)
-            sides = [((config, kits), (config, (self._draft(body["kit"], number or 0, now),)))]
+            edited = self._draft(body["kit"], number or 0, now)
+            sides = [((config, kits), (_edited_config(body, config), (edited,)))]
         elif number is not None:  # a kit that has come since is compared with itself
             sides = [(_alone(first if number < len(first.kits) else now, number), _alone(now, number))]
         else:
@@ -285,6 +287,14 @@ class _TakeDesk:
         if known is None or known[0] != key:
             self._played = {path: (key, play(take, loaded.config, loaded.kits, explain=True))}
         return self._played[path][1]
+
+
+def _edited_config(body: Mapping[str, Any], config: Config) -> Config:
+    given = {key: body[key] for key in ("timing", "left_handed") if body.get(key) is not None}
+    try:
+        return Config.model_validate_json(json.dumps({**config.model_dump(mode="json"), **given}))
+    except ValueError as exc:
+        raise UsageError(f"the edited timing is not valid: {exc}") from exc
 
 
 def _ahead_ms(take: Take) -> float:

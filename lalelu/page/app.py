@@ -39,5 +39,5 @@ async def _sentences(request: web.Request, handler: Handler) -> web.StreamRespon
         return await handler(request)
     except LaleluError as exc:
         return web.json_response({"error": str(exc), "problems": []}, status=400)
-    except json.JSONDecodeError as exc:
+    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
         return web.json_response({"error": f"the request is not JSON: {exc}", "problems": []}, status=400)

@@ -17,7 +17,7 @@ HEAD: Final = struct.Struct("<I")  # bytes of the JSON that follows; the rest is
 TICK_S: Final = 0.066  # between two messages
 HEARTBEAT_S: Final = 10.0  # a browser that does not answer by then has gone
 MOST_LOOKERS: Final = 16
-MOST_WAITING: Final = 8  # messages for a browser that is slow
+MOST_WAITING: Final = 8  # messages for a browser that is slow, before they are dropped
 _LEAVE: Final = b""  # no message
 ORDERS: Final = ("standby", "play")
 
@@ -43,10 +43,11 @@ class Live:
         self._tracker: Tracker | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         """Tell one browser what happens until it leaves."""
         if len(self._mailboxes) >= MOST_LOOKERS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_LOOKERS} browsers look already; close one")
+            sentence = f"{MOST_LOOKERS} browsers look already; close one"
+            return web.json_response({"error": sentence}, status=503)
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=1024)
         await socket.prepare(request)
         mailbox: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
@@ -76,20 +77,27 @@ class Live:
             self._task = asyncio.create_task(self._follow(self._tracker))
 
     async def _follow(self, tracker: Tracker) -> None:
-        """Fill all mailboxes until nobody looks; one that is full misses a message."""
+        """Fill all mailboxes until nobody looks; a browser that is too slow for its own begins anew."""
         try:
             while self._mailboxes:
                 head, picture = tracker.tick(now_ns())
                 message = packed(head, picture)
                 for mailbox in self._mailboxes:
-                    with suppress(asyncio.QueueFull):
-                        mailbox.put_nowait(message)
+                    if mailbox.full():
+                        _clear(mailbox)
+                        mailbox.put_nowait(packed(tracker.greeting()))  # what was dropped may have had the scene
+                    mailbox.put_nowait(message)
                 await asyncio.sleep(TICK_S)
         finally:
             self._tracker = None
             for mailbox in self._mailboxes:  # it has failed: they come again
-                with suppress(asyncio.QueueFull):
-                    mailbox.put_nowait(_LEAVE)
+                _clear(mailbox)
+                mailbox.put_nowait(_LEAVE)
+
+
+def _clear(mailbox: asyncio.Queue[bytes]) -> None:
+    while not mailbox.empty():
+        mailbox.get_nowait()
 
 
 async def _send(socket: web.WebSocketResponse, mailbox: asyncio.Queue[bytes]) -> None:

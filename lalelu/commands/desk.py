@@ -51,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
         ) from exc
     with door:
         _tell(url_of(door) + _token_of(asked), opens=args.open)
-        why = "no instrument plays" if found is None else f"an instrument plays, but its own page is at {found}"
+        why = (
+            "no instrument plays" if found is None else f"an instrument plays, but its own page is at {found}"
+        )
         sys.stderr.write(f"{why}: there is no live picture here; Ctrl-C ends it\n")
         _serve(door, loaded.config, loaded.source.path)
     return 0

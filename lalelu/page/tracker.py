@@ -4,7 +4,7 @@ A detector of its own runs over the engine's poses, with the same kits: traces, 
 engine nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import cv2
@@ -27,6 +27,7 @@ from lalelu.types import Pose
 
 QUALITY: Final = 70  # of the JPEG, percent: 6..12 kB at 320 x 240
 _MOST_FRAMES: Final = 64  # of one message; what is older than the last half second is not caught up with
+PICTURED_NS: Final = 500_000_000  # after a picture, players are told with the next one; then without
 _LINES: Final = 4  # said last, of each process
 _BOARDS: Final = ("lead", *ROLES)
 
@@ -50,6 +51,7 @@ class Tracker:
         self._shadow: _Shadow | None = None
         self._changed = False  # not told to everybody yet
         self._origin_ns = 0  # of the messages' times
+        self._pictured_ns = -PICTURED_NS  # when there was a picture last
 
     def greeting(self) -> dict[str, Any]:
         """Return what a browser that comes must know first."""
@@ -63,6 +65,10 @@ class Tracker:
         head: dict[str, Any] = {"state": self._state()}
         if changed:
             head |= self._scene()
+        glimpse = self._picture.newest()  # first: its frame's row is there already
+        jpeg = b"" if glimpse is None else self._jpeg(glimpse)
+        if jpeg:
+            self._pictured_ns = at_ns
         rows = self._new_rows()
         self._origin_ns = self._origin_ns or (int(rows[0]["captured_ns"]) if len(rows) else 0)
         if len(rows):
@@ -71,11 +77,13 @@ class Tracker:
                 for row in rows
             ]
             if self._shadow is not None:
-                head |= self._watch(rows, self._shadow)
+                shown_ns = glimpse.captured_ns if glimpse is not None and jpeg else None
+                head |= self._watch(rows, self._shadow, shown_ns)
+                if not jpeg and at_ns - self._pictured_ns < PICTURED_NS:
+                    del head["players"]  # those of the picture that is shown stay
         if self._origin_ns:
             head["notes"] = list(self._new_notes())
-        glimpse = self._picture.newest()
-        return head, b"" if glimpse is None else self._jpeg(glimpse)
+        return head, jpeg
 
     def _follow_plan(self) -> bool:
         """Have the detector follow the engine, made anew where the configuration has changed; whether it has."""
@@ -127,8 +135,8 @@ class Tracker:
             pad = None if self._shadow is None else self._shadow.pads.get(int(note["pad"]))
             yield {"player": int(note["player"]), "pad": pad, "velocity": int(note["velocity"])}
 
-    def _watch(self, rows: NDArray[np.void], shadow: "_Shadow") -> dict[str, Any]:
-        """Have the detector see the frames of these rows."""
+    def _watch(self, rows: NDArray[np.void], shadow: "_Shadow", shown_ns: int | None) -> dict[str, Any]:
+        """Have the detector see the frames of these rows; the players are those of the frame that is shown."""
         waiting = [*self._waiting, *self._new_poses()]
         by_frame: dict[int, list[Pose]] = {}
         for pose in waiting:
@@ -136,12 +144,16 @@ class Tracker:
         last_ns = int(rows[-1]["captured_ns"])
         self._waiting = [pose for pose in waiting if pose.captured_ns > last_ns]
         traces: dict[str, list[Any]] = {}
+        players: list[dict[str, Any]] = []
+        if shown_ns not in rows["captured_ns"]:
+            shown_ns = last_ns
         self._verdicts.clear()
-        poses: Sequence[Pose] = ()
         for row in rows:
             captured_ns = int(row["captured_ns"])
             poses = by_frame.get(captured_ns, ())
             shadow.band.frame(int(row["seq"]), captured_ns, poses)
+            if captured_ns == shown_ns:
+                players = [shadow.player(pose) for pose in poses]
             for pose in poses:
                 view = shadow.band.view(pose.player)
                 for limb in () if view is None else view.limbs:
@@ -149,7 +161,7 @@ class Tracker:
                         (self._seconds(captured_ns), round(limb.y, 3), round(limb.vy, 2), int(limb.armed))
                     )
         return {
-            "players": [shadow.player(pose) for pose in poses],
+            "players": players,
             "traces": traces,
             "verdicts": [self._told(verdict) for verdict in self._verdicts],
         }

@@ -118,7 +118,7 @@ def test_a_page_that_could_not_start_is_started_again(tmp_path, monkeypatch):
             url = BoardReader(leader.session / "lead").value()["page"]
             with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2].strip("/")))):
                 while not started.exists() or len(started.read_text().split()) < 3:
-                    poller.poll(5000)
+                    poller.poll(20)
                     door.step()
 
 

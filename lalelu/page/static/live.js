@@ -29,8 +29,10 @@ const LAYOUT = `
       </dl>
       <ul id="conditions" aria-label="What is wrong" aria-live="polite"></ul>
       <h3>Time of each frame, last ${KEPT_S} s</h3>
-      <canvas id="strip" role="img" aria-label="Time of each frame"></canvas>
-      <canvas id="histogram" role="img" aria-label="How often frames took how long"></canvas>
+      <div class="times">
+        <canvas id="strip" role="img" aria-label="Time of each frame"></canvas>
+        <canvas id="histogram" role="img" aria-label="How often frames took how long"></canvas>
+      </div>
     </div>
     <div class="traces panel">
       <h2>Limbs</h2>
@@ -109,7 +111,7 @@ class Live {
     this.#dirty = true;
     if (message.scene) this.#takeScene(message.scene);
     if (message.state) this.#takeState(message.state);
-    if (message.players) this.#players = message.players;
+    if (message.players && !message.jpeg) this.#players = message.players;
     this.#tellKit();
     for (const [t, ms] of message.frames ?? []) {
       this.#frames.push([t, ms]);
@@ -123,7 +125,7 @@ class Live {
       while (trace.points.length && trace.points[0][0] < this.#now - SPAN_S - 1) trace.points.shift();
       while (trace.marks.length && trace.marks[0].t < this.#now - SPAN_S - 1) trace.marks.shift();
     }
-    if (message.jpeg && !this.#decoding) this.#decode(message.jpeg);
+    if (message.jpeg && !this.#decoding) this.#decode(message.jpeg, message.players);
   }
 
   // The next connection counts its times from a beginning of its own.
@@ -140,12 +142,14 @@ class Live {
     this.#dirty = true;
   }
 
-  async #decode(jpeg) {
+  // Players are drawn with the picture in which they were seen.
+  async #decode(jpeg, players) {
     this.#decoding = true;
     try {
       const fresh = await createImageBitmap(jpeg);
       this.#bitmap?.close();
       this.#bitmap = fresh;
+      if (players) this.#players = players;
       this.#dirty = true;
     } finally {
       this.#decoding = false;

@@ -29,7 +29,7 @@ export function drawStage(canvas, { scene, kit, players, bitmap, mirrored, flash
     written(pen, "nothing to see yet", width / 2, height / 2, { size: 20, colour: COLOURS.dim });
     return;
   }
-  const measure = Math.max(13, height / 30);
+  const measure = Math.max(13, height / 26);
   const labels = []; // written last, so that no bone crosses them
   const inImage = new Map(); // what lies in the picture is drawn once for all who play it
   for (const { player, kit: played } of players.length ? players : [{ player: null, kit }]) {
@@ -82,7 +82,8 @@ function drawPad(pen, pad, at, flash) {
 }
 
 function drawSkeleton(pen, scene, player, onCanvas, height) {
-  const known = player.score.map((score) => score >= scene.kits[player.kit].min_score);
+  const least = scene.kits[player.kit]?.min_score ?? 0;
+  const known = player.score.map((score) => score >= least);
   const places = player.xy.map(onCanvas);
   pen.lineCap = "round";
   for (const [thickness, colour] of [[7, COLOURS.ground], [4, COLOURS.good]]) {

@@ -43,5 +43,5 @@ async def _sentences(request: web.Request, handler: Handler) -> web.StreamRespon
         return refused_config(exc)
     except LaleluError as exc:
         return refused(str(exc))
-    except json.JSONDecodeError as exc:
+    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
         return refused(f"the request is not JSON: {exc}")

@@ -50,7 +50,7 @@ def test_what_is_played_is_told_and_nobody_pays_before_somebody_looks(played):
     (greeting, _), *told = messages(at, 40)
     assert len(pages(played)) == 1
     assert greeting["state"]["kit"] == "stage"
-    assert [(pad["name"], pad["frame"]) for pad in greeting["scene"]["pads"]] == [
+    assert [(pad["name"], pad["frame"]) for pad in greeting["scene"]["kits"]["stage"]["pads"]] == [
         ("left", "body"),
         ("right", "body"),
     ]
@@ -85,10 +85,13 @@ def test_a_page_that_is_killed_comes_again_and_the_engine_does_not_care(played):
     assert [each.laddr.ip for each in heard] == ["127.0.0.1"]
     frames = RingReader(played.session / "frames")
     page.kill()
-    wait_until(lambda: page not in pages(played))
-    assert len(messages(at, 3)) == 3
     before = frames.head
+    wait_until(lambda: page not in pages(played))
     played.wait(lambda: frames.head > before + 10)
+    assert pages(played) == []
+    assert len(messages(at, 3)) == 3
+    lines = BoardReader(played.session / "desk").value()["lines"]
+    assert any(line.startswith("page: it has ended (killed by signal 9)") for line in lines)
     assert len(pages(played)) == 1
 
 

@@ -18,8 +18,8 @@ from lalelu.desk.drain import Drain, Progress, Sink
 from lalelu.desk.takes import TakeLines
 from lalelu.errors import LaleluError, UsageError
 from lalelu.session import Plan, Session
-from lalelu.take import pack, recorded_at
 from lalelu.takes.folder import takes_folder
+from lalelu.takes.recording import pack, recorded_at
 
 _STATE: Final = "recorded.json"
 _SINK: Final = "take"

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from lalelu.ledger.files import checksum, write_header
-from lalelu.ledger.layout import offset_in_frame
-from lalelu.ledger.schema import HEADER, VERSION_KEY
+from lalelu.ledger.layout import HEADER, VERSION_KEY, offset_in_frame
 
 SUFFIX: Final = ".ledger"
 ABANDONED_S: Final = (

@@ -4,9 +4,7 @@ The format is in ARCHITECTURE, "The files". The first line is the header, then o
 `{"seq": 0, "captured_ns": 0, "players": [{"player": 0, "via": "net", "xy": [[x, y], ...], "score": [...]}]}`.
 """
 
-import gzip
 import json
-import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,11 +16,10 @@ import numpy as np
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
 from lalelu.regular import read_regular
-from lalelu.replacement import replacing
 from lalelu.skeleton import SKELETONS
+from lalelu.takes.recording import VERSION, pack
 from lalelu.types import Pose, Via
 
-VERSION: Final = 1
 _OPTIONAL: Final = ("model", "exposure_ms", "readout_ms")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 MOST_BYTES: Final = 1 << 30  # 1 GiB unpacked: four hours of one player at 100 frames a second
@@ -143,24 +140,6 @@ class TakeWriter:
                 raise UsageError(
                     f"cannot pack the take {self._path}: {exc.strerror}; it stays unpacked as {self._plain}"
                 ) from exc
-
-
-def recorded_at(take: Path) -> Path:
-    """Return where a take lies while it is recorded: without the `.gz` it gets at the end."""
-    return take.with_suffix("") if take.suffix == ".gz" else take
-
-
-def pack(plain: Path, packed: Path) -> None:
-    """Gzip `plain` into `packed`, which appears whole, and remove `plain`. Raises OSError."""
-    # a fixed date makes equal takes equal files
-    with (
-        replacing(packed) as unfinished,
-        plain.open("rb") as source,
-        unfinished.open("wb") as target,
-        gzip.GzipFile("", "wb", 6, target, mtime=0) as zipped,
-    ):
-        shutil.copyfileobj(source, zipped)
-    plain.unlink()
 
 
 def unpacked(raw: bytes) -> tuple[bytes, bool]:

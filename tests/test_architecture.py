@@ -29,6 +29,7 @@ PURE = (
     "pose/people.py",
     "pose/region.py",
     "pose/wrist.py",
+    "camera/pace.py",
     "camera/v4l2/options.py",
     "camera/v4l2/stamps.py",
     "doctor/flicker.py",

@@ -22,9 +22,9 @@ from lalelu.desk.filming import Filming, films
 from lalelu.desk.takes import TakeLines
 from lalelu.errors import LaleluError, UsageError
 from lalelu.session import Plan, Session
-from lalelu.take import pack, recorded_at
 from lalelu.takes.film import FROM
 from lalelu.takes.folder import ENDINGS, film_of, takes_folder
+from lalelu.takes.recording import pack, recorded_at
 
 _STATE: Final = "recorded.json"
 _SINK: Final = "take"

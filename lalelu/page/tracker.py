@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from lalelu.channel import BoardReader, RingReader
 from lalelu.errors import LaleluError
-from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.glimpse import RING as PICTURE
 from lalelu.glimpse import Glimpse, GlimpseReader
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, VIA
 from lalelu.numbering import Numbers
 from lalelu.page.outline import drawn_pads
-from lalelu.pose.orientation import Orientation, rolling_shutter
+from lalelu.pose.orientation import Orientation
 from lalelu.session import POSE_HEAD, ROLES, Plan, Session
-from lalelu.skeleton import COCO17_BONES, SKELETONS
+from lalelu.skeleton import COCO17_BONES
+from lalelu.take import TakeHeader
+from lalelu.takes.replaying import band_of
 from lalelu.types import Pose
 
 QUALITY: Final = 70  # of the JPEG, percent: 6..12 kB at 320 x 240
@@ -205,24 +206,15 @@ class _Shadow:
     def __init__(self, plan: Plan, take: dict[str, Any], verdicts: list[Verdict]) -> None:
         config = plan.config
         self._plan = plan
-        self._skeleton = SKELETONS[take["skeleton"]]
-        self._aspect = take["width"] / take["height"]
+        header = TakeHeader(**take)
+        self._skeleton = header.keypoints
+        self._aspect = header.width / header.height
         recorded = config.camera.uri.startswith("take:")  # its keypoints are upright
         self.orientation = (
             Orientation() if recorded else Orientation(config.camera.rotate, config.camera.mirror)
         )
         self.pads = {number: name for (_, name), number in Numbers(plan.kits).pads.items()}
-        self.band = Band(
-            plan.kits,
-            skeleton=self._skeleton,
-            player_kits=config.player_kits,
-            left_handed=config.left_handed,
-            explain=verdicts.append,
-            row_delay_ns=rolling_shutter(take.get("readout_ms", 0.0), self.orientation, self._aspect),
-            lead_ms=config.timing.lead_ms,
-            chokes=config.timing.choke,
-            aspect=self._aspect,
-        )
+        self.band = band_of(config, plan.kits, header, explain=verdicts.append)
 
     def play(self, kit: str) -> None:
         """Have everybody play the kit that the engine plays."""

@@ -1,22 +1,47 @@
 """Play a take on kits, and draw each limb's height over time. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
+from lalelu.gesture.band import Band
 from lalelu.gesture.body import BodyFrame
 from lalelu.gesture.keypoints import Keypoints
 from lalelu.gesture.verdict import Verdict
 from lalelu.hits import HitRecord
 from lalelu.performance import Delays, hit_records
-from lalelu.skeleton import SKELETONS
-from lalelu.take import Take
-from lalelu.tuning.lesson import band_of
+from lalelu.pose.orientation import Orientation, rolling_shutter
+from lalelu.take import Take, TakeHeader
 from lalelu.types import Event, Hit
 
 MIN_SCORE = 0.2  # below it a keypoint leaves a gap in its trace, as `strike.min_score` by default
 _SHOULDERS = ("left_shoulder", "right_shoulder", "mid_hip")
+
+
+def band_of(
+    config: Config,
+    kits: Sequence[KitConfig],
+    header: TakeHeader,
+    *,
+    explain: Callable[[Verdict], None] | None = None,
+    lead_ms: float | None = None,
+) -> Band:
+    """Return the band that plays a take's poses; `lead_ms` None: the configured one."""
+    aspect = header.width / header.height
+    return Band(
+        kits,
+        skeleton=header.keypoints,
+        player_kits=config.player_kits,
+        left_handed=config.left_handed,
+        row_delay_ns=rolling_shutter(
+            header.readout_ms or 0.0, Orientation(config.camera.rotate, config.camera.mirror), aspect
+        ),
+        aspect=aspect,
+        explain=explain,
+        lead_ms=config.timing.lead_ms if lead_ms is None else lead_ms,
+        chokes=config.timing.choke,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +90,7 @@ def traces(take: Take, limbs: Sequence[str], kit: KitConfig) -> list[Trace]:
     """Return the traces of these limbs of every player, by player; `kit` says what its own keypoints are made of."""
     if not take.frames:
         return []
-    keypoints = Keypoints(SKELETONS[take.header.skeleton], kit.keypoints, (*_SHOULDERS, *limbs))
+    keypoints = Keypoints(take.header.keypoints, kit.keypoints, (*_SHOULDERS, *limbs))
     origin_ns = take.frames[0].captured_ns
     bodies: dict[int, BodyFrame] = {}
     found: dict[tuple[int, str], Trace] = {}

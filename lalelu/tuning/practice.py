@@ -6,11 +6,12 @@ from typing import Final
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
-from lalelu.gesture.verdict import Rule, Verdict
+from lalelu.gesture.verdict import Rule
 from lalelu.hits import HitRecord
 from lalelu.take import Take
+from lalelu.takes.replaying import play
 from lalelu.tuning.align import Alignment, align
-from lalelu.tuning.lesson import heard
+from lalelu.tuning.lesson import on_one_kit
 from lalelu.tuning.parameters import STRIKE, with_values
 from lalelu.tuning.pattern import bar_of, bar_s
 
@@ -31,15 +32,15 @@ def movements(take: Take, config: Config, kit: KitConfig) -> list[HitRecord]:
     lenient = with_values(
         kit, {f"strike.{name}": low for name, (low, _) in STRIKE.items() if name != "min_score"}
     )
-    verdicts: list[Verdict] = []
-    heard(take, config, lenient, explain=verdicts.append)
-    strokes = [verdict for verdict in verdicts if verdict.rule in _STROKES and verdict.measured is not None]
+    played = play(take, on_one_kit(config), [lenient], explain=True)
+    strokes = [
+        verdict for verdict in played.verdicts if verdict.rule in _STROKES and verdict.measured is not None
+    ]
     if not strokes:
         return []
     player = Counter(verdict.player for verdict in strokes).most_common(1)[0][0]
-    origin_ns = take.frames[0].captured_ns
     found = [
-        HitRecord((verdict.lowest_ns - origin_ns) * 1e-9, verdict.limb, player=player)
+        HitRecord((verdict.lowest_ns - played.origin_ns) * 1e-9, verdict.limb, player=player)
         for verdict in strokes
         if verdict.player == player
     ]

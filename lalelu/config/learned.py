@@ -8,7 +8,7 @@ from lalelu.config.kit import KitConfig
 from lalelu.config.positions import Document
 from lalelu.errors import UsageError
 from lalelu.gesture.learned import FEATURES, trees_of
-from lalelu.gesture.trees import Ensemble
+from lalelu.gesture.trees import Ensemble, decoded
 from lalelu.regular import read_regular
 
 MOST_BYTES: Final = 4 << 20
@@ -39,7 +39,7 @@ def read_trees(path: Path, sha256: str) -> str:
         ) from exc
     try:
         text = from_onnx(raw, path.name).text
-        trees_of(text)
+        trees_of(decoded(text))
     except (UsageError, ValueError) as exc:
         raise ValueError(f"is no learned detector ({exc})") from exc
     return text

@@ -78,7 +78,7 @@ class Detector:
     def settle(self) -> Iterator[None]:
         """Make what the kit needs, a little at each step; where not `at_once`, before anything else."""
         kit = self._kit
-        finder = finders_of(kit, self._lead_s)
+        finder = yield from finders_of(kit, self._lead_s)
         yield
         named = {player for pad in kit.pads.values() for player in pad.players or ()}
         named |= {player for gesture in kit.gestures.values() for player in gesture.players or ()}

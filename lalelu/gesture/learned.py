@@ -6,8 +6,9 @@ found as for every other stroke.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
+from itertools import chain
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from lalelu.config.kit import KitConfig, StrikeSection
 from lalelu.errors import UsageError
 from lalelu.gesture.motion import Motion
 from lalelu.gesture.strike import HISTORY, Stroke, StrokeFinder
-from lalelu.gesture.trees import Trees
+from lalelu.gesture.trees import Trees, decoded
 
 # A candidate: falls by this much at this speed (body units, and a second). A quarter of the default kit's options, so
 # that the trees decide.
@@ -35,9 +36,9 @@ RISEN: Final = FEATURES - 1  # likewise: the time since the lowest point, s
 Watch: TypeAlias = Callable[[int, NDArray[np.float32]], None]
 
 
-def trees_of(text: str) -> Trees:
-    """Return the trees of a kit's text. Raises ValueError where they take other features."""
-    trees = Trees(text)
+def trees_of(raw: bytes) -> Trees:
+    """Return the trees of these bytes. Raises ValueError where they are none, or take other features."""
+    trees = Trees(raw)
     if trees.least_features > FEATURES:
         raise ValueError(f"it takes {trees.least_features} features, and there are {FEATURES}")
     return trees
@@ -89,7 +90,10 @@ class LearnedFinder(StrokeFinder):
 
     def _features(self, captured_ns: int, motion: Motion) -> NDArray[np.float32]:
         """Return (FEATURES,): heights and velocities before now, in body units, and the movement so far."""
-        times, heights, across, down = np.array(self._moves, dtype=np.float64).T
+        moves = np.fromiter(chain.from_iterable(self._moves), np.float64).reshape(
+            -1, 4
+        )  # faster than np.array
+        times, heights, across, down = moves.T
         times = times - captured_ns * 1e-9
         return np.concatenate(
             [
@@ -111,8 +115,8 @@ class LearnedFinder(StrokeFinder):
         ).astype(np.float32)
 
 
-def finders_of(kit: KitConfig, lead_s: float) -> Callable[[], StrokeFinder]:
-    """Return what makes a limb's finder of strokes, as the kit asks for it.
+def finders_of(kit: KitConfig, lead_s: float) -> Generator[None, None, Callable[[], StrokeFinder]]:
+    """Make what makes a limb's finder of strokes, as the kit asks for it, a little at each step.
 
     Raises UsageError for a lead, which learned ones do not have, and ValueError for trees that are none.
     """
@@ -124,4 +128,8 @@ def finders_of(kit: KitConfig, lead_s: float) -> Callable[[], StrokeFinder]:
             "nothing; choose lead_ms: 0 or detector: model"
         )
     text = None if kit.learned is None else kit.learned.trees
-    return partial(LearnedFinder, kit.strike, None if text is None else trees_of(text))
+    if text is None:
+        return partial(LearnedFinder, kit.strike, None)
+    raw = decoded(text)
+    yield
+    return partial(LearnedFinder, kit.strike, trees_of(raw))

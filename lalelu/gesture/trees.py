@@ -1,6 +1,6 @@
 """Evaluate an ensemble of boosted trees with NumPy. Pure.
 
-Trees are complete and DEPTH deep; what ends earlier repeats its value. The text that holds them is base64 of float32:
+Trees are complete and DEPTH deep; what ends earlier repeats its value. Their bytes are float32, and base64 as a text:
 the baseline, then for each tree the features' numbers and the thresholds of its inner nodes, level by level, and the
 values of its leaves. `value <= threshold` goes left.
 """
@@ -18,22 +18,39 @@ DEPTH: Final = 5
 NODES: Final = 2**DEPTH - 1
 LEAVES: Final = 2**DEPTH
 _WIDTH: Final = 2 * NODES + LEAVES
-MOST_TREES: Final = 256
+MOST_TREES: Final = 64  # what `lalelu tune --learn` grows, and a few; so many cost a frame 0.1 ms
+
+
+def decoded(text: str) -> bytes:
+    """Return the bytes of a text. Raises ValueError where it is no base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise ValueError("it is no base64") from exc
 
 
 class Trees:
-    """Boosted trees, by their text; `score` is the logarithm of the odds.
+    """Boosted trees, by their bytes; `score` is the logarithm of the odds.
 
-    Raises ValueError with a reason where the text is none.
+    Raises ValueError with a reason where the bytes are none.
     """
 
-    __slots__ = ("_baseline", "_feature", "_leaf", "_row", "_text", "_threshold", "least_features")
+    __slots__ = (
+        "_baseline",
+        "_down",
+        "_feature",
+        "_last",
+        "_leaf",
+        "_raw",
+        "_root",
+        "_threshold",
+        "least_features",
+    )
 
-    def __init__(self, text: str) -> None:
-        try:
-            numbers = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
-        except (binascii.Error, ValueError) as exc:
-            raise ValueError("it is no base64 of float32 numbers") from exc
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) % np.dtype(np.float32).itemsize:
+            raise ValueError("it holds no float32 numbers")
+        numbers = np.frombuffer(raw, "<f4")
         count, rest = divmod(len(numbers) - 1, _WIDTH)
         if rest or not 1 <= count <= MOST_TREES or not np.isfinite(numbers).all():
             raise ValueError(f"it holds no {DEPTH} levels deep trees, 1 to {MOST_TREES}")
@@ -41,29 +58,30 @@ class Trees:
         self._feature = rows[:, :NODES].astype(np.intp).ravel()
         if self._feature.min() < 0:
             raise ValueError("a feature's number is below 0")
-        self._text = text
+        self._raw = raw
         self._baseline = float(numbers[0])
         self._threshold = rows[:, NODES : 2 * NODES].ravel()
         self._leaf = rows[:, 2 * NODES :].ravel()
-        self._row = np.arange(count) * NODES
+        self._root = np.arange(count) * NODES  # where a tree's nodes begin
+        self._down = 1 - self._root  # twice a node's place and this is the place of its left child
+        self._last = (
+            np.arange(count) * LEAVES - self._root - NODES
+        )  # from behind the nodes to a tree's leaves
         self.least_features = int(self._feature.max()) + 1
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Trees) and self._text == other._text
+        return isinstance(other, Trees) and self._raw == other._raw
 
     def __hash__(self) -> int:
-        return hash(self._text)
+        return hash(self._raw)
 
     def score(self, features: NDArray[np.float32]) -> float:
         """Return the logarithm of the odds for one row of features (F,)."""
-        row = self._row
-        at = row
-        place = 0 * row
+        is_right = features[self._feature] > self._threshold
+        at = self._root
         for _ in range(DEPTH):
-            place = 2 * place + 1 + (features[self._feature[at]] > self._threshold[at])
-            at = row + np.minimum(place, NODES - 1)
-        leaves = self._leaf[place - NODES + np.arange(len(row)) * LEAVES]
-        return self._baseline + float(leaves.sum(dtype=np.float64))
+            at = 2 * at + self._down + is_right[at]
+        return self._baseline + float(self._leaf[at + self._last].sum(dtype=np.float64))
 
 
 class Node(NamedTuple):
@@ -104,7 +122,7 @@ class Ensemble:
 
     @property
     def text(self) -> str:
-        """What `Trees` takes."""
+        """What `Trees` takes, decoded."""
         parts = [part.astype("<f4") for part in (self.feature, self.threshold, self.leaf)]
         numbers = np.append(np.float32(self.baseline), np.concatenate(parts, axis=1).ravel())
         return base64.b64encode(numbers.astype("<f4").tobytes()).decode()

@@ -8,7 +8,7 @@ from lalelu.errors import UsageError
 from lalelu.gesture.band import Band
 from lalelu.gesture.detector import Detector
 from lalelu.gesture.learned import FALL, FEATURES, trees_of
-from lalelu.gesture.trees import DEPTH, LEAVES, NODES, Ensemble, Node, Trees
+from lalelu.gesture.trees import DEPTH, LEAVES, NODES, Ensemble, Node, Trees, decoded
 from lalelu.skeleton import COCO17
 from lalelu.types import Hit
 
@@ -37,7 +37,7 @@ def test_every_row_goes_its_own_way_through_the_trees():
     feature = rng.integers(0, 7, (9, NODES))
     threshold = rng.normal(size=(9, NODES)).astype(np.float32)
     leaf = rng.normal(size=(9, LEAVES)).astype(np.float32)
-    trees = Trees(Ensemble(0.25, feature, threshold, leaf).text)
+    trees = Trees(decoded(Ensemble(0.25, feature, threshold, leaf).text))
     for row in rng.normal(size=(40, 7)).astype(np.float32):
         expected = 0.25
         for tree in range(9):
@@ -50,14 +50,14 @@ def test_every_row_goes_its_own_way_through_the_trees():
 
 @pytest.mark.parametrize("text", ["*", "AAAA", stump(1, 2.0)[:-8], stump(1, np.nan)])
 def test_a_text_that_holds_no_trees_is_refused(text):
-    with pytest.raises(ValueError, match=r"base64|trees"):
-        trees_of(text)
+    with pytest.raises(ValueError, match=r"base64|numbers|trees"):
+        trees_of(decoded(text))
 
 
 def test_trees_that_ask_for_more_than_there_is_are_refused():
-    trees_of(stump(FEATURES - 1, 0.0))
+    trees_of(decoded(stump(FEATURES - 1, 0.0)))
     with pytest.raises(ValueError, match="features"):
-        trees_of(stump(FEATURES, 0.0))
+        trees_of(decoded(stump(FEATURES, 0.0)))
 
 
 def test_the_trees_decide_what_is_a_stroke_and_its_time_and_pad_are_as_ever():

@@ -11,7 +11,7 @@ from onnx import helper
 from lalelu.config.learned import read_trees, write_trees
 from lalelu.errors import UsageError
 from lalelu.gesture.learned import FEATURES
-from lalelu.gesture.trees import DEPTH, LEAVES, MOST_TREES, NODES, Ensemble, Node, Trees
+from lalelu.gesture.trees import DEPTH, LEAVES, MOST_TREES, NODES, Ensemble, Node, Trees, decoded
 from lalelu.models.tree_ensemble import DOMAIN, OPERATOR, from_onnx, to_onnx
 
 
@@ -31,7 +31,7 @@ ROWS = np.random.default_rng(5).normal(size=(200, FEATURES)).astype(np.float32)
 
 
 def scores(trees):
-    played = Trees(trees.text)
+    played = Trees(decoded(trees.text))
     return [played.score(row) for row in ROWS]
 
 

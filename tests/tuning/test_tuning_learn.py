@@ -9,7 +9,7 @@ from lalelu.config.learned import write_trees
 from lalelu.config.loader import check_file, load_kit
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
-from lalelu.gesture.trees import Ensemble, Node, Trees
+from lalelu.gesture.trees import Ensemble, Node, Trees, decoded
 from lalelu.hits import write_hits
 from lalelu.take import TakeWriter
 from lalelu.tuning.learn import grown, learn, played_by
@@ -42,7 +42,7 @@ def test_the_trees_are_those_of_scikit_learn():
     model = ensemble.HistGradientBoostingClassifier(max_iter=20, max_depth=5, max_leaf_nodes=9)
     with threadpoolctl.threadpool_limits(limits=1):
         model.fit(rows, labels)
-    mine = Trees(grown(model).text)
+    mine = Trees(decoded(grown(model).text))
     assert [mine.score(row) for row in rows] == pytest.approx(model.decision_function(rows), abs=1e-4)
 
 

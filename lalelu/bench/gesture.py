@@ -21,9 +21,8 @@ from lalelu.clock import now_ns, sleep_until
 from lalelu.config.kit import KitConfig, LearnedSection
 from lalelu.gesture.detector import Detector
 from lalelu.gesture.learned import FALL, RISEN
-from lalelu.gesture.trees import Ensemble, Node
+from lalelu.gesture.trees import TREES, Ensemble, Node
 from lalelu.skeleton import COCO17
-from lalelu.tuning.learn import TREES
 from lalelu.types import Pose
 
 DetectorKind: TypeAlias = Literal["model", "learned"]

@@ -18,7 +18,8 @@ DEPTH: Final = 5
 NODES: Final = 2**DEPTH - 1
 LEAVES: Final = 2**DEPTH
 _WIDTH: Final = 2 * NODES + LEAVES
-MOST_TREES: Final = 64  # what `lalelu tune --learn` grows, and a few; so many cost a frame 0.1 ms
+TREES: Final = 60  # of an ensemble that is grown
+MOST_TREES: Final = 64  # of one that is read: each costs every frame time
 
 
 def decoded(text: str) -> bytes:

@@ -13,11 +13,10 @@ from lalelu.config.kit import KitConfig, LearnedSection
 from lalelu.config.schema import Config
 from lalelu.errors import MissingError, UsageError
 from lalelu.gesture.detector import Detector
-from lalelu.gesture.trees import DEPTH, Ensemble, Node
+from lalelu.gesture.trees import DEPTH, TREES, Ensemble, Node
 from lalelu.tuning.lesson import Judge, Lesson, heard
 from lalelu.tuning.outcome import EVERY, Outcome, goodness, parted, third_of, together
 
-TREES: Final = 60
 LEARNING_RATE: Final = 0.1
 # Few leaves of many frames: chosen on the parts tuned on of the recordings of two players, each half by the other.
 MOST_LEAVES: Final = 6

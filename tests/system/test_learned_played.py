@@ -61,8 +61,9 @@ def test_the_processes_play_what_replay_plays_into_a_file_that_sequencers_open(f
         "run", *common, "--camera", f"take:{folder / 'source.take'}", "--midi", f"file:{folder / 'live.mid'}"
     )
     assert done.code == 0, done.err
-    live = notes_of(folder / "live.mid")
-    assert live == notes_of(folder / "offline.mid")
+    # not their velocities: a busy machine skips frames
+    live, offline = ([note[:2] for note in notes_of(folder / name)] for name in ("live.mid", "offline.mid"))
+    assert live == offline
     assert len(live) >= 7  # of 8 strokes
     conductor, drums = mido.MidiFile(folder / "live.mid").tracks
     assert (conductor.name, drums.name) == ("lalelu", "lalelu drums")

@@ -11,8 +11,6 @@ from os import sched_getaffinity
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lalelu.commands.kit import where_learned
 from lalelu.commands.run import add_config_option, check_target
 from lalelu.config.edit import edited
@@ -27,7 +25,7 @@ from lalelu.hits import read_hits
 from lalelu.replacement import replacing
 from lalelu.take import read_take
 from lalelu.tuning import report
-from lalelu.tuning.learn import learn
+from lalelu.tuning.learn import learn, played_by
 from lalelu.tuning.lesson import Judge, Lesson
 from lalelu.tuning.outcome import is_worse, together
 from lalelu.tuning.parameters import GROUPS, changes, parameters_of
@@ -136,20 +134,14 @@ def _learn(
 ) -> int:
     """Grow a learned detector, compare and perhaps write it and a kit that plays with it."""
     trees = learn(kit, lessons, judge, seed=args.seed)
-    model, learned = kit.model_copy(update={"detector": "model"}), trees.in_kit(kit)
+    model, learned = kit.model_copy(update={"detector": "model"}), played_by(trees, kit)
     before, after = ([judge.play(lesson, each) for lesson in lessons] for each in (model, learned))
     tuned = Tuned(before, after, learned, 0)
     _tell(args, lessons, tuned, {("detector",): "learned"})
     if _may_write(args, tuned):
-        beside = args.write.with_suffix(".npz")
+        beside = args.write.with_suffix(".onnx")
         check_target(beside)
-        digest = write_trees(
-            beside,
-            baseline=np.float64(trees.baseline),
-            feature=trees.feature,
-            threshold=trees.threshold,
-            leaf=trees.leaf,
-        )
+        digest = write_trees(beside, trees)
         named = {"file": beside.name, "sha256": digest}
         _write(args.write, file, {("detector",): "learned", ("learned",): named})
     return 0

@@ -28,6 +28,7 @@ from lalelu.takes.comparison import compare
 from lalelu.takes.film import FROM, TakeFilm, read_film
 from lalelu.takes.folder import Library, film_of, truth_of
 from lalelu.takes.replaying import Played, keypoints_of, limbs_of, play, traces
+from lalelu.tuning.lesson import on_one_kit
 
 KEPT: Final = 2  # takes in memory: a minute of one player takes some 10 MB
 
@@ -330,5 +331,4 @@ def _edits(first: Loaded, now: Loaded) -> list[tuple[_Side, _Side]]:
 
 def _alone(loaded: Loaded, number: int) -> _Side:
     """Return everybody on one kit."""
-    player = loaded.config.player.model_copy(update={"kits": {}})
-    return loaded.config.model_copy(update={"player": player}), (loaded.kits[number],)
+    return on_one_kit(loaded.config), (loaded.kits[number],)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from lalelu.channel import BoardReader, RingReader
 from lalelu.errors import LaleluError
-from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.glimpse import RING as PICTURE
 from lalelu.glimpse import Glimpse, GlimpseReader
@@ -20,9 +19,10 @@ from lalelu.jpeg import encode_jpeg, orientation_of, upright
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, VIA
 from lalelu.numbering import Numbers
 from lalelu.page.outline import drawn_pads
-from lalelu.pose.orientation import rolling_shutter
 from lalelu.session import POSE_HEAD, ROLES, Plan, Session
-from lalelu.skeleton import COCO17_BONES, SKELETONS
+from lalelu.skeleton import COCO17_BONES
+from lalelu.take import TakeHeader
+from lalelu.takes.replaying import band_of
 from lalelu.types import Pose
 
 _MOST_FRAMES: Final = 64  # of one message; what is older than the last half second is not caught up with
@@ -193,22 +193,12 @@ class _Shadow:
     def __init__(self, plan: Plan, take: dict[str, Any], verdicts: list[Verdict]) -> None:
         config = plan.config
         self._plan = plan
-        self._skeleton = SKELETONS[take["skeleton"]]
-        self._aspect = take["width"] / take["height"]
+        header = TakeHeader(**take)
+        self._skeleton = header.keypoints
+        self._aspect = header.width / header.height
         self.orientation = orientation_of(config.camera)
         self.pads = {number: name for (_, name), number in Numbers(plan.kits).pads.items()}
-        self.band = Band(
-            plan.kits,
-            skeleton=self._skeleton,
-            player_kits=config.player_kits,
-            left_handed=config.left_handed,
-            explain=verdicts.append,
-            row_delay_ns=rolling_shutter(take.get("readout_ms", 0.0), self.orientation, self._aspect),
-            lead_ms=config.timing.lead_ms,
-            chokes=config.timing.choke,
-            aspect=self._aspect,
-            follows=True,
-        )
+        self.band = band_of(config, plan.kits, header, explain=verdicts.append, follows=True)
 
     def follow(self, engine: dict[str, Any]) -> None:
         """Have everybody play the kits that the engine's board tells, and stand by where it does."""

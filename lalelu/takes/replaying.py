@@ -1,24 +1,52 @@
 """Play a take on kits, and draw each limb's height over time. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lalelu.config.gestures import HiHat, Kick, ZoneEnter
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
+from lalelu.gesture.band import Band
 from lalelu.gesture.body import BodyFrame
 from lalelu.gesture.keypoints import Keypoints, Own, expand, mirrored_own
 from lalelu.gesture.verdict import Verdict
 from lalelu.hits import HitRecord
 from lalelu.performance import Delays, hit_records
-from lalelu.skeleton import SKELETONS, mirrored
-from lalelu.take import Take
-from lalelu.tuning.lesson import band_of
+from lalelu.pose.orientation import Orientation, rolling_shutter
+from lalelu.skeleton import mirrored
+from lalelu.take import Take, TakeHeader
 from lalelu.types import Event, Hit
 
 MIN_SCORE = 0.2  # below it a keypoint leaves a gap in its trace, as `strike.min_score` by default
 _SHOULDERS = ("left_shoulder", "right_shoulder", "mid_hip")
+
+
+def band_of(
+    config: Config,
+    kits: Sequence[KitConfig],
+    header: TakeHeader,
+    *,
+    explain: Callable[[Verdict], None] | None = None,
+    lead_ms: float | None = None,
+    follows: bool = False,
+) -> Band:
+    """Return the band that plays a take's poses; `lead_ms` None: the configured one; `follows` as Band has it."""
+    aspect = header.width / header.height
+    return Band(
+        kits,
+        skeleton=header.keypoints,
+        player_kits=config.player_kits,
+        left_handed=config.left_handed,
+        row_delay_ns=rolling_shutter(
+            header.readout_ms or 0.0, Orientation(config.camera.rotate, config.camera.mirror), aspect
+        ),
+        aspect=aspect,
+        explain=explain,
+        lead_ms=config.timing.lead_ms if lead_ms is None else lead_ms,
+        chokes=config.timing.choke,
+        follows=follows,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +58,19 @@ class Played:
     origin_ns: int
 
 
-def play(take: Take, config: Config, kits: Sequence[KitConfig], *, explain: bool = False) -> Played:
-    """Play a take on kits by the configuration's timing; `verdicts` are told where `explain`."""
-    header = take.header
+def play(
+    take: Take,
+    config: Config,
+    kits: Sequence[KitConfig],
+    *,
+    explain: bool = False,
+    lead_ms: float | None = None,
+    follows: bool = False,
+) -> Played:
+    """Play a take on kits by the configuration's timing; `verdicts` are told where `explain`, the rest is band_of's."""
     verdicts: list[Verdict] = []
-    band = band_of(config, kits, header, explain=verdicts.append if explain else None)
+    tell = verdicts.append if explain else None
+    band = band_of(config, kits, take.header, explain=tell, lead_ms=lead_ms, follows=follows)
     events: list[Event] = []
     for frame in take.frames:
         events += band.frame(frame.seq, frame.captured_ns, frame.poses)
@@ -82,7 +118,7 @@ def traces(take: Take, limbs: Iterable[str], own: Own) -> list[Trace]:
     """
     if not take.frames:
         return []
-    skeleton = SKELETONS[take.header.skeleton]
+    skeleton = take.header.keypoints
     shown = [limb for limb in limbs if _is_shown(limb, skeleton, own)]
     keypoints = Keypoints(skeleton, own, (*_SHOULDERS, *shown))
     origin_ns = take.frames[0].captured_ns

@@ -1,21 +1,16 @@
 """A take of which it is known what was meant, and what a kit makes of it. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lalelu.analysis.scoring import By
-from lalelu.config.gestures import HiHat, Hold
+from lalelu.config.gestures import HiHat
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
-from lalelu.gesture.band import Band
-from lalelu.gesture.verdict import Verdict
 from lalelu.hits import HitRecord
-from lalelu.performance import hit_records
-from lalelu.pose.orientation import Orientation, rolling_shutter
-from lalelu.skeleton import SKELETONS
-from lalelu.take import Take, TakeHeader
+from lalelu.take import Take
+from lalelu.takes.replaying import play
 from lalelu.tuning.outcome import Outcome, is_held_back, parted
-from lalelu.types import Hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,49 +71,11 @@ class Judge:
         )
 
 
-def band_of(
-    config: Config,
-    kits: Sequence[KitConfig],
-    header: TakeHeader,
-    *,
-    explain: Callable[[Verdict], None] | None = None,
-    lead_ms: float | None = None,
-) -> Band:
-    """Return the band that plays a take's poses; `lead_ms` None: the configured one."""
-    aspect = header.width / header.height
-    return Band(
-        kits,
-        skeleton=SKELETONS[header.skeleton],
-        player_kits=config.player_kits,
-        left_handed=config.left_handed,
-        row_delay_ns=rolling_shutter(
-            header.readout_ms or 0.0, Orientation(config.camera.rotate, config.camera.mirror), aspect
-        ),
-        aspect=aspect,
-        explain=explain,
-        lead_ms=config.timing.lead_ms if lead_ms is None else lead_ms,
-        chokes=config.timing.choke,
-    )
-
-
-def heard(
-    take: Take,
-    config: Config,
-    kit: KitConfig,
-    *,
-    explain: Callable[[Verdict], None] | None = None,
-    lead_ms: float | None = None,
-) -> list[HitRecord]:
+def heard(take: Take, config: Config, kit: KitConfig) -> list[HitRecord]:
     """Return the hits of a take that everybody plays on one kit; poses that are held command nothing."""
-    alone = config.model_copy(update={"player": config.player.model_copy(update={"kits": {}})})
-    gestures = {name: each for name, each in kit.gestures.items() if not isinstance(each, Hold)}
-    kit = kit.model_copy(update={"gestures": gestures})
-    band = band_of(alone, [kit], take.header, explain=explain, lead_ms=lead_ms)
-    events = [
-        event
-        for frame in take.frames
-        for event in tuple(band.frame(frame.seq, frame.captured_ns, frame.poses))
-    ]
-    band.finish()
-    origin_ns = take.frames[0].captured_ns if take.frames else 0
-    return hit_records((event for event in events if isinstance(event, Hit)), [kit], origin_ns=origin_ns)
+    return list(play(take, on_one_kit(config), [kit], follows=True).hits)
+
+
+def on_one_kit(config: Config) -> Config:
+    """Return the configuration with which everybody plays the same kit."""
+    return config.model_copy(update={"player": config.player.model_copy(update={"kits": {}})})

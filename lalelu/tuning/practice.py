@@ -6,11 +6,12 @@ from typing import Final
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
-from lalelu.gesture.verdict import Rule, Verdict
+from lalelu.gesture.verdict import Rule
 from lalelu.hits import HitRecord
 from lalelu.take import Take
+from lalelu.takes.replaying import play
 from lalelu.tuning.align import Alignment, align
-from lalelu.tuning.lesson import heard
+from lalelu.tuning.lesson import on_one_kit
 from lalelu.tuning.parameters import STRIKE, with_values
 from lalelu.tuning.pattern import bar_of, bar_s
 
@@ -34,15 +35,16 @@ def movements(take: Take, config: Config, kit: KitConfig) -> list[HitRecord]:
         kit.model_copy(update={"detector": "model", "learned": None}),
         {f"strike.{name}": low for name, (low, _) in STRIKE.items() if name != "min_score"},
     )
-    verdicts: list[Verdict] = []
-    heard(take, config, lenient, explain=verdicts.append, lead_ms=0.0)  # what was done, not what was foreseen
-    strokes = [verdict for verdict in verdicts if verdict.rule in _STROKES and verdict.measured is not None]
+    # what was done, not what was foreseen, and whatever was told meanwhile by a pose
+    played = play(take, on_one_kit(config), [lenient], explain=True, lead_ms=0.0, follows=True)
+    strokes = [
+        verdict for verdict in played.verdicts if verdict.rule in _STROKES and verdict.measured is not None
+    ]
     if not strokes:
         return []
     player = Counter(verdict.player for verdict in strokes).most_common(1)[0][0]
-    origin_ns = take.frames[0].captured_ns
     found = [
-        HitRecord((verdict.lowest_ns - origin_ns) * 1e-9, verdict.limb, verdict.pad, player)
+        HitRecord((verdict.lowest_ns - played.origin_ns) * 1e-9, verdict.limb, verdict.pad, player)
         for verdict in strokes
         if verdict.player == player
     ]

@@ -14,7 +14,7 @@ from lalelu.skeleton import COCO17
 from lalelu.types import Frame
 from lalelu.wire import EngineRings
 
-TAKE = {"width": 640, "height": 480, "skeleton": "coco17"}
+TAKE = {"source": "a stage", "fps": 100.0, "width": 640, "height": 480, "skeleton": "coco17"}
 NOW_NS = 10_000_000_000
 
 

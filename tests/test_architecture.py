@@ -73,6 +73,7 @@ PURE = (
     "kitedit/fields.py",
     "kitedit/learn.py",
     "tuning/align.py",
+    "tuning/fitting.py",
     "tuning/lesson.py",
     "tuning/outcome.py",
     "tuning/parameters.py",

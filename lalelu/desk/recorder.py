@@ -23,6 +23,7 @@ from lalelu.takes.folder import takes_folder
 
 _STATE: Final = "recorded.json"
 _SINK: Final = "take"
+_MOST_BPM: Final = 1000
 
 
 class Recorder:
@@ -74,8 +75,8 @@ class Recorder:
             except LaleluError as exc:
                 self._say(str(exc))
 
-    def start(self) -> str:
-        """Begin a take; return its name in a sentence. Raises UsageError."""
+    def start(self, more: Mapping[str, Any] | None = None) -> str:
+        """Begin a take whose first line says `more`, too; return its name in a sentence. Raises UsageError."""
         if self._recording is not None:
             raise UsageError(f"the take {self._recording.name} is being recorded; stop it first")
         header = self._engine.value().get("take")
@@ -91,7 +92,12 @@ class Recorder:
             ) from exc
         # poses first: those of the next frame may be there before its row
         cursors = {ring: RingReader(self._session / ring).head for ring in ("poses", "frames")}
-        facts = {"take": str(take), "header": header, "since_ns": now_ns(), "first": cursors["frames"]}
+        facts = {
+            "take": str(take),
+            "header": {**header, **(more or {})},
+            "since_ns": now_ns(),
+            "first": cursors["frames"],
+        }
         self._drain.facts |= facts
         sink = self._sink()
         sink.done = sink.planned = Progress(0, cursors)
@@ -142,7 +148,7 @@ class Recorder:
     def _answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         name = recorded_at(self._recording).stem if self._recording else None
         if question.get("do") == "record":
-            self._say(said := self.start())
+            self._say(said := self.start(_practice(question.get("practice"))))
             assert self._recording is not None
             return {"said": said, "take": recorded_at(self._recording).stem}
         if question.get("do") == "stop":
@@ -157,3 +163,14 @@ class Recorder:
         facts, take = self._drain.facts, self._recording
         told = None if take is None else {"take": recorded_at(take).stem, "since_ns": facts["since_ns"]}
         self._board.tell(recording=told)
+
+
+def _practice(asked: object) -> dict[str, Any]:
+    """Return what a take's first line says of the pattern that is played along with. Raises UsageError."""
+    if asked is None:
+        return {}
+    if isinstance(asked, dict) and isinstance(asked.get("pattern"), str):
+        bpm = asked.get("bpm")
+        if isinstance(bpm, int | float) and 0 < bpm < _MOST_BPM:
+            return {"practice": {"pattern": asked["pattern"], "bpm": bpm}}
+    raise UsageError("practice is {pattern, bpm}: a name, and quarters a minute")

@@ -3,13 +3,15 @@
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from lalelu.config.problem import ConfigError
 from lalelu.errors import LaleluError
-from lalelu.page import edit_routes, live_routes, take_routes
+from lalelu.kitedit.editor import ChangedMeanwhileError
+from lalelu.page import edit_routes, live_routes, take_routes, teach_routes
 from lalelu.page.context import Context
 from lalelu.page.guard import guard
 
@@ -24,6 +26,7 @@ def make_app(context: Context) -> web.Application:
     live_routes.add_routes(app, context)
     edit_routes.add_routes(app, context)
     take_routes.add_routes(app, context)
+    teach_routes.add_routes(app, context)
     app.router.add_static("/static", STATIC)
     return app
 
@@ -34,10 +37,18 @@ async def _index(_request: web.Request) -> web.StreamResponse:
 
 @web.middleware
 async def _sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler refuses into a sentence: {"error": ..., "problems": []}."""
+    """Turn what a handler refuses into a sentence and the places: {"error": ..., "problems": [...]}."""
     try:
         return await handler(request)
+    except ConfigError as exc:
+        return _refused(422, exc.problems[0].message, [edit_routes.told(problem) for problem in exc.problems])
+    except ChangedMeanwhileError as exc:
+        return _refused(409, str(exc))
     except LaleluError as exc:
-        return web.json_response({"error": str(exc), "problems": []}, status=400)
+        return _refused(400, str(exc))
     except json.JSONDecodeError as exc:
-        return web.json_response({"error": f"the request is not JSON: {exc}", "problems": []}, status=400)
+        return _refused(400, f"the request is not JSON: {exc}")
+
+
+def _refused(status: int, sentence: str, problems: list[dict[str, Any]] | None = None) -> web.Response:
+    return web.json_response({"error": sentence, "problems": problems or []}, status=status)

@@ -4,14 +4,14 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
 from lalelu.config.positions import Path, Value
 from lalelu.config.problem import ConfigError, Problem
 from lalelu.errors import UsageError
-from lalelu.kitedit.editor import ChangedMeanwhileError, Editor, View, parse_path
+from lalelu.kitedit.editor import Editor, View, parse_path
 from lalelu.kitedit.fields import schemas
 from lalelu.kitedit.learn import Touch, learn
 from lalelu.kitedit.presets import preset, presets, save
@@ -21,10 +21,12 @@ MOST_STROKES: Final = 32
 MOST_LENGTH: Final = 1000.0  # shoulder widths, or as many a second: far beyond any hand
 MOST_STROKE: Final = 64  # characters of the name of a movement
 
+T = TypeVar("T")
+
 
 def add_routes(app: web.Application, context: Context) -> None:
     """Add what is under /api/schema, /api/kit and /api/presets."""
-    desk = _EditDesk(context)
+    desk = app[EDITS] = EditDesk(context)
     app.router.add_get("/api/schema", desk.schema)
     app.router.add_get("/api/kit", desk.kit)
     app.router.add_get("/api/kit/diff", desk.diff)
@@ -35,7 +37,7 @@ def add_routes(app: web.Application, context: Context) -> None:
         app.router.add_post(f"/api/presets/{name}", desk.change)
 
 
-class _EditDesk:
+class EditDesk:
     """One editor for all browsers; one change at a time."""
 
     def __init__(self, context: Context) -> None:
@@ -68,20 +70,21 @@ class _EditDesk:
         do = _CHANGES[request.path.removeprefix("/api/")]
         return await self._told(lambda editor: do(editor, body))
 
-    async def _told(self, ask: Callable[[Editor], dict[str, Any]]) -> web.Response:
+    async def do(self, ask: Callable[[Editor], T]) -> T:
+        """Return what `ask` makes of the editor, in a thread. Raises UsageError where there is no file to edit."""
         editor = self._editor
         if editor is None:
             raise UsageError(
                 "lalelu plays with its built-in defaults; copy lalelu.yaml and start with --config COPY to tune it here"
             )
-        try:
-            async with self._turn:
-                return web.json_response(await asyncio.to_thread(ask, editor))
-        except ConfigError as exc:
-            problems = [_problem(problem) for problem in exc.problems]
-            return web.json_response({"error": problems[0]["sentence"], "problems": problems}, status=422)
-        except ChangedMeanwhileError as exc:
-            return web.json_response({"error": str(exc), "problems": []}, status=409)
+        async with self._turn:
+            return await asyncio.to_thread(ask, editor)
+
+    async def _told(self, ask: Callable[[Editor], dict[str, Any]]) -> web.Response:
+        return web.json_response(await self.do(ask))
+
+
+EDITS: Final = web.AppKey("edits", EditDesk)
 
 
 def _set(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,7 +184,8 @@ def _presets(editor: Editor) -> list[dict[str, Any]]:
     ]
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def told(problem: Problem) -> dict[str, Any]:
+    """Return one problem as browsers get it."""
     return {
         "where": problem.path,
         "line": problem.line,
@@ -202,7 +206,7 @@ def _view(editor: Editor, view: View) -> dict[str, Any]:
         "kit": None if view.kit is None else json.loads(view.kit.model_dump_json()),
         "timing": None if config is None else config.timing.model_dump(mode="json"),
         "left_handed": None if config is None else config.left_handed,
-        "problems": [_problem(problem) for problem in view.problems],
+        "problems": [told(problem) for problem in view.problems],
         "undo": editor.history.undoable is not None,
         "redo": editor.history.redoable is not None,
     }

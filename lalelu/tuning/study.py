@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from lalelu.config.kit import KitConfig
 from lalelu.errors import MissingError
-from lalelu.tuning.outcome import Outcome, goodness, together
+from lalelu.tuning.outcome import Outcome, goodness, is_worse, together
 from lalelu.tuning.parameters import Parameter, with_values
 
 
@@ -31,6 +31,12 @@ class Tuned:
     after: list[tuple[Outcome, Outcome]]
     kit: KitConfig
     trials: int  # played
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the kit found is worse on the parts that were held back."""
+        after, before = (together([held for _, held in parts]) for parts in (self.after, self.before))
+        return is_worse(after, before)
 
 
 def search(

@@ -107,13 +107,18 @@ def test_who_asks_is_answered_also_with_a_refusal(leader, tmp_path):
                 ask(leader.session, {"do": "stop"})
             with pytest.raises(UsageError, match="is nothing to ask for; there are record and stop"):
                 ask(leader.session, {"do": "dance"})
-            started = ask(leader.session, {"do": "record"})
+            with pytest.raises(UsageError, match="practice is {pattern, bpm}"):
+                ask(leader.session, {"do": "record", "practice": {"pattern": "rock", "bpm": -1}})
+            practice = {"pattern": "rock", "bpm": 100}
+            started = ask(leader.session, {"do": "record", "practice": practice})
             Players(leader.session).frame(1)
             stopped = ask(leader.session, {"do": "stop"})
         finally:
             over.set()
             desk.join()
-    assert started["take"] == stopped["take"] == takes(tmp_path)[0].name.removesuffix(".take.gz")
+    (file,) = takes(tmp_path)
+    assert started["take"] == stopped["take"] == file.name.removesuffix(".take.gz")
+    assert read_take(file).header.more["practice"] == practice
     with pytest.raises(LostError, match="does not answer"):
         ask(leader.session, {"do": "stop"})
 

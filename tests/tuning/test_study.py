@@ -8,7 +8,7 @@ from lalelu.errors import UsageError
 from lalelu.tuning.lesson import Judge
 from lalelu.tuning.outcome import together
 from lalelu.tuning.parameters import Parameter, parameters_of, with_values
-from lalelu.tuning.practice import meant
+from lalelu.tuning.practice import practised
 from lalelu.tuning.study import search
 
 ROCK = load_kit("rock", None)
@@ -66,16 +66,16 @@ def test_no_time_is_no_trial(soft):
 
 
 def test_a_pattern_that_was_played_along_with_gives_the_truth(soft):
-    found, truth = meant("soft", soft.take, Config(), DEAF, "rock", 120.0)
+    found = practised("soft", soft.take, Config(), DEAF, "rock", 120.0)
     for limb, pad in (("left_wrist", "snare"), ("right_wrist", "hihat")):
-        mine, real = ([hit for hit in hits if hit.limb == limb] for hits in (truth, soft.truth))
+        mine, real = ([hit for hit in hits if hit.limb == limb] for hits in (found.truth, soft.truth))
         assert {hit.pad for hit in mine} == {pad}
         assert len(mine) == len(real)
         assert np.abs(times(mine) - times(real)).max() < 0.02
-    assert found.extra == ()
+    assert found.alignment.extra == ()
 
 
 @pytest.mark.parametrize(("pattern", "bpm"), [("rock", 97.0), ("single", 120.0)])
 def test_another_pattern_or_tempo_than_was_played_is_refused(soft, pattern, bpm):
     with pytest.raises(UsageError, match="check pattern and tempo"):
-        meant("soft", soft.take, Config(), DEAF, pattern, bpm)
+        practised("soft", soft.take, Config(), DEAF, pattern, bpm)

@@ -41,7 +41,9 @@ class Tune {
     }
     this.desk.addEventListener("frame", (event) => this.#frame(event.detail));
     document.addEventListener("keydown", (event) => this.#key(event));
-    window.addEventListener("focus", () => this.#idle() && this.#look().catch((error) => this.#say(error.message, true)));
+    const look = () => this.#idle() && this.#look().catch((error) => this.#say(error.message, true));
+    window.addEventListener("focus", look);
+    this.desk.addEventListener("written", look); // by another tab
   }
 
   #build() {

@@ -181,7 +181,11 @@ class Teacher:
     def _asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of the course that is asked for. Raises UsageError for what nobody plays."""
         loaded = self._loaded()
-        number, pattern, bpm = _kit_number(body.get("kit", 0), loaded), str(body.get("pattern")), body.get("bpm")
+        number, pattern, bpm = (
+            _kit_number(body.get("kit", 0), loaded),
+            str(body.get("pattern")),
+            body.get("bpm"),
+        )
         if not isinstance(bpm, int | float) or isinstance(bpm, bool):
             raise UsageError("the tempo is no number; give quarters a minute")
         bar_of(pattern, bpm, loaded.kits[number], left_handed=loaded.config.left_handed)
@@ -226,16 +230,16 @@ class Teacher:
         self._library.write_note(course.take, f"{course.pattern} at {course.bpm:g} a minute")
         lesson = Lesson(course.take, take, found.truth)
         sounds = together(fitting(config, kit, [lesson]).judge.play(lesson, kit))
-        return {
-            "take": course.take,
-            "sentences": [
-                f"{found.sentence(course.bars * len(PATTERNS[course.pattern]))}.",
-                f"With the kit as it is, {sounds.matched} of {sounds.true} strokes sound as meant; notes that sound "
-                f"and were not meant: {sounds.false}.",
-                f"The first bar begins {found.alignment.first_bar_s:.2f} s into the take {course.take}: found from "
-                "your strokes, so it does not matter how late the click is heard.",
-            ],
-        }
+        played = found.sentence(course.bars * len(PATTERNS[course.pattern]))
+        kit_says = (
+            f"With the kit as it is, {sounds.matched} of {sounds.true} strokes sound as meant; notes that sound and "
+            f"were not meant: {sounds.false}."
+        )
+        clock_says = (
+            f"The first bar begins {found.alignment.first_bar_s:.2f} s into the take {course.take}: found from your "
+            "strokes, so it does not matter how late the click is heard."
+        )
+        return {"take": course.take, "sentences": [f"{played}.", kit_says, clock_says]}
 
     async def _fit(self, body: Mapping[str, Any]) -> None:
         """Take {take, kit, trials}; without a take, what was heard last."""
@@ -282,13 +286,20 @@ class Teacher:
             process.stdin.write(search.task.text().encode())
             await process.stdin.drain()
             process.stdin.close()
+        last: dict[str, Any] = {}
         async for line in process.stdout:
             if line.endswith(b"\n"):  # else it was killed
-                search.told = json.loads(line)
+                last = json.loads(line)
+                if "done" in last:
+                    search.told = last
         status = await process.wait()
-        if self._search is search and search.found is None:
+        if self._search is not search:
+            return
+        if "fitted" in last:
+            search.told = last
+        else:
             self._search = None
-            self._problem = search.told.get("error") or f"the search has {how_ended(status)}; try again"
+            self._problem = last.get("error") or f"the search has {how_ended(status)}; try again"
 
     async def _cancel(self, _body: Mapping[str, Any]) -> None:
         """End the search, or forget what it has found."""

@@ -35,6 +35,4 @@ def fitting(
     with_pads = all(hit.pad is not None for hit in truth)
     pads = Counter(hit.pad for hit in truth if hit.pad is not None)
     wanted = groups or (GROUPS if with_pads else ("strike",))
-    return Fitting(
-        Judge(config, window_ms, "pad" if with_pads else "limb"), parameters_of(kit, pads, wanted)
-    )
+    return Fitting(Judge(config, window_ms, "pad" if with_pads else "limb"), parameters_of(kit, pads, wanted))

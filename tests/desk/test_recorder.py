@@ -107,7 +107,7 @@ def test_who_asks_is_answered_also_with_a_refusal(leader, tmp_path):
                 ask(leader.session, {"do": "stop"})
             with pytest.raises(UsageError, match="is nothing to ask for; there are record and stop"):
                 ask(leader.session, {"do": "dance"})
-            with pytest.raises(UsageError, match="practice is {pattern, bpm}"):
+            with pytest.raises(UsageError, match=r"practice is .pattern, bpm.: a name"):
                 ask(leader.session, {"do": "record", "practice": {"pattern": "rock", "bpm": -1}})
             practice = {"pattern": "rock", "bpm": 100}
             started = ask(leader.session, {"do": "record", "practice": practice})

@@ -59,11 +59,11 @@ async def teacher(context):
         yield ask
 
 
-async def found(ask):
-    """Wait until the search has ended; the lesson's state then."""
+async def found(ask, enough=lambda state: state["search"] and "fitted" in state["search"]):
+    """Wait until the search has come so far, or failed; the lesson's state then."""
     while True:
         _, state = await ask("/api/teach")
-        if state["problem"] or (state["search"] and "fitted" in state["search"]):
+        if state["problem"] or enough(state):
             return state
         await asyncio.sleep(0.05)
 
@@ -104,8 +104,7 @@ def test_one_search_at_a_time_and_a_cancelled_one_leaves_nothing(context):
         async with teacher(context) as ask:
             await ask("/api/teach/fit", {"take": "mine", "trials": 1000})
             second = await ask("/api/teach/fit", {"take": "mine"})
-            while not (told := (await ask("/api/teach"))[1]["search"])["done"]:
-                await asyncio.sleep(0.05)
+            told = (await found(ask, lambda state: state["search"]["done"]))["search"]
             (process,) = searching()
             niceness = process.nice()
             cancelled = await ask("/api/teach/cancel", {})
@@ -115,7 +114,10 @@ def test_one_search_at_a_time_and_a_cancelled_one_leaves_nothing(context):
         return second, told, niceness, cancelled, gone, kept
 
     second, told, niceness, cancelled, gone, kept = asyncio.run(teach())
-    assert (second[0], "is being fitted already; wait for it, or cancel it" in second[1]["error"]) == (400, True)
+    assert (second[0], "is being fitted already; wait for it, or cancel it" in second[1]["error"]) == (
+        400,
+        True,
+    )
     assert (told["take"], told["trials"], told["before"] <= told["best"]) == ("mine", 1000, True)
     assert niceness == 19
     assert (cancelled[0], cancelled[1]["search"], gone) == (200, None, True)
@@ -156,13 +158,25 @@ def test_a_search_that_dies_is_told(context):
 @pytest.mark.parametrize(
     ("path", "body", "sentence"),
     [
-        ("fit", {"take": "short"}, "the take short has 6 true hits; 15 and more are needed: play along for more bars"),
+        (
+            "fit",
+            {"take": "short"},
+            "the take short has 6 true hits; 15 and more are needed: play along for more bars",
+        ),
         ("fit", {"take": "bare"}, "the take bare has no true hits; play along here, or mark them in Takes"),
         ("fit", {"take": "../mine"}, "'../mine' is no name for a take"),
         ("fit", {}, "there is no take to fit to; play along first"),
-        ("fit", {"take": "mine", "trials": 0}, "the number of kits to try is 0; allowed are whole numbers 1..1000"),
+        (
+            "fit",
+            {"take": "mine", "trials": 0},
+            "the number of kits to try is 0; allowed are whole numbers 1..1000",
+        ),
         ("fit", {"take": "mine", "kit": 1}, "the kit number 1 is not known"),
-        ("start", {"pattern": "rock", "bpm": 120, "bars": 4}, "no instrument plays, so nothing can be recorded"),
+        (
+            "start",
+            {"pattern": "rock", "bpm": 120, "bars": 4},
+            "no instrument plays, so nothing can be recorded",
+        ),
         ("stop", {}, "nobody plays along"),
         ("keep", {}, "there is nothing to write; fit a take first"),
     ],
@@ -178,5 +192,7 @@ def test_what_makes_no_sense_is_refused_with_what_to_do(context, path, body, sen
 
 def test_a_take_with_too_few_strokes_says_what_to_check(lesson):
     still = replace(lesson.take, frames=lesson.take.frames[:120])
-    with pytest.raises(UsageError, match="of 0 strokes that were seen, nothing is the pattern rock at 120 a minute; check"):
+    with pytest.raises(
+        UsageError, match="of 0 strokes that were seen, nothing is the pattern rock at 120 a minute; check"
+    ):
         practised("mine", still, Config(), load_kit("rock", None), "rock", 120.0)

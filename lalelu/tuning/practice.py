@@ -40,7 +40,7 @@ class Practice:
         """Return what was found; `asked`: of so many strokes, where more were asked for than bars were played."""
         found = self.alignment
         return (
-            f"{found.matched} of {max(asked, len(found.pairs))} strokes of the pattern were played, movements that "
+            f"{found.matched} of {max(asked, len(found.pairs))} strokes of the pattern were played; movements that "
             f"were none of it: {len(found.extra)}; spread in time: {found.sd_ms(self.played):.0f} ms (SD)"
         )
 

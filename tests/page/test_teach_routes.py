@@ -31,19 +31,25 @@ def lesson():
     return rock(height=0.25)
 
 
-@pytest.fixture
-def context(tmp_path, lesson):
-    """A kit that is deaf to soft strokes, and takes with true hits: `mine`, and `short` with few."""
-    (tmp_path / "takes").mkdir()
+@pytest.fixture(scope="module")
+def takes(lesson, tmp_path_factory):
+    """Takes with true hits: `mine`, `short` with few, `bare` without any."""
+    folder = tmp_path_factory.mktemp("takes")
     for name, truth in (("mine", lesson.truth), ("short", lesson.truth[:6]), ("bare", ())):
-        with TakeWriter(tmp_path / "takes" / f"{name}.take", lesson.take.header) as take:
+        with TakeWriter(folder / f"{name}.take", lesson.take.header) as take:
             for frame in lesson.take.frames:
                 take.write(frame)
         if truth:
-            write_hits(tmp_path / "takes" / f"{name}.truth.jsonl", truth)
+            write_hits(folder / f"{name}.truth.jsonl", truth)
+    return folder
+
+
+@pytest.fixture
+def context(tmp_path, takes):
+    """A kit that is deaf to soft strokes."""
     (tmp_path / "mine.yaml").write_text(DEAF)
     (tmp_path / "lalelu.yaml").write_text("kit: mine.yaml  # loud\n")
-    return Context(None, tmp_path / "lalelu.yaml", tmp_path / "takes")
+    return Context(None, tmp_path / "lalelu.yaml", takes)
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ class Teach {
       "form", { class: "panel", onsubmit: (event) => { event.preventDefault(); this.#start(); } },
       el("h2", {}, "Play along"),
       this.kits, labelled("Pattern", this.pattern),
-      el("div", { class: "pair" }, labelled("Tempo, quarters a minute", this.bpm), labelled("Bars", this.bars)),
+      el("div", { class: "pair" }, labelled("Tempo, a minute", this.bpm), labelled("Bars", this.bars)),
       this.start,
       el("p", { class: "dim" }, "One bar of clicks to count in, then play the pattern until the click ends."),
     );
@@ -68,21 +68,22 @@ class Teach {
     this.heard = el("div", { class: "panel", hidden: true });
     this.take = el("select");
     this.trials = el("select", {}, ...THOROUGH.map(([value, label]) => el("option", { value }, label)));
-    this.fit = button("Fit the kit", () => this.#ask("fit", { take: this.take.value, trials: Number(this.trials.value), kit: Number(this.kit.value) }), { class: "first" });
+    this.fit = button("Fit the kit", () => this.#fit(), { class: "first" });
     this.fitting = el(
       "div", { class: "panel" },
       el("h2", {}, "Fit the kit"),
       el("p", { class: "dim" }, "Tries other values of the kit on a take of which it is known what was meant. Your files are not changed before you write them."),
       el("div", { class: "row" }, labelled("Take", this.take), labelled("Search", this.trials), this.fit),
     );
+    this.cancel = button("Cancel", () => this.#leave("cancel"));
     this.bar = el("progress", { "aria-label": "Kits tried" });
     this.done = el("p", { class: "told" });
-    this.progress = el("div", { class: "panel", hidden: true }, el("h2", {}, "Fitting"), this.bar, this.done, button("Cancel", () => this.#ask("cancel")));
+    this.progress = el("div", { class: "panel", hidden: true }, el("h2", {}, "Fitting"), this.bar, this.done, this.cancel);
     this.found = el("div", { class: "panel", hidden: true, id: "teach-found" });
-    this.keep = button("Write to the kit", () => this.#keep(), { class: "first" });
-    this.discard = button("Discard", () => this.#ask("cancel"));
-    this.results = el("div", {}, this.heard, this.fitting, this.progress, this.found);
-    this.root = el("div", { class: "teach" }, this.said, this.form, this.stage, this.results);
+    this.keep = button("Write to the kit", () => this.#leave("keep"), { class: "first" });
+    this.discard = button("Discard", () => this.#leave("cancel"));
+    this.results = el("div", { class: "results" }, this.heard, this.fitting, this.progress, this.found);
+    this.root = el("div", { class: "teach" }, this.said, this.form, el("div", { class: "side" }, this.stage, this.results));
     this.element.replaceChildren(this.root);
   }
 
@@ -140,15 +141,10 @@ class Teach {
     const number = Math.floor(beats / bar) - before; // of the bar, from 0; below: counting in
     const isOver = number >= bars;
     const within = beats - (number + before) * bar;
-    this.score.count.classList.toggle("in", number < 0);
-    if (beats < 0 || isOver) this.#count(isOver ? "done" : "ready");
-    else this.#count(number < 0 ? String(Math.floor(within) + 1) : `${number + 1} of ${bars}  ·  ${Math.floor(within) + 1}`);
+    const beat = beats < 0 || isOver ? "" : Math.floor(within) + 1;
+    this.score.tell(beat, isOver ? "done" : number < 0 ? "count-in" : `bar ${number + 1} of ${bars}`, number < 0);
     this.score.at(number >= 0 && !isOver ? within : null);
     requestAnimationFrame(() => this.#run(click, bars));
-  }
-
-  #count(text) {
-    if (this.score.count.textContent !== text) this.score.count.textContent = text;
   }
 
   async #stop() {
@@ -165,15 +161,23 @@ class Teach {
     this.fit.focus();
   }
 
-  async #keep() {
-    if (await this.#ask("keep")) this.desk.dispatchEvent(new CustomEvent("written"));
+  async #fit() {
+    const body = { take: this.take.value, trials: Number(this.trials.value), kit: Number(this.kit.value) };
+    if (await this.#ask("fit", body)) this.cancel.focus();
+  }
+
+  // Write what was found, or forget it.
+  async #leave(what) {
+    if (!(await this.#ask(what))) return;
+    if (what === "keep") this.desk.dispatchEvent(new CustomEvent("written"));
+    this.fit.focus({ preventScroll: true });
   }
 
   #silence() {
     this.click?.stop();
     this.click = null;
     this.score.at(null);
-    this.#count("");
+    this.score.tell("", "");
   }
 
   // Ask for something and show how far the lesson is then; false where it is refused.
@@ -236,7 +240,9 @@ class Teach {
     this.looking ??= setTimeout(async () => {
       this.looking = null;
       await this.#ask("");
-      if (searches && this.state.search?.fitted) this.found.scrollIntoView({ block: "nearest" });
+      if (!searches || !this.state.search?.fitted) return;
+      this.found.scrollIntoView({ block: "nearest" });
+      (this.keep.disabled ? this.discard : this.keep).focus({ preventScroll: true });
     }, LOOK_MS);
   }
 
@@ -245,7 +251,7 @@ class Teach {
     const rows = FIGURES.map(([name, of, digits]) => {
       const [old, now] = [of(before.held_back), of(after.held_back)];
       const told = (value) => (value === null ? "-" : value.toFixed(digits));
-      const kind = told(old) === told(now) ? "" : now < old ? "better" : "worse";
+      const kind = old === null || now === null || told(old) === told(now) ? "" : now < old ? "better" : "worse";
       return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, told(old)), el("td", { class: kind }, told(now)));
     });
     this.keep.disabled = Boolean(noUse);
@@ -261,7 +267,6 @@ class Teach {
   #say(sentence, isBad = false) {
     this.said.textContent = sentence;
     this.said.classList.toggle("error", isBad);
-    if (isBad) this.said.scrollIntoView({ block: "nearest" });
   }
 }
 

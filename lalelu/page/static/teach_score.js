@@ -6,7 +6,9 @@ const HANDS = { left: "L", right: "R" };
 
 export class Score {
   constructor() {
-    this.count = el("p", { class: "count", "aria-hidden": "true" });
+    this.beat = el("span", { class: "beat" });
+    this.bar = el("span", { class: "bar" });
+    this.count = el("p", { class: "count", "aria-hidden": "true", hidden: true }, this.beat, this.bar);
     this.grid = el("div", { class: "score", role: "img" });
     this.element = el("div", { class: "play" }, this.count, this.grid);
     this.columns = [];
@@ -45,6 +47,15 @@ export class Score {
     for (const cell of this.columns[this.now] ?? []) cell.classList.remove("now");
     for (const cell of this.columns[column] ?? []) cell.classList.add("now");
     this.now = column;
+  }
+
+  // Tell the beat, and which bar it is of; two empty texts: nothing is played.
+  tell(beat, bar, isBefore = false) {
+    this.count.hidden = beat === "" && bar === "";
+    this.count.classList.toggle("in", isBefore);
+    for (const [node, text] of [[this.beat, String(beat)], [this.bar, bar]]) {
+      if (node.textContent !== text) node.textContent = text;
+    }
   }
 
   #placed(column, cell) {

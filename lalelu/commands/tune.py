@@ -30,7 +30,7 @@ from lalelu.tuning.lesson import Judge, Lesson
 from lalelu.tuning.parameters import GROUPS, changes
 from lalelu.tuning.pattern import PATTERNS
 from lalelu.tuning.practice import noted, practised
-from lalelu.tuning.study import Tuned, search
+from lalelu.tuning.study import Tuned, search, spared
 from lalelu.tuning.workers import Cluster, Processes
 
 BAR = 30  # characters
@@ -110,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             advance=lambda done, before, best: _advance(done, args.trials, before, best),
         )
+        tuned = spared(kit, tuned, workers)
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     found = changes(kit, tuned.kit)

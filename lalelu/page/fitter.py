@@ -25,7 +25,7 @@ from lalelu.tuning import report
 from lalelu.tuning.fitting import WINDOW_MS, fitting
 from lalelu.tuning.lesson import Judge, Lesson
 from lalelu.tuning.parameters import changes
-from lalelu.tuning.study import search
+from lalelu.tuning.study import search, spared
 from lalelu.tuning.workers import Played
 
 NICENESS: Final = 19  # the page has 10
@@ -68,15 +68,17 @@ def fit(task: Task, advance: Advance) -> dict[str, Any]:
     kit = KitConfig.model_validate(task.kit)
     lessons = [Lesson(task.name, read_take(Path(task.take)), read_hits(task.truth))]
     asked = fitting(Config.model_validate(task.config), kit, lessons)
+    here = _Here(asked.judge, lessons)
     tuned = search(
         kit,
         asked.parameters,
-        _Here(asked.judge, lessons),
+        here,
         window_ms=WINDOW_MS,
         trials=task.trials,
         seconds=task.seconds,
         advance=advance,
     )
+    tuned = spared(kit, tuned, here)
     found = changes(kit, tuned.kit)
     worse = report.WORSE if tuned.is_worse else None
     return {

@@ -53,6 +53,7 @@ def test_a_pattern_is_played_fitted_and_written(played, tab):
     page.get_by_role("button", name="Start").press("Enter")
     page.locator(".cell.now").first.wait_for()
     page.get_by_text("strokes of the pattern were played").wait_for()  # it stops by itself
+    page.get_by_label("Search").select_option("20")
     page.get_by_role("button", name="Fit the kit").press("Enter")
     page.get_by_role("table").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -62,4 +63,6 @@ def test_a_pattern_is_played_fitted_and_written(played, tab):
     assert read_take(file).header.more["practice"] == {"pattern": "single", "bpm": BPM}
     text = (played.folder / "mine.yaml").read_text()
     assert ("# my own" in text, "# too much" in text) == (True, True)
-    assert load_kit("mine.yaml", played.folder).strike.min_speed < 3.2
+    kit = load_kit("mine.yaml", played.folder)
+    assert kit.strike.min_speed < 3.2
+    assert kit.pads["snare"].zone.box == (-0.5, -1.2, 0.5, -1.0)  # the strokes are there already

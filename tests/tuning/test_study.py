@@ -7,9 +7,9 @@ from lalelu.config.schema import Config
 from lalelu.errors import UsageError
 from lalelu.tuning.lesson import Judge
 from lalelu.tuning.outcome import together
-from lalelu.tuning.parameters import Parameter, parameters_of, with_values
+from lalelu.tuning.parameters import GROUPS, Parameter, changes, parameters_of, with_values
 from lalelu.tuning.practice import practised
-from lalelu.tuning.study import search
+from lalelu.tuning.study import search, spared
 
 ROCK = load_kit("rock", None)
 DEAF = with_values(ROCK, {"strike.min_speed": 3.4})  # the right hand's strokes are 2.3 body units/s fast
@@ -44,6 +44,17 @@ def test_a_kit_that_is_deaf_to_soft_strokes_is_tuned_to_hear_them(soft):
     assert min(part.f1 for part in after) > 0.95
     assert tuned.kit.strike.min_speed < 2.4
     assert (tuned.trials, len(workers.kits)) == (12, 13)
+
+
+def test_what_does_not_help_stays_as_it_was(soft):
+    workers = Here(soft)
+    pads = dict.fromkeys(("hihat", "snare"), 9)
+    tuned = search(DEAF, parameters_of(DEAF, pads, GROUPS), workers, window_ms=50.0, trials=12, seed=1)
+    kept = spared(DEAF, tuned, workers)
+    assert changes(DEAF, kept.kit).keys() == {("strike", "min_speed")} < changes(DEAF, tuned.kit).keys()
+    assert kept.after == workers.play([kept.kit])[0]
+    f1, f1_of_all = (together([tuned_on for tuned_on, _ in each.after]).f1 for each in (kept, tuned))
+    assert f1 >= f1_of_all
 
 
 def test_the_same_seed_finds_the_same_kit(soft):

@@ -5,7 +5,7 @@ import { Score } from "./teach_score.js";
 
 const LOOK_MS = 500; // between two looks at a search
 const TAIL_MS = 700; // after the last bar, for the last stroke to end
-const THOROUGH = [["20", "quick: 20 kits"], ["100", "thorough: 100 kits"], ["300", "very thorough: 300 kits"]];
+const THOROUGH = [["20", "quick: 20 kits"], ["100", "thorough: 100 kits", true], ["300", "very thorough: 300 kits"]];
 // of the part held back: what a player goes by, and whether less of it is better
 const FIGURES = [
   ["missed strokes", ({ true: all, matched }) => all - matched, 0],
@@ -67,7 +67,7 @@ class Teach {
     );
     this.heard = el("div", { class: "panel", hidden: true });
     this.take = el("select");
-    this.trials = el("select", {}, ...THOROUGH.map(([value, label]) => el("option", { value }, label)));
+    this.trials = el("select", {}, ...THOROUGH.map(([value, label, selected]) => el("option", { value, selected }, label)));
     this.fit = button("Fit the kit", () => this.#fit(), { class: "first" });
     this.fitting = el(
       "div", { class: "panel" },

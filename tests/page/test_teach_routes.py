@@ -82,8 +82,8 @@ def test_a_fitted_kit_is_written_with_its_comments_and_undone_in_tune(context):
     async def teach():
         async with teacher(context) as ask:
             _, choices = await ask("/api/teach/choices")
-            status, begun = await ask("/api/teach/fit", {"take": "mine", "trials": 12})
-            assert (status, begun["search"]["trials"]) == (200, 12)
+            status, begun = await ask("/api/teach/fit", {"take": "mine", "trials": 4})
+            assert (status, begun["search"]["trials"]) == (200, 4)
             state = await found(ask)
             _, kept = await ask("/api/teach/keep", {})
             text = (context.config_path.parent / "mine.yaml").read_text()

@@ -79,6 +79,7 @@ PURE = (
     "kitedit/pads.py",
     "takes/replaying.py",
     "tuning/align.py",
+    "tuning/fitting.py",
     "tuning/lesson.py",
     "tuning/outcome.py",
     "tuning/parameters.py",

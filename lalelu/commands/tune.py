@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -25,13 +24,13 @@ from lalelu.hits import read_hits
 from lalelu.replacement import replacing
 from lalelu.take import read_take
 from lalelu.tuning import report
+from lalelu.tuning.fitting import WINDOW_MS, fitting
 from lalelu.tuning.learn import learn, played_by
 from lalelu.tuning.lesson import Judge, Lesson
-from lalelu.tuning.outcome import is_worse, together
-from lalelu.tuning.parameters import GROUPS, changes, parameters_of
+from lalelu.tuning.parameters import GROUPS, changes
 from lalelu.tuning.pattern import PATTERNS
-from lalelu.tuning.practice import meant
-from lalelu.tuning.study import Tuned, search
+from lalelu.tuning.practice import noted, practised
+from lalelu.tuning.study import Tuned, search, spared
 from lalelu.tuning.workers import Cluster, Processes
 
 BAR = 30  # characters
@@ -75,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window-ms",
         type=float,
-        default=50.0,
+        default=WINDOW_MS,
         metavar="MS",
         help="largest difference of a hit (%(default)g)",
     )
@@ -97,22 +96,17 @@ def run(args: argparse.Namespace) -> int:
     if args.write is not None:
         _check_write(args, file)
     lessons = [_lesson(args, loaded, kit, number) for number in range(len(args.takes))]
-    if not any(lesson.truth for lesson in lessons):
-        raise UsageError("these takes have no true hit; a kit that hears nothing would be the best one")
-    with_pads = all(hit.pad is not None for lesson in lessons for hit in lesson.truth)
-    pads = Counter(hit.pad for lesson in lessons for hit in lesson.truth if hit.pad is not None)
-    judge = Judge(loaded.config, args.window_ms, "pad" if with_pads else "limb")
+    groups = args.fit.split(",") if args.fit else None
+    asked = fitting(loaded.config, kit, lessons, groups=groups, window_ms=args.window_ms)
     if args.learn:
-        return _learn(args, kit, file, lessons, judge)
-    groups = args.fit.split(",") if args.fit else list(GROUPS) if with_pads else ["strike"]
-    parameters = parameters_of(kit, pads, groups)
-    if not parameters:
+        return _learn(args, kit, file, lessons, asked.judge)
+    if not asked.parameters:
         raise UsageError(f"--fit is {args.fit}, but no pad has enough true hits in these takes; add strike")
     trials = args.trials or TRIALS
-    with _workers(args, judge, lessons) as workers:
+    with _workers(args, asked.judge, lessons) as workers:
         tuned = search(
             kit,
-            parameters,
+            asked.parameters,
             workers,
             window_ms=args.window_ms,
             trials=trials,
@@ -120,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             advance=lambda done, before, best: _advance(done, trials, before, best),
         )
+        tuned = spared(kit, tuned, workers)
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     found = changes(kit, tuned.kit)
@@ -149,11 +144,8 @@ def _learn(
 
 def _may_write(args: argparse.Namespace, tuned: Tuned) -> bool:
     """Whether a file is asked for; tells what is worse. Raises CheckFailedError where that forbids it."""
-    worse = is_worse(
-        together([held for _, held in tuned.after]), together([held for _, held in tuned.before])
-    )
-    if worse:
-        say("worse on the parts held back: this fits these takes, not your playing; longer takes help")
+    if tuned.is_worse:
+        say(report.WORSE)
         if args.write is not None and not args.force:
             raise CheckFailedError(f"{args.write} was not written; --force writes it all the same")
     return args.write is not None
@@ -209,18 +201,19 @@ def _lesson(args: argparse.Namespace, loaded: Loaded, kit: KitConfig, number: in
     beside = path.with_name(f"{stem}.truth.jsonl")
     truth = args.truth[number] if args.truth is not None else beside
     if args.truth is None and not beside.exists():
-        if args.pattern is None:
+        practice = noted(take.header) if args.pattern is None else (args.pattern, args.bpm)
+        if practice is None:
             raise UsageError(
                 f"{path} has no {beside.name} beside it; name the true hits with --truth, "
                 "or what was played with --pattern and --bpm"
             )
-        alignment, hits = meant(stem, take, loaded.config, kit, args.pattern, args.bpm)
-        say(
-            f"{stem}: {alignment.matched} of {len(alignment.pairs)} strokes of the pattern were played, "
-            f"{len(alignment.extra)} movements were none of it"
-        )
-        return Lesson(stem, take, hits, by_pattern=True)
-    return Lesson(stem, take, read_hits(truth))
+        found = practised(stem, take, loaded.config, kit, *practice)
+        say(f"{stem}: {found.sentence()}")
+        return Lesson(stem, take, found.truth, by_pattern=True)
+    # where a pattern was played along with, the page has written what was meant
+    return Lesson(
+        stem, take, read_hits(truth), by_pattern=args.truth is None and noted(take.header) is not None
+    )
 
 
 def _workers(
@@ -250,7 +243,7 @@ def _tell(args: argparse.Namespace, lessons: Sequence[Lesson], tuned: Tuned, fou
     if found:
         print("\n".join(["", *(f"{dotted(where)}: {value}" for where, value in found.items())]))
     else:
-        print("\nnothing is better than the kit as it is")
+        print(f"\n{report.NO_BETTER}")
 
 
 def _write(target: Path, file: Path, found: dict[Any, Any]) -> None:

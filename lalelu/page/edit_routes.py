@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
@@ -14,23 +14,25 @@ from lalelu.config.problem import ConfigError
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
 from lalelu.kitedit import pads
-from lalelu.kitedit.editor import ChangedMeanwhileError, Editor, View
+from lalelu.kitedit.editor import Editor, View
 from lalelu.kitedit.edits import Edit, Set, from_plain, joined, parse_path, plain
 from lalelu.kitedit.fields import schemas
 from lalelu.kitedit.learn import Touch, learn
-from lalelu.kitedit.presets import PresetThereError, preset, presets, save
+from lalelu.kitedit.presets import preset, presets, save
 from lalelu.page.context import Context
-from lalelu.page.refusal import refused, told
+from lalelu.page.refusal import told
 
 MOST_STROKES: Final = 32
 MOST_LENGTH: Final = 1000.0  # shoulder widths, or as many a second: far beyond any hand
 MOST_STROKE: Final = 300  # characters of the name of a movement, an option's path among them
 HISTORY: Final = "changes.json"  # in the instrument's folder: the page's process comes and goes
 
+T = TypeVar("T")
+
 
 def add_routes(app: web.Application, context: Context) -> None:
     """Add what is under /api/schema, /api/kit and /api/presets."""
-    desk = _EditDesk(context)
+    desk = app[EDITS] = EditDesk(context)
     app.on_startup.append(desk.begin)
     app.router.add_get("/api/schema", desk.schema)
     app.router.add_get("/api/kit", desk.kit)
@@ -42,7 +44,7 @@ def add_routes(app: web.Application, context: Context) -> None:
         app.router.add_post(f"/api/presets/{name}", desk.change)
 
 
-class _EditDesk:
+class EditDesk:
     """One editor for all browsers; one change at a time."""
 
     def __init__(self, context: Context) -> None:
@@ -83,17 +85,21 @@ class _EditDesk:
         do = _CHANGES[request.path.removeprefix("/api/")]
         return await self._told(lambda editor: do(editor, body))
 
-    async def _told(self, ask: Callable[[Editor], dict[str, Any]]) -> web.Response:
+    async def do(self, ask: Callable[[Editor], T]) -> T:
+        """Return what `ask` makes of the editor, in a thread. Raises UsageError where there is no file to edit."""
         editor = self._editor
         if editor is None:
             raise UsageError(
                 "lalelu plays with its built-in defaults; copy lalelu.yaml and start with --config COPY to tune it here"
             )
-        try:
-            async with self._turn:
-                return web.json_response(await asyncio.to_thread(ask, editor))
-        except (ChangedMeanwhileError, PresetThereError) as exc:
-            return refused(str(exc), status=409)
+        async with self._turn:
+            return await asyncio.to_thread(ask, editor)
+
+    async def _told(self, ask: Callable[[Editor], dict[str, Any]]) -> web.Response:
+        return web.json_response(await self.do(ask))
+
+
+EDITS: Final = web.AppKey("edits", EditDesk)
 
 
 def _set(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
+from statistics import pstdev
 from typing import Final
 
 from lalelu.analysis.scoring import percentile
@@ -48,6 +49,18 @@ class Alignment:
     def matched(self) -> int:
         """How many meant strokes were found."""
         return sum(played is not None for _, _, played in self.pairs)
+
+    @property
+    def first_bar_s(self) -> float:
+        """When the bar of the first stroke begins."""
+        meant, time_s, _ = self.pairs[0]
+        return time_s - meant.time_s
+
+    def sd_ms(self, played: Sequence[HitRecord]) -> float:
+        """Return the standard deviation of the played strokes from the pattern's times."""
+        return 1e3 * pstdev(
+            played[index].time_s - time_s for _, time_s, index in self.pairs if index is not None
+        )
 
     def truth(self, played: Sequence[HitRecord]) -> tuple[HitRecord, ...]:
         """Return what was meant as true hits: at the time at which it was played, a missed one at the pattern's."""

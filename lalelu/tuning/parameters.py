@@ -122,6 +122,17 @@ def _moved(zone: Zone, dx: float, dy: float, scale: float) -> dict[str, list[flo
     return {shape: [round(value, PLACES) for value in values]}
 
 
+def changed(kit: KitConfig, found: Mapping[Where, Any]) -> KitConfig:
+    """Return the kit with what `changes` has told. Raises ValidationError where that contradicts itself."""
+    data: Any = kit.model_dump(mode="json")
+    for where, value in found.items():
+        here = data
+        for key in where[:-1]:
+            here = here[key]
+        here[where[-1]] = value
+    return KitConfig.model_validate(data)
+
+
 def changes(before: KitConfig, after: KitConfig) -> dict[Where, Any]:
     """Return what is different in `after`, by its place in the kit; lists as wholes."""
     found: dict[Where, Any] = {}

@@ -215,7 +215,10 @@ def test_who_asks_is_answered_also_with_a_refusal(leader, tmp_path):
                 ask(leader.session, {"do": "stop"})
             with pytest.raises(UsageError, match="is nothing to ask for; there are record and stop"):
                 ask(leader.session, {"do": "dance"})
-            started = ask(leader.session, {"do": "record"})
+            with pytest.raises(UsageError, match=r"practice is .pattern, bpm.: a name"):
+                ask(leader.session, {"do": "record", "practice": {"pattern": "rock", "bpm": -1}})
+            practice = {"pattern": "rock", "bpm": 100}
+            started = ask(leader.session, {"do": "record", "practice": practice})
             Players(leader.session).frame(1)
             stopped = ask(leader.session, {"do": "stop"})
             packed = [file.name for file in takes(tmp_path)]
@@ -224,6 +227,8 @@ def test_who_asks_is_answered_also_with_a_refusal(leader, tmp_path):
             desk.join()
     assert started["take"] == stopped["take"]
     assert packed == [f"{started['take']}.take.gz"]  # when the answer came
+    (file,) = takes(tmp_path)
+    assert read_take(file).header.more["practice"] == practice
     with pytest.raises(LostError, match="does not answer"):
         ask(leader.session, {"do": "stop"})
 

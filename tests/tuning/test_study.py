@@ -10,9 +10,9 @@ from lalelu.config.schema import Config
 from lalelu.errors import UsageError
 from lalelu.tuning.lesson import Judge
 from lalelu.tuning.outcome import together
-from lalelu.tuning.parameters import Parameter, parameters_of, with_values
-from lalelu.tuning.practice import meant, movements
-from lalelu.tuning.study import search
+from lalelu.tuning.parameters import GROUPS, Parameter, changes, parameters_of, with_values
+from lalelu.tuning.practice import movements, practised
+from lalelu.tuning.study import search, spared
 
 ROCK = load_kit("rock", None)
 DEAF = with_values(ROCK, {"strike.min_speed": 3.4})  # the right hand's strokes are 2.3 body units/s fast
@@ -50,6 +50,17 @@ def test_a_kit_that_is_deaf_to_soft_strokes_is_tuned_to_hear_them(soft):
     assert (tuned.trials, len(workers.kits)) == (12, 13)
 
 
+def test_what_does_not_help_stays_as_it_was(soft):
+    workers = Here(soft)
+    pads = dict.fromkeys(("hihat", "snare"), 9)
+    tuned = search(DEAF, parameters_of(DEAF, pads, GROUPS), workers, window_ms=50.0, trials=12, seed=1)
+    kept = spared(DEAF, tuned, workers)
+    assert changes(DEAF, kept.kit).keys() == {("strike", "min_speed")} < changes(DEAF, tuned.kit).keys()
+    assert kept.after == workers.play([kept.kit])[0]
+    f1, f1_of_all = (together([tuned_on for tuned_on, _ in each.after]).f1 for each in (kept, tuned))
+    assert f1 >= f1_of_all
+
+
 def test_the_same_seed_finds_the_same_kit(soft):
     space = parameters_of(DEAF, {}, ["strike"])
     found = [search(DEAF, space, Here(soft), window_ms=50.0, trials=6, seed=4).kit for _ in range(2)]
@@ -70,13 +81,13 @@ def test_no_time_is_no_trial(soft):
 
 
 def test_a_pattern_that_was_played_along_with_gives_the_truth(soft):
-    found, truth = meant("soft", soft.take, Config(), DEAF, "rock", 120.0)
+    found = practised("soft", soft.take, Config(), DEAF, "rock", 120.0)
     for limb, pad in (("left_wrist", "snare"), ("right_wrist", "hihat")):
-        mine, real = ([hit for hit in hits if hit.limb == limb] for hits in (truth, soft.truth))
+        mine, real = ([hit for hit in hits if hit.limb == limb] for hits in (found.truth, soft.truth))
         assert {hit.pad for hit in mine} == {pad}
         assert len(mine) == len(real)
         assert np.abs(times(mine) - times(real)).max() < 0.02
-    assert found.extra == ()
+    assert found.alignment.extra == ()
 
 
 def test_what_was_done_is_found_whatever_the_kit_foresees_or_has_learned(soft):
@@ -110,4 +121,4 @@ def test_with_a_pattern_only_its_limbs_count_an_open_hihat_is_one_and_no_spread_
 @pytest.mark.parametrize(("pattern", "bpm"), [("rock", 97.0), ("single", 120.0)])
 def test_another_pattern_or_tempo_than_was_played_is_refused(soft, pattern, bpm):
     with pytest.raises(UsageError, match="check pattern and tempo"):
-        meant("soft", soft.take, Config(), DEAF, pattern, bpm)
+        practised("soft", soft.take, Config(), DEAF, pattern, bpm)

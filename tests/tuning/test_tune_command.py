@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from tuning.lessons import rock
@@ -63,6 +64,15 @@ def test_a_pattern_stands_in_for_the_truth(folder, capsys):
     assert "strokes of the pattern were played" in told.err
     assert "held back" in told.out
     assert (folder / "mine.yaml").read_text() == DEAF
+
+
+def test_a_take_that_names_its_pattern_needs_no_other_word(folder, soft, capsys):
+    header = replace(soft.take.header, more={"practice": {"pattern": "rock", "bpm": 120}})
+    with TakeWriter(folder / "mine.take", header) as take:
+        for frame in soft.take.frames:
+            take.write(frame)
+    assert main([*TUNE, "--trials", "1"]) == 0
+    assert "strokes of the pattern were played" in capsys.readouterr().err
 
 
 def test_without_truth_or_pattern_it_says_what_is_missing(folder, capsys):

@@ -1,5 +1,5 @@
 // Tabs, the live socket, and what every tab may ask: desk.get, desk.post, desk "frame" events.
-const TABS = ["live", "tune", "takes"];
+const TABS = ["live", "tune", "teach", "takes"];
 const RETRY_MS = 1000;
 const REFUSALS = [401, 503]; // no token, too many browsers
 

@@ -50,7 +50,9 @@ class Tune {
     // back from the tab Takes there may be others
     const shown = new MutationObserver(() => this.element.hidden || !this.draft.on || this.draft.offerTakes().catch((error) => this.#say(error.message, true)));
     shown.observe(this.element, { attributeFilter: ["hidden"] });
-    window.addEventListener("focus", () => this.#idle() && this.#lookAgain());
+    const look = () => this.#idle() && this.#lookAgain();
+    window.addEventListener("focus", look);
+    this.desk.addEventListener("written", look); // by another tab
     await this.#lookAgain();
   }
 

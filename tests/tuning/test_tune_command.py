@@ -64,6 +64,18 @@ def test_a_pattern_stands_in_for_the_truth(folder, capsys):
     assert (folder / "mine.yaml").read_text() == DEAF
 
 
+def test_a_take_of_the_folder_is_known_by_its_name(folder, monkeypatch, capsys):
+    takes = folder / "data" / "lalelu" / "takes"
+    takes.mkdir(parents=True)
+    (folder / "mine.take").rename(takes / "monday.take")
+    (folder / "true.jsonl").rename(takes / "monday.truth.jsonl")
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
+    assert main(["tune", "monday", *TUNE[2:], "--trials", "1"]) == 0
+    assert "monday  held back" in capsys.readouterr().out
+    assert main(["tune", "mondya", *TUNE[2:]]) == 2
+    assert "monday" in capsys.readouterr().err
+
+
 def test_without_truth_or_pattern_it_says_what_is_missing(folder, capsys):
     assert main([*TUNE]) == 2
     assert "mine.truth.jsonl" in capsys.readouterr().err

@@ -194,10 +194,14 @@ def main() -> int:
     """Make the pictures."""
     parser = argparse.ArgumentParser(description="Make the pictures of docs/ from the real program.")
     parser.add_argument("--only", choices=sorted(PARTS), help="these alone")
-    parser.add_argument("--browser", default="/usr/bin/chromium", metavar="FILE", help="for photographs (%(default)s)")
+    parser.add_argument(
+        "--browser", default="/usr/bin/chromium", metavar="FILE", help="for photographs (%(default)s)"
+    )
     args = parser.parse_args()
     (DOCS / "pictures").mkdir(exist_ok=True)
-    written = [path for name, make in PARTS.items() if args.only in (None, name) for path in make(args.browser)]
+    written = [
+        path for name, make in PARTS.items() if args.only in (None, name) for path in make(args.browser)
+    ]
     for path in written:
         print(path.relative_to(DOCS.parent), file=sys.stderr)
     return 0

@@ -47,7 +47,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "was played along with. Needs the extra `tune`."
     )
     parser.add_argument(
-        "takes", nargs="+", metavar="TAKE", help="recorded keypoints: a file, or the name of a take in the folder"
+        "takes",
+        nargs="+",
+        metavar="TAKE",
+        help="recorded keypoints: a file, or the name of a take in the folder",
     )
     parser.add_argument(
         "--truth", type=Path, nargs="+", metavar="F.jsonl", help="true hits, one file a take, in their order"

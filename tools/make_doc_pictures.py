@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 LAPTOP: Final = (1280, 800)  # px
 PHONE: Final = (390, 844)  # px
-CAMERA: Final = "sim:?groove=rock&noise=0"  # a smooth picture makes a small file
+CAMERA: Final = "sim:?groove=rock"
 RECORDED_MS: Final = 9000  # of the take that is photographed: what one trace shows
 PATIENCE_MS: Final = 60_000  # for a busy machine
 SECONDS: Final = 12.0  # of the demo: a line of every groove
@@ -79,10 +79,10 @@ def page(folder: Path, browser: str) -> list[Path]:
 
         laptop = opened(LAPTOP)
         written = [
-            live(opened(PHONE), folder / "page-live-phone.png"),
-            live(laptop, folder / "page-live.png"),
-            takes(laptop, folder / "page-takes.png"),
-            tune(laptop, folder / "page-tune.png"),
+            live(opened(PHONE), folder / "page-live-phone.webp"),
+            live(laptop, folder / "page-live.webp"),
+            takes(laptop, folder / "page-takes.webp"),
+            tune(laptop, folder / "page-tune.webp"),
         ]
         chromium.close()
     return written
@@ -147,7 +147,9 @@ def tune(tab: "Page", path: Path) -> Path:
 
 def photographed(tab: "Page", path: Path) -> Path:
     """Return the picture of what a tab of the browser shows now."""
-    tab.screenshot(path=path)
+    shot = cv2.imdecode(np.frombuffer(tab.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert shot is not None
+    cv2.imwrite(str(path), shot, [cv2.IMWRITE_WEBP_QUALITY, 90])
     return path
 
 

@@ -36,7 +36,7 @@ DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 LAPTOP: Final = (1280, 800)  # px
 PHONE: Final = (390, 844)  # px
 CAMERA: Final = "sim:?groove=rock"
-RECORDED_MS: Final = 9000  # of the take that is photographed: what one trace shows
+RECORDED: Final = 16  # movements of the take that is photographed
 PATIENCE_MS: Final = 60_000  # for a busy machine
 SECONDS: Final = 12.0  # of the demo: a line of every groove
 
@@ -129,7 +129,8 @@ def takes(tab: "Page", path: Path) -> Path:
     """Record a take, mark what was heard as meant, and photograph it."""
     tab.get_by_role("tab", name="Takes").click()
     tab.get_by_role("button", name="Record").click()
-    tab.wait_for_timeout(RECORDED_MS)
+    tab.evaluate("document.getElementById('verdicts').replaceChildren()")
+    tab.locator("#verdicts li").nth(RECORDED).wait_for(state="attached")
     tab.get_by_role("button", name="Stop").click()
     tab.get_by_role("list", name="Takes").get_by_role("button").first.click()
     tab.get_by_role("button", name="Begin with what was heard").click()

@@ -36,8 +36,6 @@ from lalelu.tuning.study import Tuned, search
 from lalelu.tuning.workers import Cluster, Processes
 
 BAR = 30  # characters
-EXTRA = 0.25  # of a pattern's strokes: more movements than that were another rhythm's, or a long rest's
-MUCH_ELSE = ": they will count as false hits; play the pattern alone, or mark the true hits on the page"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -216,10 +214,9 @@ def _lesson(args: argparse.Namespace, loaded: Loaded, kit: KitConfig, number: in
                 "or what was played with --pattern and --bpm"
             )
         alignment, hits = meant(stem, take, loaded.config, kit, args.pattern, args.bpm)
-        hint = MUCH_ELSE if len(alignment.extra) > EXTRA * len(alignment.pairs) else ""
         say(
             f"{stem}: {alignment.matched} of {len(alignment.pairs)} strokes of the pattern were played, "
-            f"{len(alignment.extra)} movements were none of it{hint}"
+            f"{len(alignment.extra)} movements were none of it"
         )
         return Lesson(stem, take, hits)
     return Lesson(stem, take, read_hits(truth))

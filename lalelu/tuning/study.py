@@ -46,15 +46,13 @@ def search(
 ) -> Tuned:
     """Return the kit that is best on the parts that are tuned on; the kit as it is takes part.
 
-    A value that gains nothing there is left as it is in `kit`. Ends after so many trials or seconds, what comes
-    first, and those plays that tell which values gain nothing. The same seed and number of workers find the same kit,
+    Ends after so many trials or seconds, what comes first. The same seed and number of workers find the same kit,
     where no time ends the search. `advance` is told the trials done, F1 before and the best F1.
     Raises MissingError without Optuna.
     """
     optuna = _optuna()
     ends = None if seconds is None else time.monotonic() + seconds
     before = workers.play([kit])[0]
-    values: Mapping[str, float] = {}
     best_kit, best, best_value = kit, before, goodness(_tuned_on(before), window_ms)
     first_f1 = _tuned_on(before).f1
     with warnings.catch_warnings():
@@ -81,17 +79,8 @@ def search(
             value = goodness(_tuned_on(outcome), window_ms)
             study.tell(trial, value)
             if value > best_value:
-                values, best_kit, best, best_value = trial.params, candidate, outcome, value
+                best_kit, best, best_value = candidate, outcome, value
         advance(done, first_f1, _tuned_on(best).f1)
-    for name in list(values):
-        fewer = {each: value for each, value in values.items() if each != name}
-        candidate = _kit_of(kit, fewer)
-        if candidate is None:
-            continue
-        outcome = workers.play([candidate])[0]
-        value = goodness(_tuned_on(outcome), window_ms)
-        if value >= best_value:
-            values, best_kit, best, best_value = fewer, candidate, outcome, value
     return Tuned(before, best, best_kit, done)
 
 

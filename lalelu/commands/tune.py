@@ -2,11 +2,11 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from os import sched_getaffinity
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from lalelu.errors import CheckFailedError, UsageError
 from lalelu.hits import read_hits
 from lalelu.replacement import replacing
 from lalelu.take import read_take
+from lalelu.takes.folder import name_of, take_file, truth_of
 from lalelu.tuning import report
 from lalelu.tuning.fitting import WINDOW_MS, fitting
 from lalelu.tuning.learn import learn, played_by
@@ -34,7 +35,6 @@ from lalelu.tuning.study import Tuned, search, spared
 from lalelu.tuning.workers import Cluster, Processes
 
 BAR = 30  # characters
-ENDINGS = (".take.gz", ".take")
 TRIALS = 200
 MOST_SEED = 2**32 - 1  # of NumPy's generators, which Optuna and scikit-learn use
 OF_SEARCH = ("trials", "seconds", "jobs", "scheduler", "fit")  # options without a meaning for --learn
@@ -48,7 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "are the honest ones. True hits stand in NAME.truth.jsonl beside NAME.take.gz, or follow from a pattern that "
         "was played along with. Needs the extra `tune`."
     )
-    parser.add_argument("takes", type=Path, nargs="+", metavar="TAKE", help="recorded keypoints")
+    parser.add_argument(
+        "takes",
+        nargs="+",
+        metavar="TAKE",
+        help="recorded keypoints: a file, or the name of a take in the folder",
+    )
     parser.add_argument(
         "--truth", type=Path, nargs="+", metavar="F.jsonl", help="true hits, one file a take, in their order"
     )
@@ -95,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     kit, file = _kit(args, loaded)
     if args.write is not None:
         _check_write(args, file)
+    say(f"tuning {kit.name} ({file})")
     lessons = [_lesson(args, loaded, kit, number) for number in range(len(args.takes))]
     groups = args.fit.split(",") if args.fit else None
     asked = fitting(loaded.config, kit, lessons, groups=groups, window_ms=args.window_ms)
@@ -193,12 +199,11 @@ def _kit(args: argparse.Namespace, loaded: Loaded) -> tuple[KitConfig, Path]:
 
 
 def _lesson(args: argparse.Namespace, loaded: Loaded, kit: KitConfig, number: int) -> Lesson:
-    path: Path = args.takes[number]
+    path = take_file(args.takes[number], loaded.config, os.environ)
     take = read_take(path)
     for problem in take.problems:
         say(problem)
-    stem = next((path.name.removesuffix(end) for end in ENDINGS if path.name.endswith(end)), path.name)
-    beside = path.with_name(f"{stem}.truth.jsonl")
+    stem, beside = name_of(path), truth_of(path)
     truth = args.truth[number] if args.truth is not None else beside
     if args.truth is None and not beside.exists():
         practice = noted(take.header) if args.pattern is None else (args.pattern, args.bpm)
@@ -221,7 +226,7 @@ def _workers(
 ) -> AbstractContextManager[Any]:
     if args.scheduler is not None:
         return Cluster(judge, lessons, address=args.scheduler)
-    return Processes(judge, lessons, count=args.jobs or len(sched_getaffinity(0)))
+    return Processes(judge, lessons, count=args.jobs or len(os.sched_getaffinity(0)))
 
 
 def _advance(done: int, trials: int, before: float, best: float) -> None:

@@ -252,7 +252,7 @@ class Reloader:
         offer = self._offer
         if offer is not None and offer.epoch == epoch:
             self._offer, self.running = None, offer.plan
-            self._board.say(f"configuration: epoch {epoch} is played")
+            self._board.say(f"configuration: what was saved is played now (epoch {epoch})")
         else:  # a desk before this one has asked for it
             self.running = self._session.plan_at(epoch)
         self._epoch = epoch

@@ -65,6 +65,14 @@ def takes_folder(config: Config, environment: Mapping[str, str]) -> Path:
     return (Path(data) if data else Path("~/.local/share").expanduser()) / "lalelu" / "takes"
 
 
+def take_file(given: str, config: Config, environment: Mapping[str, str]) -> Path:
+    """Return the file that is meant: by its path, with a take's ending, or by its name in the folder of takes.
+
+    Raises UsageError where the folder has no take of that name.
+    """
+    return Path(given) if given.endswith(ENDINGS) else Library(takes_folder(config, environment)).path(given)
+
+
 def name_of(path: Path) -> str:
     """Return a take's name: its file's without the ending."""
     return path.name.removesuffix(".gz").removesuffix(".take")

@@ -75,6 +75,18 @@ def test_a_take_that_names_its_pattern_needs_no_other_word(folder, soft, capsys)
     assert "strokes of the pattern were played" in capsys.readouterr().err
 
 
+def test_a_take_of_the_folder_is_known_by_its_name(folder, monkeypatch, capsys):
+    takes = folder / "data" / "lalelu" / "takes"
+    takes.mkdir(parents=True)
+    (folder / "mine.take").rename(takes / "monday.take")
+    (folder / "true.jsonl").rename(takes / "monday.truth.jsonl")
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
+    assert main(["tune", "monday", *TUNE[2:], "--trials", "1"]) == 0
+    assert "monday  held back" in capsys.readouterr().out
+    assert main(["tune", "mondya", *TUNE[2:]]) == 2
+    assert "monday" in capsys.readouterr().err
+
+
 def test_without_truth_or_pattern_it_says_what_is_missing(folder, capsys):
     assert main([*TUNE]) == 2
     assert "mine.truth.jsonl" in capsys.readouterr().err

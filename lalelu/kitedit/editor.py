@@ -85,12 +85,6 @@ class Editor:
             texts,
         )
 
-    def set(
-        self, changes: Mapping[positions.Path, Value], digest: str, *, kit: int = 0, stroke: str | None = None
-    ) -> View:
-        """Write new values of the configuration or of the kit; see `change`."""
-        return self.change((Set(changes),), digest, kit=kit, stroke=stroke)
-
     def change(self, edits: Sequence[Edit], digest: str, *, kit: int = 0, stroke: str | None = None) -> View:
         """Change the configuration and the kit in one step, and return what stands there then.
 

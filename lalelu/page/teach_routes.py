@@ -22,6 +22,7 @@ from lalelu.config.problem import ConfigError
 from lalelu.errors import LaleluError, UsageError
 from lalelu.hits import read_hits
 from lalelu.kitedit.editor import Editor
+from lalelu.kitedit.edits import Set
 from lalelu.page.context import Context
 from lalelu.page.edit_routes import EDITS, EditDesk
 from lalelu.page.fitter import Task
@@ -320,7 +321,9 @@ class Teacher:
         if found["no_use"]:
             raise UsageError(f"the kit stays as it is: {found['no_use']}")
         changes = {tuple(where): value for where, value in found["changes"]}
-        view = await self._edits.do(lambda editor: editor.set(changes, search.digest, kit=search.kit))
+        view = await self._edits.do(
+            lambda editor: editor.change((Set(changes),), search.digest, kit=search.kit)
+        )
         self._search = None
         self._said = f"{view.kit_file.name}: {len(changes)} options changed; Undo in Tune takes that back"
 

@@ -251,8 +251,9 @@ def test_frames_that_a_full_disk_has_not_taken_are_told_as_missing(leader, tmp_p
             for frame in range(10, 16):
                 players.frame(frame)
             recorder.step()
-            said = recorder.stop()
-    assert said.endswith("; 6 frames are missing")
+            ending = recorder.stop()
+            ending.join()
+    assert ending.said.endswith("; 6 frames are missing")
     (file,) = takes(tmp_path)
     assert len(read_take(file).frames) == 10
 
@@ -265,8 +266,9 @@ def test_a_take_that_cannot_be_packed_leaves_nothing_unfinished(leader, tmp_path
             players.frame(frame)
         recorder.step()
         with files_up_to(1500):
-            said = recorder.stop()
-    assert "stays unpacked" in said
+            ending = recorder.stop()
+            ending.join()
+    assert "stays unpacked" in ending.said
     assert [file.suffix for file in takes(tmp_path)] == [".take"]
 
 

@@ -22,7 +22,7 @@ def editor(tmp_path):
 
 
 def change(editor, path, value, **options):
-    return editor.set({path: value}, editor.view().digest, **options)
+    return editor.change((Set({path: value}),), editor.view().digest, **options)
 
 
 def test_a_value_of_the_kit_is_written_and_everything_else_stays(editor, tmp_path):
@@ -62,7 +62,7 @@ def test_a_file_that_was_changed_meanwhile_is_not_overwritten(editor, tmp_path):
     with pytest.raises(
         ChangedMeanwhileError, match=r"mine\.yaml has been changed meanwhile; nothing was written"
     ):
-        editor.set({THRESHOLD: 2.0}, digest)
+        editor.change((Set({THRESHOLD: 2.0}),), digest)
     assert (tmp_path / "mine.yaml").read_text() == ROCK + "# by hand\n"
 
 

@@ -7,6 +7,7 @@ import pytest
 from lalelu.config.loader import shipped_dir
 from lalelu.kitedit import kept
 from lalelu.kitedit.editor import Editor
+from lalelu.kitedit.edits import Set
 
 ROCK = (shipped_dir() / "kits" / "rock.yaml").read_text()
 THRESHOLD = ("pads", "snare", "threshold")
@@ -27,7 +28,7 @@ def editor(folder):
 
 
 def change(here, value):
-    here.set({THRESHOLD: value}, here.view().digest)
+    here.change((Set({THRESHOLD: value}),), here.view().digest)
 
 
 def threshold(view):

@@ -3,6 +3,7 @@ import pytest
 from lalelu.config.loader import shipped_dir
 from lalelu.errors import UsageError
 from lalelu.kitedit.editor import Editor
+from lalelu.kitedit.edits import Set
 from lalelu.kitedit.presets import PresetThereError, preset, presets, save
 
 
@@ -13,7 +14,7 @@ def editor(tmp_path):
 
 
 def use(editor, name):
-    return editor.set(preset(editor.config.parent, name).values, editor.view().digest)
+    return editor.change((Set(preset(editor.config.parent, name).values),), editor.view().digest)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (shipped_dir() / "presets").glob("*.yaml")))

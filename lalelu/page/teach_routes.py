@@ -111,7 +111,7 @@ class Teacher:
     async def choices(self, request: web.Request) -> web.Response:
         """Tell what can be played with a kit, and to which takes it can be fitted: ?kit=NUMBER."""
         number = request.query.get("kit", "0")
-        wanted = int(number) if number.isdecimal() else number
+        wanted = int(number) if number.isdecimal() and len(number) < 3 else number
         return web.json_response(await asyncio.to_thread(self._choices, wanted))
 
     async def change(self, request: web.Request) -> web.Response:
@@ -182,11 +182,8 @@ class Teacher:
     def _asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of the course that is asked for. Raises UsageError for what nobody plays."""
         loaded = self._loaded()
-        number, pattern, bpm = (
-            _kit_number(body.get("kit", 0), loaded),
-            str(body.get("pattern")),
-            body.get("bpm"),
-        )
+        number, bpm = _kit_number(body.get("kit", 0), loaded), body.get("bpm")
+        pattern = str(body.get("pattern"))
         if not isinstance(bpm, int | float) or isinstance(bpm, bool):
             raise UsageError("the tempo is no number; give quarters a minute")
         bar_of(pattern, bpm, loaded.kits[number], left_handed=loaded.config.left_handed)

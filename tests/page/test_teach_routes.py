@@ -184,6 +184,7 @@ def test_a_search_that_dies_is_told(context):
             "no instrument plays, so nothing can be recorded",
         ),
         ("stop", {}, "nobody plays along"),
+        ("choices?kit=99999", None, "the kit number is 99999; allowed are whole numbers 0..0"),
         ("keep", {}, "there is nothing to write; fit a take first"),
     ],
 )

@@ -24,6 +24,25 @@ realtime: {{core: none, priority: 0}}
 page: {{at: {page}}}
 takes: {{dir: {takes}}}
 """
+# plays four beats into a buffer, and returns when it becomes loud
+CLICKS = """async () => {
+  const rate = 48_000;
+  const audio = new OfflineAudioContext(1, 2 * rate, rate);
+  audio.resume = async () => {};
+  const real = window.AudioContext;
+  window.AudioContext = function () { return audio; };
+  const { Click } = await import("/static/teach_click.js");
+  await new Click().start(240, 4, 4);
+  window.AudioContext = real;
+  const samples = (await audio.startRendering()).getChannelData(0);
+  let quiet = rate;
+  return [...samples.keys()].filter((at) => {
+    const isLoud = Math.abs(samples[at]) > 0.02;
+    const begins = isLoud && quiet > rate / 10;
+    quiet = isLoud ? 0 : quiet + 1;
+    return begins;
+  }).map((at) => at / rate);
+}"""
 
 
 @pytest.fixture
@@ -48,6 +67,8 @@ def played(place):  # noqa: F811 - a fixture
 def test_a_pattern_is_played_fitted_and_written(played, tab):
     page = tab(f"{played.url}#teach", width=390, height=844)
     page.get_by_label("Pattern").select_option("single")
+    clicks = page.evaluate(CLICKS)
+    assert np.diff(clicks) == pytest.approx([60.0 / BPM] * 3, abs=0.002)
     page.get_by_label("Tempo").fill(f"{BPM:g}")
     page.get_by_label("Bars").fill("4")
     page.get_by_role("button", name="Start").press("Enter")

@@ -53,7 +53,7 @@ class Teach {
       "form", { class: "panel", onsubmit: (event) => { event.preventDefault(); this.#start(); } },
       el("h2", {}, "Play along"),
       this.kits, labelled("Pattern", this.pattern),
-      el("div", { class: "pair" }, labelled("Tempo, a minute", this.bpm), labelled("Bars", this.bars)),
+      el("div", { class: "pair" }, labelled("Tempo per minute", this.bpm), labelled("Bars", this.bars)),
       this.start,
       el("p", { class: "dim" }, "One bar of clicks to count in, then play the pattern until the click ends."),
     );

@@ -106,7 +106,10 @@ def _ready(answer: Answer) -> Later:
 
 
 def ask(session: Session, question: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the desk's answer. Raises UsageError with its sentence where it refuses, LostError without a desk."""
+    """Return the desk's answer.
+
+    Raises UsageError with its sentence where it refuses, and for another user's instrument; LostError without a desk.
+    """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
             caller.settimeout(PATIENCE_S)
@@ -114,6 +117,10 @@ def ask(session: Session, question: Mapping[str, Any]) -> dict[str, Any]:
                 caller.connect(path)
             caller.send(json.dumps(question).encode())
             answer: dict[str, Any] = json.loads(caller.recv(_MOST_BYTES))
+    except PermissionError as exc:
+        raise UsageError(
+            f"instrument {session.folder.name} is another user's; ask as the user who has started it, or as root"
+        ) from exc
     except (OSError, ValueError) as exc:
         raise LostError(
             f"the desk of instrument {session.folder.name} does not answer ({exc}); try again"

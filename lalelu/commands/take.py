@@ -16,7 +16,7 @@ from lalelu.hits import read_hits
 from lalelu.session import Session
 from lalelu.take import Take, read_take
 from lalelu.takes.comparison import compare
-from lalelu.takes.folder import ENDINGS, Library, TakeInfo, takes_folder, truth_of
+from lalelu.takes.folder import Library, TakeInfo, take_file, takes_folder, truth_of
 from lalelu.takes.replaying import play
 
 
@@ -47,9 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     comparing = commands.add_parser("compare", help=what, description=what, allow_abbrev=False)
     comparing.add_argument("take", metavar="TAKE", help="a file, or the name of a take in the folder")
     add_config_option(comparing)
-    comparing.add_argument("--kit", metavar="A", help="a kit's name or file (default: the configured one)")
+    comparing.add_argument("--kit", metavar="KIT", help="a kit's name or file (default: the configured one)")
     comparing.add_argument(
-        "--with", dest="other", required=True, metavar="B", help="the kit to compare it with"
+        "--with", dest="other", required=True, metavar="KIT", help="the kit to compare it with"
     )
     comparing.add_argument(
         "--truth", type=Path, metavar="F.jsonl", help="true hits (default: TAKE.truth.jsonl, where it is)"
@@ -115,9 +115,7 @@ def _line(take: TakeInfo) -> str:
 
 def _compare(args: argparse.Namespace) -> int:
     loaded = load_config(args.config)
-    path = Path(args.take)
-    if not args.take.endswith(ENDINGS):
-        path = Library(takes_folder(loaded.config, os.environ)).path(args.take)
+    path = take_file(args.take, loaded.config, os.environ)
     take = _whole(path)
     truth_file = args.truth or truth_of(path)
     truth = read_hits(truth_file) if args.truth or truth_file.exists() else None

@@ -21,7 +21,7 @@ KIT_OPTIONS: Final = MappingProxyType(
         "detector": "what finds strokes: model (the rules of strike:), or learned from your own recordings (see "
         "learned:)",
         "learned": "a detector that `lalelu tune --learn` has made; only with detector: learned",
-        "LearnedSection.file": "the detector's file (.npz), from the kit's folder",
+        "LearnedSection.file": "the detector's file (.onnx), from the kit's folder",
         "LearnedSection.sha256": "the file's SHA-256 sum, 64 hexadecimal digits",
         "LearnedSection.trees": "what the file holds; filled in when the kit is read",
         # strike
@@ -104,7 +104,7 @@ KIT_OPTIONS: Final = MappingProxyType(
         "ControlGesture.beta": "more follows fast movements closer, 0..50",
         "Hold.where": "all that must hold at once: a limb in a zone, or a measure between two values",
         "Hold.hold_ms": "how long the pose is held, milliseconds, 100..10000",
-        "Hold.command": "standby (silence, and again to go on), tap_tempo or next_kit",
+        "Hold.command": "standby (silence, and again to go on), tap_tempo, next_kit, or take (again: its end)",
         "Hold.kit": "the name of the kit to switch to, instead of a command",
     }
 )

@@ -22,12 +22,13 @@ from lalelu.desk.filming import Filming, films
 from lalelu.desk.takes import TakeLines
 from lalelu.errors import LaleluError, UsageError
 from lalelu.session import Plan, Session
-from lalelu.take import pack, recorded_at
 from lalelu.takes.film import FROM
 from lalelu.takes.folder import ENDINGS, film_of, takes_folder
+from lalelu.takes.recording import pack, recorded_at
 
 _STATE: Final = "recorded.json"
 _SINK: Final = "take"
+_MOST_BPM: Final = 1000
 
 
 class Ending(threading.Thread):
@@ -54,7 +55,8 @@ class Ending(threading.Thread):
             else:
                 plain.unlink()
                 film_of(self._take).unlink(missing_ok=True)
-                said, told = f"the take {self.name} had no frame and was not kept", []
+                said = f"the take {self.name} had no frame and was not kept"
+                told = told[:1] if self._lost else []  # nothing of a film
         except OSError as exc:
             said = f"the take {self.name} stays unpacked ({exc.strerror})"
         self.said = "; ".join([said, *told])
@@ -127,8 +129,11 @@ class Recorder:
             except LaleluError as exc:
                 self._say(str(exc))
 
-    def start(self, *, film: bool | None = None) -> str:
-        """Begin a take, filmed or as `takes.film` says; return its name in a sentence. Raises UsageError."""
+    def start(self, *, film: bool | None = None, more: Mapping[str, Any] | None = None) -> str:
+        """Begin a take, filmed or as `takes.film` says, whose first line says `more`, too; return a sentence.
+
+        Raises UsageError.
+        """
         if self._recording is not None:
             raise UsageError(f"the take {self._recording.name} is being recorded; stop it first")
         header = self._engine.value().get("take")
@@ -144,9 +149,14 @@ class Recorder:
             ) from exc
         # poses first: those of the next frame may be there before its row
         cursors = {ring: RingReader(self._session / ring).head for ring in ("poses", "frames")}
-        facts = {"take": str(take), "header": header, "since_ns": now_ns(), "first": cursors["frames"]}
+        facts: dict[str, Any] = {
+            "take": str(take),
+            "header": {**header, **(more or {})},
+            "since_ns": now_ns(),
+            "first": cursors["frames"],
+        }
         if films(self._session) if film is None else film:
-            facts["header"] = {**header, FROM: facts["since_ns"]}
+            facts["header"][FROM] = facts["since_ns"]
         self._drain.facts |= facts
         sink = self._sink()
         sink.done = sink.planned = Progress(0, cursors)
@@ -160,12 +170,16 @@ class Recorder:
         take = self._recording
         if take is None:
             raise UsageError("no take is being recorded; start one first")
+        sink = self._drain.sinks[_SINK]
+        end = RingReader(self._session / "frames").head
+        sink.retry_ns = 0  # the disk may be back
         with suppress(OSError):
             while self._drain.step(now_ns()):
                 pass
-        lost = sum(self._drain.lost().values())
-        sink = self._drain.sinks[_SINK]
-        frames = sink.done.cursors.get("frames", 0) - self._drain.facts["first"] - lost
+        overwritten = sum(self._drain.lost().values())
+        written_to = sink.done.cursors.get("frames", 0)
+        frames = written_to - self._drain.facts["first"] - overwritten
+        lost = overwritten + max(end - written_to, 0)
         self._drain.close()
         self._drain.sinks.clear()
         self._drain.facts.clear()
@@ -217,14 +231,17 @@ class Recorder:
             self._show()
 
     def _answer(self, question: Mapping[str, Any]) -> dict[str, Any] | Later:
-        """Answer {"do": "record", "film": true, false or null for what the configuration says}, or {"do": "stop"}."""
+        """Answer {"do": "record", "film", "practice"}, or {"do": "stop"}.
+
+        "film" is true, false, or null for what the configuration says; "practice" what is played along with.
+        """
         do, film = question.get("do"), question.get("film")
         if self._over:
             raise UsageError("the instrument is ending")
         if do == "record":
             if not isinstance(film, bool | None):
                 raise UsageError(f"film is {str(film)[:20]!r}; it must be true, false or null")
-            self._say(said := self.start(film=film))
+            self._say(said := self.start(film=film, more=_practice(question.get("practice"))))
             assert self._recording is not None
             return {"said": said, "take": recorded_at(self._recording).stem}
         if do == "stop":
@@ -245,3 +262,14 @@ class Recorder:
                 "film": self._film is not None,
             }
         self._board.tell(recording=told, packing=[ending.name for ending in self._endings])
+
+
+def _practice(asked: object) -> dict[str, Any]:
+    """Return what a take's first line says of the pattern that is played along with. Raises UsageError."""
+    if asked is None:
+        return {}
+    if isinstance(asked, dict) and isinstance(asked.get("pattern"), str):
+        bpm = asked.get("bpm")
+        if isinstance(bpm, int | float) and 0 < bpm < _MOST_BPM:
+            return {"practice": {"pattern": asked["pattern"], "bpm": bpm}}
+    raise UsageError("practice is {pattern, bpm}: a name, and quarters a minute")

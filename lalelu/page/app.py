@@ -10,7 +10,9 @@ from aiohttp.typedefs import Handler
 
 from lalelu.config.problem import ConfigError
 from lalelu.errors import LaleluError
-from lalelu.page import edit_routes, live_routes, take_routes
+from lalelu.kitedit.editor import ChangedMeanwhileError
+from lalelu.kitedit.presets import PresetThereError
+from lalelu.page import edit_routes, live_routes, take_routes, teach_routes
 from lalelu.page.context import Context
 from lalelu.page.guard import guard
 from lalelu.page.refusal import refused, refused_config
@@ -26,6 +28,7 @@ def make_app(context: Context) -> web.Application:
     live_routes.add_routes(app, context)
     edit_routes.add_routes(app, context)
     take_routes.add_routes(app, context)
+    teach_routes.add_routes(app, context)
     app.router.add_static("/static", STATIC)
     return app
 
@@ -36,12 +39,14 @@ async def _index(_request: web.Request) -> web.StreamResponse:
 
 @web.middleware
 async def _sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler refuses into a sentence: {"error": ..., "problems": []}."""
+    """Turn what a handler refuses into a sentence and the places: {"error": ..., "problems": [...]}."""
     try:
         return await handler(request)
     except ConfigError as exc:
         return refused_config(exc)
+    except (ChangedMeanwhileError, PresetThereError) as exc:
+        return refused(str(exc), status=409)
     except LaleluError as exc:
         return refused(str(exc))
-    except json.JSONDecodeError as exc:
+    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
         return refused(f"the request is not JSON: {exc}")

@@ -34,7 +34,7 @@ def outline(zone: Zone) -> list[Point]:
 
 
 def drawn_pads(kit: KitConfig, *, left_handed: bool, aspect: float) -> list[dict[str, Any]]:
-    """Return name, frame, outline, limbs and threshold of every pad that lies somewhere."""
+    """Return name, frame, outline, limbs, players (None: all) and threshold of every pad that lies somewhere."""
     found = []
     for name, pad in kit.pads.items():
         if pad.zone is None:
@@ -51,6 +51,7 @@ def drawn_pads(kit: KitConfig, *, left_handed: bool, aspect: float) -> list[dict
                 "frame": pad.zone.frame,
                 "outline": [(round(x, 3), round(y, 3)) for x, y in corners],
                 "limbs": limbs,
+                "players": pad.players,
                 "threshold": pad.threshold or kit.strike.min_speed,
             }
         )

@@ -17,18 +17,22 @@ from lalelu.channel import BoardReader
 from lalelu.config.kit import KitConfig
 from lalelu.config.loader import Loaded, kit_file, load_config, read_config
 from lalelu.config.problem import ConfigError
+from lalelu.config.schema import Config
 from lalelu.desk.filming import films
 from lalelu.errors import LaleluError, UsageError
-from lalelu.hits import MOST_SECONDS, HitRecord
+from lalelu.hits import MOST_SECONDS, HitRecord, hit_of
 from lalelu.page.context import Context
 from lalelu.take import Take, read_take
 from lalelu.takes import truth as truths
 from lalelu.takes.comparison import compare
 from lalelu.takes.film import FROM, TakeFilm, read_film
 from lalelu.takes.folder import Library, film_of, truth_of
-from lalelu.takes.replaying import Played, limbs_of, play, traces
+from lalelu.takes.replaying import Played, keypoints_of, limbs_of, play, traces
+from lalelu.tuning.lesson import on_one_kit
 
 KEPT: Final = 2  # takes in memory: a minute of one player takes some 10 MB
+
+_Side = tuple[Config, tuple[KitConfig, ...]]  # who plays what
 
 
 def add_routes(app: web.Application, context: Context) -> None:
@@ -43,7 +47,7 @@ def add_routes(app: web.Application, context: Context) -> None:
 
 
 class _TakeDesk:
-    """The takes for all browsers; one request at a time, because replays take a processor."""
+    """The takes for all browsers; one at a time but for the list and recording, because replays take a processor."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -52,18 +56,17 @@ class _TakeDesk:
         self._played: dict[Path, tuple[tuple[object, ...], Played]] = {}
         self._truths: dict[Path, truths.TruthFile] = {}
         self._films: dict[tuple[Path, int], TakeFilm] = {}  # the one that was looked at last
-        self._first: dict[int, KitConfig] = {}  # what the kits were when the page began, by number
+        self._first: Loaded | None = None  # what the files said when the page began
         self._turn = asyncio.Lock()
 
     async def begin(self, _app: web.Application) -> None:
-        """Remember what the kits are, to compare edited ones with."""
+        """Remember what the files say, to compare edited ones with."""
         with suppress(LaleluError):  # files with a mistake: what they say once it is mended
             await asyncio.to_thread(self._loaded)
 
     async def list(self, _request: web.Request) -> web.Response:
         """Tell which takes there are, and what is being recorded."""
-        async with self._turn:
-            return web.json_response(await asyncio.to_thread(self._list))
+        return web.json_response(await asyncio.to_thread(self._list))
 
     async def show(self, request: web.Request) -> web.Response:
         """Tell a take's traces, strokes and truth: ?take=NAME."""
@@ -87,6 +90,8 @@ class _TakeDesk:
         if not isinstance(body, dict):
             raise UsageError("the request is no object; send {...}")
         do = getattr(self, f"_{request.path.rpartition('/')[2]}")
+        if do == self._record:  # the red button waits for no replay
+            return web.json_response(await asyncio.to_thread(do, body))
         async with self._turn:
             return web.json_response(await asyncio.to_thread(do, body))
 
@@ -100,7 +105,7 @@ class _TakeDesk:
             "can_record": session is not None,
             "films": session is not None and films(session),
             "recording": recording,
-            "takes": [take.plain() for take in self._library.takes() if take.name not in unfinished],
+            "takes": [take.plain() for take in self._library.takes(without=unfinished)],
         }
 
     def _record(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,11 +117,15 @@ class _TakeDesk:
         return {**answer, **self._list()}
 
     def _rename(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        path = self._library.path(_text(body, "take"))
         self._library.rename(_text(body, "take"), _text(body, "name"))
+        self._truths.pop(truth_of(path), None)
         return self._list()
 
     def _delete(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        path = self._library.path(_text(body, "take"))
         moved = self._library.delete(_text(body, "take"))
+        self._truths.pop(truth_of(path), None)
         return {"moved_to": str(moved), **self._list()}
 
     def _note(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +136,11 @@ class _TakeDesk:
         path, loaded = self._library.path(name), self._loaded()
         take = self._take(path)
         played = self._play(path, take, loaded)
-        limbs, problems = limbs_of(loaded.kits), list(take.problems)
+        heard = [each.limb for each in (*played.hits, *(self._truth_file(path).read() or ()))]
+        heard += [each.limb for each in played.verdicts]
+        limbs = limbs_of(loaded.kits, heard, left_handed=loaded.config.left_handed)
+        own = keypoints_of(loaded.kits, left_handed=loaded.config.left_handed)
+        problems = list(take.problems)
         pictures: list[float] = []  # when they were captured, in seconds
         try:
             film = self._film(path)
@@ -138,7 +151,7 @@ class _TakeDesk:
         return {
             "take": name,
             "problems": problems,
-            "traces": [asdict(trace) for trace in traces(take, limbs, loaded.kit)],
+            "traces": [asdict(trace) for trace in traces(take, limbs, own)],
             "film": pictures,
             "strokes": [
                 {
@@ -185,7 +198,7 @@ class _TakeDesk:
         if do == "begin":
             file.write(truths.from_hits(played.hits))
             return self._truth_told(path)
-        hit = _hit(body.get("hit"))
+        hit = hit_of("the true hit", body.get("hit"))
         if do == "add":
             time_s = truths.snapped(hit.time_s, hit.limb, hit.player, strokes)
             file.write(truths.add(known, HitRecord(time_s, hit.limb, hit.pad, hit.player)))
@@ -201,21 +214,29 @@ class _TakeDesk:
     def _compare(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take {take, kit: the edited one, kit_number}; without a kit, what the files say now is the edited one.
 
-        Before the edit: what the files said when the page first looked, or with a kit, what they say now.
+        Before the edit: what the files said when the page first looked, or with a kit, what they say now. With a kit
+        also timing and left_handed may be edited ones. Without a number everybody plays as configured, and where that
+        is no difference, all play each kit that was edited.
         """
-        path, loaded = self._library.path(_text(body, "take")), self._loaded()
-        take, number = self._take(path), body.get("kit_number", 0)
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(loaded.kits):
-            raise UsageError(f"kit_number is {str(number)[:20]}; kits are numbered 0..{len(loaded.kits) - 1}")
-        now = loaded.kits[number]
-        if body.get("kit") is None:
-            kits = [self._first.get(number, now), now]
+        path, now = self._library.path(_text(body, "take")), self._loaded()
+        take, number = self._take(path), body.get("kit_number")
+        is_number = isinstance(number, int) and not isinstance(number, bool)
+        if not (number is None or (is_number and 0 <= number < len(now.kits))):
+            raise UsageError(f"kit_number is {str(number)[:20]}; kits are numbered 0..{len(now.kits) - 1}")
+        first = self._first or now
+        sides: list[tuple[_Side, _Side]]
+        if body.get("kit") is not None:
+            config, kits = _alone(now, number or 0)
+            edited = self._draft(body["kit"], number or 0, now)
+            sides = [((config, kits), (_edited_config(body, config), (edited,)))]
+        elif number is not None:  # a kit that has come since is compared with itself
+            sides = [(_alone(first if number < len(first.kits) else now, number), _alone(now, number))]
         else:
-            kits = [now, self._draft(body["kit"], number, loaded)]
-        config = loaded.config.model_copy(
-            update={"player": loaded.config.player.model_copy(update={"kits": {}})}
-        )
-        before, after = (play(take, config, [kit]).hits for kit in kits)
+            sides = _edits(first, now)
+        for side in sides:
+            before, after = (play(take, config, kits).hits for config, kits in side)
+            if before != after:
+                break
         return compare(before, after, self._truth_file(path).read()).plain()
 
     def _draft(self, kit: object, number: int, loaded: Loaded) -> KitConfig:
@@ -247,8 +268,8 @@ class _TakeDesk:
 
     def _loaded(self) -> Loaded:
         loaded = load_config(self._context.config_path, builtin=self._context.config_path is None)
-        for number, kit in enumerate(loaded.kits):
-            self._first.setdefault(number, kit)
+        if self._first is None:
+            self._first = loaded
         return loaded
 
     def _take(self, path: Path) -> Take:
@@ -267,6 +288,14 @@ class _TakeDesk:
         if known is None or known[0] != key:
             self._played = {path: (key, play(take, loaded.config, loaded.kits, explain=True))}
         return self._played[path][1]
+
+
+def _edited_config(body: Mapping[str, Any], config: Config) -> Config:
+    given = {key: body[key] for key in ("timing", "left_handed") if body.get(key) is not None}
+    try:
+        return Config.model_validate_json(json.dumps({**config.model_dump(mode="json"), **given}))
+    except ValueError as exc:
+        raise UsageError(f"the edited timing is not valid: {exc}") from exc
 
 
 def _ahead_ms(take: Take) -> float:
@@ -290,10 +319,16 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
-def _hit(value: object) -> HitRecord:
-    if not isinstance(value, dict) or not isinstance(value.get("limb"), str):
-        raise UsageError("a true hit is {time_s, limb, player}")
-    player, pad = value.get("player", 0), value.get("pad")
-    if not isinstance(player, int) or not (pad is None or isinstance(pad, str)):
-        raise UsageError("a true hit's player is a number, and its pad a name")
-    return HitRecord(_seconds(value.get("time_s")), value["limb"], pad, player)
+def _edits(first: Loaded, now: Loaded) -> list[tuple[_Side, _Side]]:
+    """Return what is to be compared: everybody as configured, then all on each kit that is another one now."""
+    kits = zip(first.kits, now.kits, strict=False)  # one may have come since
+    edited = [number for number, (was, kit) in enumerate(kits) if was != kit]
+    return [
+        ((first.config, first.kits), (now.config, now.kits)),
+        *((_alone(first, number), _alone(now, number)) for number in edited),
+    ]
+
+
+def _alone(loaded: Loaded, number: int) -> _Side:
+    """Return everybody on one kit."""
+    return on_one_kit(loaded.config), (loaded.kits[number],)

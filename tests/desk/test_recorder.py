@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from contextlib import suppress
@@ -6,6 +7,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+from full_disk import files_up_to
 from players import Leader, Players
 
 from lalelu.asks import ask
@@ -213,7 +215,10 @@ def test_who_asks_is_answered_also_with_a_refusal(leader, tmp_path):
                 ask(leader.session, {"do": "stop"})
             with pytest.raises(UsageError, match="is nothing to ask for; there are record and stop"):
                 ask(leader.session, {"do": "dance"})
-            started = ask(leader.session, {"do": "record"})
+            with pytest.raises(UsageError, match=r"practice is .pattern, bpm.: a name"):
+                ask(leader.session, {"do": "record", "practice": {"pattern": "rock", "bpm": -1}})
+            practice = {"pattern": "rock", "bpm": 100}
+            started = ask(leader.session, {"do": "record", "practice": practice})
             Players(leader.session).frame(1)
             stopped = ask(leader.session, {"do": "stop"})
             packed = [file.name for file in takes(tmp_path)]
@@ -222,6 +227,8 @@ def test_who_asks_is_answered_also_with_a_refusal(leader, tmp_path):
             desk.join()
     assert started["take"] == stopped["take"]
     assert packed == [f"{started['take']}.take.gz"]  # when the answer came
+    (file,) = takes(tmp_path)
+    assert read_take(file).header.more["practice"] == practice
     with pytest.raises(LostError, match="does not answer"):
         ask(leader.session, {"do": "stop"})
 
@@ -230,3 +237,51 @@ def test_a_folder_that_cannot_be_made_is_told(leader, tmp_path):
     (tmp_path / "data").write_text("")
     with recorder_of(leader, []) as recorder, pytest.raises(UsageError, match=r"or set takes\.dir"):
         recorder.start()
+
+
+def test_frames_that_a_full_disk_has_not_taken_are_told_as_missing(leader, tmp_path):
+    players = Players(leader.session)
+    with recorder_of(leader, []) as recorder:
+        recorder.start()
+        for frame in range(10):
+            players.frame(frame)
+        recorder.step()
+        (file,) = takes(tmp_path)
+        with files_up_to(file.stat().st_size):
+            for frame in range(10, 16):
+                players.frame(frame)
+            recorder.step()
+            ending = recorder.stop()
+            ending.join()
+    assert ending.said.endswith("; 6 frames are missing")
+    (file,) = takes(tmp_path)
+    assert len(read_take(file).frames) == 10
+
+
+def test_a_take_that_cannot_be_packed_leaves_nothing_unfinished(leader, tmp_path):
+    players = Players(leader.session)
+    with recorder_of(leader, []) as recorder:
+        recorder.start()
+        for frame in range(200):
+            players.frame(frame)
+        recorder.step()
+        with files_up_to(1500):
+            ending = recorder.stop()
+            ending.join()
+    assert "stays unpacked" in ending.said
+    assert [file.suffix for file in takes(tmp_path)] == [".take"]
+
+
+def test_another_user_s_instrument_says_whose_it_is(leader):
+    folder = leader.session.folder
+    folder.chmod(0)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(UsageError, match="is another user's; ask as the user who has started it"):
+            ask(leader.session, {"do": "record"})
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o700)

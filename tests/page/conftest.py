@@ -14,11 +14,10 @@ ANY_PORT = '"127.0.0.1:0"'
 class PlayedPage(Played):
     """`lalelu run` with a page on a free port."""
 
-    def __init__(self, folder, **options):
-        take = write_take(
-            folder / "source.take", seconds=12
-        )  # over and over: a busy machine's browser takes its time
-        super().__init__(folder, page=ANY_PORT, camera=f"take:{take}?repeat=true", **options)
+    def __init__(self, folder, *, camera=None, **options):
+        if camera is None:  # over and over: a busy machine's browser takes its time
+            camera = f"take:{write_take(folder / 'source.take', seconds=12)}?repeat=true"
+        super().__init__(folder, page=ANY_PORT, camera=camera, **options)
 
     @property
     def url(self):

@@ -46,9 +46,10 @@ def test_every_corner_lies_on_the_zone_s_rim(shape, frame):
 
 @given(st.sampled_from(sorted(ZONES)), st.floats(1.0, 2.0))
 def test_a_left_handed_player_s_pads_are_mirrored_with_their_limbs(shape, aspect):
-    (pad,) = drawn_pads(kit(shape, limbs=["left_wrist"]), left_handed=False, aspect=aspect)
+    (pad,) = drawn_pads(kit(shape, limbs=["left_wrist"], players=[1]), left_handed=False, aspect=aspect)
     (other,) = drawn_pads(kit(shape, limbs=["left_wrist"]), left_handed=True, aspect=aspect)
     assert (pad["limbs"], other["limbs"]) == (("left_wrist",), ("right_wrist",))
+    assert (pad["players"], other["players"]) == ((1,), None)
     assert [(-x, y) for x, y in pad["outline"]] == other["outline"]
 
 

@@ -1,6 +1,7 @@
 """The tab Takes: its routes, the tab in a real browser, and a take recorded while an instrument plays."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
@@ -147,6 +148,24 @@ def test_the_picture_of_a_time_is_told_in_the_takes_own_seconds(context):
     (context.takes / "mine.film.mkv").write_bytes(b"no film")
     ((_, shown),) = talk(context, ("/show?take=mine",))
     assert (shown["film"], "mine.film.mkv cannot be read" in shown["problems"][0]) == ([], True)
+
+
+def test_an_edited_kit_with_another_delay_is_compared_with_the_files(context):
+    loaded = load_config(context.config_path)
+    kit = json.loads(loaded.kit.model_dump_json())
+    timing = {**loaded.config.timing.model_dump(mode="json"), "delay_ms": 30}
+    same, later, wrong = (
+        answer
+        for _, answer in talk(
+            context,
+            ("/compare", {"kit": kit}),
+            ("/compare", {"kit": kit, "timing": timing}),
+            ("/compare", {"kit": kit, "timing": {**timing, "delay_ms": "x"}}),
+        )
+    )
+    assert same["sentence"] == "no difference: the same 35 hits"
+    assert later["sentence"].endswith("ms later")
+    assert wrong["error"].startswith("the edited timing is not valid")
 
 
 def test_without_an_instrument_nothing_is_recorded(context):

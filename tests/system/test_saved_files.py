@@ -64,7 +64,7 @@ def test_saved_files_are_played_from_the_next_frame_on_and_broken_ones_never(pla
     played.wait_for_notes(6)  # of both hands
     told = played.end()
     assert told.code == 0
-    assert "configuration: epoch 3 is played" in told.err
+    assert "configuration: what was saved is played now (epoch 3)" in told.err
     ledger = played.ledger()
     assert [epoch["epoch"] for epoch in ledger.header["epochs"]] == [0, 1, 2, 3]
     assert [list(epoch["config"]["kit"]["pads"]) for epoch in ledger.header["epochs"]] == [

@@ -22,9 +22,16 @@ class Takes {
   async begin() {
     this.#build();
     await this.#look();
-    setInterval(() => this.element.hidden || this.#look(), LOOK_MS);
+    this.#lookLater();
     window.addEventListener("resize", () => this.#draw());
     new ResizeObserver(() => this.#draw()).observe(this.element);
+  }
+
+  #lookLater() {
+    setTimeout(async () => {
+      if (!this.element.hidden) await this.#look();
+      this.#lookLater(); // one at a time: an answer may take long while a take is replayed
+    }, LOOK_MS);
   }
 
   #build() {
@@ -90,10 +97,12 @@ class Takes {
     const truths = truth === null ? "no truth" : `${truth} true hits`;
     const filmed = film ? ", with film" : "";
     const facts = problem ?? `${seconds.toFixed(1)} s, ${fps} fps, ${players} player${players === 1 ? "" : "s"}, ${truths}${filmed}, ${source}`;
-    return el("li", {}, el(
+    const shown = el(
       "button", { type: "button", "aria-pressed": String(name === this.shown?.take), disabled: Boolean(problem), onclick: () => this.#show(name) },
       name, el("small", {}, facts), el("small", {}, [note, recorded.slice(0, 16).replace("T", " ")].filter(Boolean).join(" · ")),
-    ));
+    );
+    const gone = el("button", { type: "button", onclick: () => this.#ask("delete", { take: name }, "Moved to the folder trash.") }, `Delete ${name}`);
+    return el("li", {}, shown, ...(problem ? [gone] : []));
   }
 
   async #record() {

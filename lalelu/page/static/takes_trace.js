@@ -3,7 +3,7 @@ import { el } from "./elements.js";
 
 const NEAR_PX = 10; // of a mark that is meant
 const STEP_S = 0.01; // by which a key moves a mark
-const SNAP_S = 0.061; // a mark that was put somewhere is found again within
+const SNAP_S = 0.07; // a mark that snapped to its stroke is so near to where it was put
 const EDGE = 8; // px above and below the trace
 const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", cursor: "#7c8894" };
 
@@ -45,6 +45,7 @@ export class Trace {
     this.marks = [];
     this.strokes = [];
     this.chosen = null;
+    this.wanted = null; // where the chosen mark is on its way to
     this.drag = null;
     const known = told.height.filter((height) => height !== null);
     this.low = Math.min(...known, -1);
@@ -57,7 +58,7 @@ export class Trace {
     this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
     this.canvas.addEventListener("pointermove", (event) => this.#move(event));
     this.canvas.addEventListener("pointerup", (event) => this.#up(event));
-    this.canvas.addEventListener("pointercancel", () => { this.drag = null; this.draw(); });
+    this.canvas.addEventListener("pointercancel", (event) => { if (this.#drags(event)) { this.drag = null; this.draw(); } });
     this.canvas.addEventListener("keydown", (event) => this.#key(event));
     this.canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
@@ -66,8 +67,7 @@ export class Trace {
     const mine = ({ limb, player }) => limb === this.told.limb && player === this.told.player;
     this.marks = (truth ?? []).filter(mine);
     this.strokes = strokes.filter(mine);
-    const near = this.chosen && this.#closest(this.chosen.time_s); // it may have snapped
-    this.chosen = near && Math.abs(near.time_s - this.chosen.time_s) <= SNAP_S ? near : null;
+    this.chosen = this.#chosenOf(this.marks);
     this.canvas.dataset.marks = this.marks.length;
     this.draw();
   }
@@ -148,15 +148,17 @@ export class Trace {
   }
 
   #down(event) {
+    if (event.button || (this.drag && !this.#drags(event))) return;
     this.canvas.setPointerCapture(event.pointerId);
     const mark = this.#near(event.offsetX);
-    this.drag = { mark, x: event.offsetX, last: event.offsetX, time: mark?.time_s, far: false };
+    this.drag = { mark, pointer: event.pointerId, x: event.offsetX, last: event.offsetX, time: mark?.time_s, far: false };
     this.view.cursor = this.time(event.offsetX);
     if (mark) this.#choose(mark);
     else this.moved();
   }
 
   #move(event) {
+    if (this.drag && !this.#drags(event)) return;
     if (this.drag && Math.abs(event.offsetX - this.drag.x) > 3) this.drag.far = true;
     if (this.drag?.far && this.drag.mark) this.drag.time = this.time(event.offsetX);
     else if (this.drag?.far) {
@@ -168,9 +170,9 @@ export class Trace {
   }
 
   #up(event) {
-    const drag = this.drag;
+    if (!this.#drags(event)) return;
+    const { drag } = this;
     this.drag = null;
-    if (!drag) return;
     if (drag.mark && drag.far) this.#moveTo(drag.mark, drag.time);
     else if (!drag.mark && !drag.far) this.#add(this.time(event.offsetX));
   }
@@ -224,9 +226,24 @@ export class Trace {
     this.edit("add", mark);
   }
 
-  #moveTo(mark, time, snaps) {
-    this.chosen = { ...mark, time_s: time };
-    this.edit("move", mark, { to_s: time, ...(snaps === false ? { snap: false } : {}) });
+  async #moveTo(mark, time, snaps) {
+    if (this.wanted !== null) return; // the answer to the last one is on its way
+    this.wanted = Math.round(time * 1e6) / 1e6; // as files keep it
+    await this.edit("move", mark, { to_s: this.wanted, ...(snaps === false ? { snap: false } : {}) });
+    this.wanted = null;
+  }
+
+  // The mark that was chosen, in the marks as they are now.
+  #chosenOf(marks) {
+    const time = this.wanted ?? this.chosen?.time_s;
+    if (time === undefined) return null;
+    const far = ({ time_s: at }) => Math.abs(at - time);
+    const nearest = marks.reduce((best, mark) => (best && far(best) <= far(mark) ? best : mark), null);
+    return nearest && far(nearest) <= (this.wanted === null ? 0 : SNAP_S) ? nearest : null;
+  }
+
+  #drags(event) {
+    return this.drag?.pointer === event.pointerId;
   }
 
   #choose(mark) {

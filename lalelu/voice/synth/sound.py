@@ -48,6 +48,7 @@ class SoundOutput:
             blocks.fill,
             period_ms=options.buffer_ms // PERIODS,
             priority=options.priority,
+            required=options.required,
         )
         card.open()
         if isinstance(
@@ -55,6 +56,7 @@ class SoundOutput:
         ):  # beside what is played: a drum that is struck before it is ready is made at once
             threading.Thread(target=_prepare, daemon=True).start()
         self._held_ms = blocks.held_ms
+        blocks.count_anew()
         self._card, self._blocks = card, blocks
         frames = card.frames
         grants = "".join(f"; {grant}" for grant in card.grants)
@@ -62,6 +64,16 @@ class SoundOutput:
             f"synth:{options.target} {name}, {card.title}, {RATE // 1000} kHz, buffer {PERIODS} x {frames} frames = "
             f"{1000 * PERIODS * frames / RATE:.1f} ms asked for, {self._held_ms:.1f} ms measured{grants}"
         )
+
+    @property
+    def underruns(self) -> str:
+        """How often the card had nothing to play since it was opened, and for how long."""
+        blocks, card = self._blocks, self._card
+        if blocks is None or card is None:
+            return ""
+        silent = f" ({blocks.silent_ms:.0f} ms of silence)" if blocks.underruns else ""
+        slow = f", {card.slow} blocks took longer to make than to play" if card.slow else ""
+        return f"{blocks.underruns or 'no'} underruns{silent}{slow}"
 
     def send(self, message: bytes, at_ns: int) -> None:
         """Have one message heard. Raises LostError when it is not open."""

@@ -1,7 +1,7 @@
 """Instruments with a page, and a browser that looks at it."""
 
 import pytest
-from page.browser import LAUNCH, demand
+from page.browser import LAUNCH, PATIENCE_MS, demand
 from system.conftest import place  # noqa: F401 - a fixture
 from system.played import Played
 from system.stage import write_take
@@ -55,7 +55,7 @@ def tab(chromium):
 
     def opened(url, width=1280, height=800):
         page = chromium.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(45_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(url)

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,7 @@ HEALTHY_S: Final = 5.0  # who has lived for so long is started as fast as the fi
 LEAVING_S: Final = 1.0  # patience with a process that has ended in order before it is started again
 PATIENCE_S: Final = 60.0  # asked of the service manager for the next step of a start
 WAITING_S: Final = 2.0  # between two words to the service manager while a camera is waited for
+VOICE_NICENESS: Final = -10  # what starts again is silent until then; the service may go so far
 _PACKAGES: Final = (
     "openvino",
     "onnxruntime",
@@ -191,6 +192,9 @@ class _Leader:
             arguments, stdin=stdin, stdout=subprocess.DEVNULL, pass_fds=passed, start_new_session=True
         )
         child.descriptor = os.pidfd_open(child.process.pid)
+        if child.role == "voice" and self._plan.config.realtime.priority:
+            with suppress(OSError):  # where that may not be done, it starts as one of many
+                os.setpriority(os.PRIO_PROCESS, child.process.pid, VOICE_NICENESS)
         child.started_s, child.due_s = time.monotonic(), None
         self._poller.register(child.descriptor, select.POLLIN)
         pids = {role: c.process.pid for role, c in self._children.items() if c.process is not None}

@@ -55,7 +55,7 @@ def script(shell: str) -> str:
     }
     parser = build_parser(COMMANDS)
     for action in _actions(parser):
-        if action.metavar == "KIT" or action.type is Path:
+        if action.metavar == "KIT" or action.metavar == "TAKE" or action.type is Path:
             of_files = shtab.DIR if action.metavar == "DIR" else shtab.FILE
             action.complete = (  # type: ignore[attr-defined] # where shtab looks
                 of_kits if action.metavar == "KIT" else of_files

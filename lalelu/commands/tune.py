@@ -6,12 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from os import sched_getaffinity
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lalelu.commands.kit import where_learned
 from lalelu.commands.run import add_config_option, check_target
 from lalelu.config.edit import edited
 from lalelu.config.kit import KitConfig
@@ -22,7 +24,7 @@ from lalelu.config.problem import ConfigError
 from lalelu.console import say
 from lalelu.errors import CheckFailedError, UsageError
 from lalelu.hits import read_hits
-from lalelu.models.cache import replacing
+from lalelu.replacement import replacing
 from lalelu.take import read_take
 from lalelu.tuning import report
 from lalelu.tuning.learn import learn
@@ -36,6 +38,9 @@ from lalelu.tuning.workers import Cluster, Processes
 
 BAR = 30  # characters
 ENDINGS = (".take.gz", ".take")
+TRIALS = 200
+MOST_SEED = 2**32 - 1  # of NumPy's generators, which Optuna and scikit-learn use
+OF_SEARCH = ("trials", "seconds", "jobs", "scheduler", "fit")  # options without a meaning for --learn
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--truth", type=Path, nargs="+", metavar="F.jsonl", help="true hits, one file a take, in their order"
     )
     add_config_option(parser)
-    parser.add_argument("--kit", metavar="K", help="the kit's name or file (the configured one)")
-    parser.add_argument("--trials", type=int, default=200, metavar="N", help="kits tried (%(default)s)")
+    parser.add_argument("--kit", metavar="KIT", help="the kit's name or file (the configured one)")
+    parser.add_argument("--trials", type=int, metavar="N", help=f"kits tried ({TRIALS})")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long, if that is earlier")
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
     parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster's, instead of --jobs")
@@ -94,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
     if args.write is not None:
         _check_write(args, file)
     lessons = [_lesson(args, loaded, kit, number) for number in range(len(args.takes))]
+    if not any(lesson.truth for lesson in lessons):
+        raise UsageError("these takes have no true hit; a kit that hears nothing would be the best one")
     with_pads = all(hit.pad is not None for lesson in lessons for hit in lesson.truth)
     pads = Counter(hit.pad for lesson in lessons for hit in lesson.truth if hit.pad is not None)
     judge = Judge(loaded.config, args.window_ms, "pad" if with_pads else "limb")
@@ -103,23 +110,24 @@ def run(args: argparse.Namespace) -> int:
     parameters = parameters_of(kit, pads, groups)
     if not parameters:
         raise UsageError(f"--fit is {args.fit}, but no pad has enough true hits in these takes; add strike")
+    trials = args.trials or TRIALS
     with _workers(args, judge, lessons) as workers:
         tuned = search(
             kit,
             parameters,
             workers,
             window_ms=args.window_ms,
-            trials=args.trials,
+            trials=trials,
             seconds=args.seconds,
             seed=args.seed,
-            advance=lambda done, before, best: _advance(done, args.trials, before, best),
+            advance=lambda done, before, best: _advance(done, trials, before, best),
         )
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     found = changes(kit, tuned.kit)
     _tell(args, lessons, tuned, found)
     if _may_write(args, tuned) and found:
-        _write(args.write, file, found)
+        _write(args.write, file, {**where_learned(kit, file, args.write), **found})
     return 0
 
 
@@ -166,10 +174,16 @@ def _check(args: argparse.Namespace) -> None:
         )
     if (args.pattern is None) != (args.bpm is None):
         raise UsageError("--pattern and --bpm go together; give both, or none")
-    for name, least in (("trials", 1), ("jobs", 1), ("seconds", 0), ("seed", 0)):
+    for name, least in (("trials", 1), ("jobs", 1), ("seconds", 0)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} is {value}; allowed are {least} and more")
+    if not 0 <= args.seed <= MOST_SEED:
+        raise UsageError(f"--seed is {args.seed}; allowed are 0 to {MOST_SEED}")
+    if args.learn and (given := [name for name in OF_SEARCH if getattr(args, name) is not None]):
+        raise UsageError(
+            f"--{given[0]} is of the search for options, and --learn searches none; leave one out"
+        )
     if not 0 < args.window_ms <= 10_000:
         raise UsageError(f"--window-ms is {args.window_ms:g}; allowed are values above 0 up to 10000")
     for group in args.fit.split(",") if args.fit else ():
@@ -213,7 +227,7 @@ def _lesson(args: argparse.Namespace, loaded: Loaded, kit: KitConfig, number: in
             f"{stem}: {alignment.matched} of {len(alignment.pairs)} strokes of the pattern were played, "
             f"{len(alignment.extra)} movements were none of it"
         )
-        return Lesson(stem, take, hits)
+        return Lesson(stem, take, hits, by_pattern=True)
     return Lesson(stem, take, read_hits(truth))
 
 
@@ -254,7 +268,7 @@ def _write(target: Path, file: Path, found: dict[Any, Any]) -> None:
         temporary.write_bytes(text.encode())
         problems = check_file(temporary)
         if problems:
-            raise ConfigError(problems)
+            raise ConfigError(tuple(replace(problem, file=str(target)) for problem in problems))
     say(f"{target}: {len(found)} options changed")
 
 

@@ -104,7 +104,7 @@ KIT_OPTIONS: Final = MappingProxyType(
         "ControlGesture.beta": "more follows fast movements closer, 0..50",
         "Hold.where": "all that must hold at once: a limb in a zone, or a measure between two values",
         "Hold.hold_ms": "how long the pose is held, milliseconds, 100..10000",
-        "Hold.command": "standby (silence, and again to go on), tap_tempo or next_kit",
+        "Hold.command": "standby (silence, and again to go on), tap_tempo, next_kit or take (records, again to end)",
         "Hold.kit": "the name of the kit to switch to, instead of a command",
     }
 )

@@ -205,12 +205,6 @@ class PageDoor:
         self._process, self._rest = None, b""
 
 
-def ended(poller: "select.poll", lifeline: int, patience_ms: int) -> bool:
-    """Wait for whatever comes first; whether it is the lifeline's end."""
-    heard = dict(poller.poll(patience_ms))
-    return lifeline in heard and not os.read(lifeline, 4096)
-
-
 def _ending(status: int) -> str:
     return f"status {status}" if status > 0 else f"killed by signal {-status}"
 

@@ -232,6 +232,8 @@ class Band:
         if tell.command == "take":
             self._events.append(Command(pose.seq, pose.captured_ns, player, "take", tell.at_ns, number))
             return
+        if tell.kit is not None and tell.kit not in self._names:  # a kit that is tried out alone
+            return
         wanted = (number + 1) % len(self._names) if tell.kit is None else self._names.index(tell.kit)
         if wanted != number:
             self._rest(player, pose.seq, pose.captured_ns)

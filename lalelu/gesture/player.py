@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lalelu.config.kit import KitConfig
 from lalelu.gesture.act import Act, End, Miss, PlayedGesture, Point, Sight, Sound, StandIn, Taps, Tell, Value
 from lalelu.gesture.body import BodyFrame
-from lalelu.gesture.keypoints import Keypoints
+from lalelu.gesture.keypoints import Keypoints, mirrored_own
 from lalelu.gesture.kick import KickPlayer
 from lalelu.gesture.learned import LearnedFinder, finder_of
 from lalelu.gesture.limb import APART, TOGETHER, Found, Limb
@@ -63,12 +63,7 @@ class Player:
         self._body = BodyFrame()
         self._pads = PlayerPads(kit, setting.zones, self._body)
         self._limbs = {name: Limb(name, finder_of(kit, setting.lead_s)) for name in setting.zones.limbs}
-        own = kit.keypoints
-        if setting.left_handed:
-            own = {
-                mirrored(name): {mirrored(of): weight for of, weight in parts.items()}
-                for name, parts in own.items()
-            }
+        own = mirrored_own(kit.keypoints) if setting.left_handed else kit.keypoints
         self._striking = Keypoints(skeleton, own, self._limbs)
         self._gestures = setting.gestures()
         # A left-handed player is shown to the gestures as a right-handed one, so none of them has to know.

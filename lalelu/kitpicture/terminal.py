@@ -102,7 +102,7 @@ def _legend(kit: KitConfig, width: int) -> Iterator[str]:
         yield "gestures"
         for name, gesture in kit.gestures.items():
             yield from textwrap.wrap(
-                sentence_of(gesture),
+                printable(sentence_of(gesture)),
                 width,
                 initial_indent=f"  {name}".ljust(indent),
                 subsequent_indent=" " * indent,

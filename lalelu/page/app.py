@@ -8,10 +8,12 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from lalelu.config.problem import ConfigError
 from lalelu.errors import LaleluError
 from lalelu.page import edit_routes, live_routes, take_routes
 from lalelu.page.context import Context
 from lalelu.page.guard import guard
+from lalelu.page.refusal import refused, refused_config
 
 MOST_BYTES: Final = 1 << 20  # of what a browser may send at once
 STATIC: Final = Path(str(resources.files("lalelu.page"))) / "static"
@@ -37,7 +39,9 @@ async def _sentences(request: web.Request, handler: Handler) -> web.StreamRespon
     """Turn what a handler refuses into a sentence: {"error": ..., "problems": []}."""
     try:
         return await handler(request)
+    except ConfigError as exc:
+        return refused_config(exc)
     except LaleluError as exc:
-        return web.json_response({"error": str(exc), "problems": []}, status=400)
+        return refused(str(exc))
     except (json.JSONDecodeError, UnicodeDecodeError) as exc:
-        return web.json_response({"error": f"the request is not JSON: {exc}", "problems": []}, status=400)
+        return refused(f"the request is not JSON: {exc}")

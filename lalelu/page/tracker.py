@@ -7,7 +7,6 @@ engine nothing.
 from collections.abc import Iterator
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,15 +16,15 @@ from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.glimpse import RING as PICTURE
 from lalelu.glimpse import Glimpse, GlimpseReader
+from lalelu.jpeg import encode_jpeg, orientation_of, upright
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, VIA
 from lalelu.numbering import Numbers
 from lalelu.page.outline import drawn_pads
-from lalelu.pose.orientation import Orientation, rolling_shutter
+from lalelu.pose.orientation import rolling_shutter
 from lalelu.session import POSE_HEAD, ROLES, Plan, Session
 from lalelu.skeleton import COCO17_BONES, SKELETONS
 from lalelu.types import Pose
 
-QUALITY: Final = 70  # of the JPEG, percent: 6..12 kB at 320 x 240
 _MOST_FRAMES: Final = 64  # of one message; what is older than the last half second is not caught up with
 PICTURED_NS: Final = 500_000_000  # after a picture, players are told with the next one; then without
 _LINES: Final = 4  # said last, of each process
@@ -36,7 +35,6 @@ class Tracker:
     """One instrument, from the moment at which somebody begins to look. `tick` about 15 times a second."""
 
     def __init__(self, session: Session) -> None:
-        cv2.setNumThreads(1)
         self._session = session
         self._boards = {name: BoardReader(session / name) for name in _BOARDS}
         self._frames, self._notes, self._poses = (
@@ -184,17 +182,9 @@ class Tracker:
         return round((int(at_ns) - self._origin_ns) * 1e-9, 4)
 
     def _jpeg(self, glimpse: Glimpse) -> bytes:
-        image = glimpse.image
-        if self._shadow is None or min(image.shape[:2]) < 2:  # a take has no picture
+        if self._shadow is None:
             return b""
-        orientation = self._shadow.orientation
-        image = np.rot90(image, -orientation.rotate // 90)
-        if orientation.mirror:
-            image = image[:, ::-1]
-        done, data = cv2.imencode(
-            ".jpg", np.ascontiguousarray(image), (int(cv2.IMWRITE_JPEG_QUALITY), QUALITY)
-        )
-        return data.tobytes() if done else b""
+        return encode_jpeg(upright(glimpse.image, self._shadow.orientation))
 
 
 class _Shadow:
@@ -205,10 +195,7 @@ class _Shadow:
         self._plan = plan
         self._skeleton = SKELETONS[take["skeleton"]]
         self._aspect = take["width"] / take["height"]
-        recorded = config.camera.uri.startswith("take:")  # its keypoints are upright
-        self.orientation = (
-            Orientation() if recorded else Orientation(config.camera.rotate, config.camera.mirror)
-        )
+        self.orientation = orientation_of(config.camera)
         self.pads = {number: name for (_, name), number in Numbers(plan.kits).pads.items()}
         self.band = Band(
             plan.kits,

@@ -15,8 +15,8 @@ from lalelu.errors import MissingError, UsageError
 from lalelu.gesture.detector import Detector
 from lalelu.gesture.learned import UNKNOWN
 from lalelu.gesture.trees import DEPTH, LEAVES, NODES, to_text
-from lalelu.tuning.lesson import Judge, Lesson, heard
-from lalelu.tuning.outcome import EVERY, Outcome, goodness, parted, third_of, together
+from lalelu.tuning.lesson import Judge, Lesson
+from lalelu.tuning.outcome import EVERY, Outcome, goodness, third_of, together
 
 TREES: Final = 60
 LEARNING_RATE: Final = 0.1
@@ -79,22 +79,14 @@ def learn(kit: KitConfig, lessons: Sequence[Lesson], judge: Judge, *, seed: int 
         parts = []
         for trees, third in zip(halves, reversed(THIRDS), strict=True):
             played = trees.surer(margin).in_kit(kit)
-            parts += [_on(lesson, judge, played)[third] for lesson in lessons]
+            parts += [
+                judge.parted(lesson, played, partial(third_of, length_s=lesson.length_s), EVERY)[third]
+                for lesson in lessons
+            ]
         return together(parts)
 
     margin = max(MARGINS, key=lambda margin: goodness(unseen(margin), judge.window_ms))
     return _grow([one for one in examples if one.third in THIRDS], seed).surer(margin)
-
-
-def _on(lesson: Lesson, judge: Judge, kit: KitConfig) -> list[Outcome]:
-    return parted(
-        heard(lesson.take, judge.config, kit),
-        lesson.truth,
-        lambda time_s: third_of(time_s, lesson.length_s),
-        EVERY,
-        window_ms=judge.window_ms,
-        by=judge.by,
-    )
 
 
 def _grow(examples: Sequence[_Example], seed: int) -> Grown:

@@ -26,20 +26,23 @@ LEAST_FIT: Final = (
 def movements(take: Take, config: Config, kit: KitConfig) -> list[HitRecord]:
     """Return every stroke of a take, also soft and short ones and those out of reach of a pad, by time.
 
+    `pad` is the one that it was heard on, or would have been.
+
     Only those of the player who played most.
     """
     lenient = with_values(
-        kit, {f"strike.{name}": low for name, (low, _) in STRIKE.items() if name != "min_score"}
+        kit.model_copy(update={"detector": "model", "learned": None}),
+        {f"strike.{name}": low for name, (low, _) in STRIKE.items() if name != "min_score"},
     )
     verdicts: list[Verdict] = []
-    heard(take, config, lenient, explain=verdicts.append)
+    heard(take, config, lenient, explain=verdicts.append, lead_ms=0.0)  # what was done, not what was foreseen
     strokes = [verdict for verdict in verdicts if verdict.rule in _STROKES and verdict.measured is not None]
     if not strokes:
         return []
     player = Counter(verdict.player for verdict in strokes).most_common(1)[0][0]
     origin_ns = take.frames[0].captured_ns
     found = [
-        HitRecord((verdict.lowest_ns - origin_ns) * 1e-9, verdict.limb, player=player)
+        HitRecord((verdict.lowest_ns - origin_ns) * 1e-9, verdict.limb, verdict.pad, player)
         for verdict in strokes
         if verdict.player == player
     ]

@@ -123,6 +123,16 @@ def test_a_hand_held_above_the_head_plays_the_next_kit():
     assert set(pads[before + 1 :]) == {("wood", 1)}
 
 
+def test_a_pose_for_a_kit_that_is_not_there_changes_nothing():
+    sign = {
+        "other": {key: value for key, value in SIGNS["next"].items() if key != "command"} | {"kit": "gone"}
+    }
+    shown, _ = film((2.0, REST), (0.9, ABOVE), (4.0, REST))
+    events = play(Band([kit(gestures=sign)], skeleton=COCO17), shown)
+    assert named(events, "kit") == []
+    assert {event.pad for event in events if isinstance(event, Hit)} == {"snare"}
+
+
 def test_a_pose_for_a_take_is_told_once_and_the_playing_goes_on():
     sign = {"take": {**SIGNS["next"], "command": "take"}}
     shown, truth = film((2.0, REST), (0.9, ABOVE), (4.0, REST))

@@ -1,15 +1,18 @@
 """The page of a running instrument: comes when somebody knocks, may die, and is never in the way."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
+from pathlib import Path
 
 import aiohttp
 import psutil
 from system.played import gone, wait_until
 
 from lalelu.channel import BoardReader, RingReader
+from lalelu.page import process
 
 
 def pages(played):
@@ -110,3 +113,13 @@ def test_an_instrument_that_ends_leaves_no_page(played):
     page = pages(played)[0].pid
     assert played.end().code == 0
     assert gone([page])
+
+
+def test_a_sandbox_in_which_nobody_may_step_back_has_a_page_all_the_same(monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "not here")
+
+    for name in ("setpriority", "sched_setaffinity"):
+        monkeypatch.setattr(os, name, refuse)
+    monkeypatch.setattr(process, "OOM_SCORE", int(Path("/proc/self/oom_score_adj").read_text()))
+    process._step_back(min(os.sched_getaffinity(0)))

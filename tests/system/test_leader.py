@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -130,4 +131,25 @@ def test_a_voice_that_cannot_start_again_is_tried_less_and_less_often(place):
     assert time.monotonic() - began > 0.05 + 0.1 + 0.2  # the pauses alone, the starts come on top
     (place / "out").mkdir()
     played.wait_for_notes()
+    assert played.end().code == 0
+
+
+def test_a_voice_starts_ahead_of_ordinary_programs_where_real_time_is_asked_for(place, monkeypatch):
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            os.setpriority(os.PRIO_PROCESS, other.pid, app.VOICE_NICENESS)
+        except PermissionError:
+            pytest.skip("nobody may go ahead here")
+        finally:
+            other.kill()
+
+    def with_priority(*arguments):
+        config = write_config(*arguments)
+        config.write_text(config.read_text().replace("priority: 0", "priority: 1"))
+        return config
+
+    monkeypatch.setattr("system.played.write_config", with_priority)
+    played = Played(place)
+    played.wait_for_notes()
+    assert os.getpriority(os.PRIO_PROCESS, played.pid("voice")) == app.VOICE_NICENESS
     assert played.end().code == 0

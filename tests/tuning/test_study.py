@@ -1,19 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tuning.lessons import rock, times
 
+from lalelu.config.kit import KitConfig
 from lalelu.config.loader import load_kit
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
 from lalelu.tuning.lesson import Judge
 from lalelu.tuning.outcome import together
 from lalelu.tuning.parameters import Parameter, parameters_of, with_values
-from lalelu.tuning.practice import meant
+from lalelu.tuning.practice import meant, movements
 from lalelu.tuning.study import search
 
 ROCK = load_kit("rock", None)
 DEAF = with_values(ROCK, {"strike.min_speed": 3.4})  # the right hand's strokes are 2.3 body units/s fast
 JUDGE = Judge(Config(), 50.0, "pad")
+ANYWHERE = {"limb": "left_wrist", "zone": {"half_plane": [0, -5, 90]}}
 
 
 class Here:
@@ -73,6 +77,34 @@ def test_a_pattern_that_was_played_along_with_gives_the_truth(soft):
         assert len(mine) == len(real)
         assert np.abs(times(mine) - times(real)).max() < 0.02
     assert found.extra == ()
+
+
+def test_what_was_done_is_found_whatever_the_kit_foresees_or_has_learned(soft):
+    plain = movements(soft.take, Config(), DEAF)
+    foresees = Config.model_validate({"timing": {"lead_ms": 30}})
+    learned = DEAF.model_copy(update={"detector": "learned"})
+    assert movements(soft.take, foresees, learned) == plain
+    assert {hit.pad for hit in plain} == {"snare", "hihat"}
+
+
+def test_with_a_pattern_only_its_limbs_count_an_open_hihat_is_one_and_no_spread_is_told(soft):
+    gestures = {
+        "pedal": {"gesture": "hihat", "pad": "hihat", "open_pad": "open_hihat"},
+        "stomp": {"gesture": "kick", "pad": "kick"},
+        "rest": {
+            "gesture": "hold",
+            "command": "standby",
+            "where": [{"limb": "left_wrist", "zone": {"half_plane": [0, -5, 90]}}],
+        },
+    }
+    data = ROCK.model_dump(mode="json")
+    pads = {**data["pads"], "open_hihat": {"note": 46}, "kick": {"note": 36}}
+    kit = KitConfig.model_validate({**data, "pads": pads, "gestures": gestures})
+    by_truth = JUDGE.play(soft, ROCK)
+    by_pattern = JUDGE.play(replace(soft, by_pattern=True), kit)
+    assert [part.f1 for part in by_pattern] == [part.f1 for part in by_truth]
+    assert [part.sd_ms for part in by_pattern] == [None, None]
+    assert by_truth[0].sd_ms > 0.0
 
 
 @pytest.mark.parametrize(("pattern", "bpm"), [("rock", 97.0), ("single", 120.0)])

@@ -34,6 +34,7 @@ def folder(tmp_path, monkeypatch, soft):
         for frame in soft.take.frames:
             take.write(frame)
     write_hits(tmp_path / "true.jsonl", soft.truth)
+    (tmp_path / "none.jsonl").touch()
     (tmp_path / "mine.yaml").write_text(DEAF)
     return tmp_path
 
@@ -78,6 +79,9 @@ def test_without_truth_or_pattern_it_says_what_is_missing(folder, capsys):
         (("--truth", "true.jsonl", "--trials", "0"), "1 and more"),
         (("--truth", "true.jsonl", "--write", "true.jsonl"), "there already"),
         (("--truth", "true.jsonl", "--window-ms", "0"), "above 0"),
+        (("--truth", "true.jsonl", "--seed", "4294967296"), "0 to 4294967295"),
+        (("--truth", "true.jsonl", "--learn"), "--trials is of the search"),
+        (("--truth", "none.jsonl"), "no true hit"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(folder, capsys, more, rule):

@@ -81,6 +81,13 @@ def test_a_learned_kit_is_written_and_plays_what_was_told(folder, lesson, capsys
     kit = load_kit("mine.yaml", folder)
     assert kit.learned.file == "mine.npz"
     assert len(heard(lesson.take, Config(), kit)) == sum(part["found"] for part in told.values())
+    (folder / "copies").mkdir()
+    assert main(["kit", "new", "copies/new.yaml", "--from", "mine.yaml"]) == 0
+    truth = ("--truth", "mine.truth.jsonl", "--fit", "pads", "--jobs", "1", "--trials", "3", "--force")
+    assert main(["tune", "mine.take", "--kit", "mine.yaml", "--write", "copies/tuned.yaml", *truth]) == 0
+    for copy in (folder / "copies").iterdir():
+        assert check_file(copy) == ()
+        assert load_kit(copy.name, copy.parent).learned.trees == kit.learned.trees
 
 
 @pytest.mark.parametrize(

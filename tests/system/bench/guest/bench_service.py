@@ -3,10 +3,16 @@
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bench_guest import (
+    JOB,
+    PAGE,
+    PATIENCE_S,
+    PYTHON,
     Ear,
     configure,
     kill,
@@ -71,7 +77,7 @@ def _first_frame() -> float:
         "import sys; from pathlib import Path; from lalelu.ledger.reader import read_ledger; "
         "print(int(read_ledger(Path(sys.argv[1])).frames['sent_ns'][0]))"
     )
-    return int(sh("/opt/lalelu/bin/python", "-c", script, str(rows.parent))) * 1e-9
+    return int(sh(PYTHON, "-c", script, str(rows.parent))) * 1e-9
 
 
 def real_time() -> str:
@@ -126,6 +132,23 @@ def killed_desk() -> str:
         assert (processes("engine"), processes("voice")) == ([engine], [voice])
         longest = max(after[0] - before[0] for before, after in zip(ear.on, ear.on[1:], strict=False))
     return f"longest pause between notes {longest:.1f} s"
+
+
+def page() -> str:
+    """The page is served from within the sandbox of the desk's unit, and tells what is played."""
+    until("the page's socket", lambda: _listens(PAGE))
+    told = json.loads(sh(PYTHON, str(JOB / "browse.py"), PAGE, str(PATIENCE_S)))
+    group = Path(f"/proc/{process('page')}/cgroup").read_text().strip()
+    assert group.endswith("/lalelu-desk.service"), group
+    greeting, *ticks = told["heads"]
+    assert greeting["state"]["state"] == "playing", greeting["state"]
+    return f"{told['bytes']} bytes of HTML, {len(ticks)} messages of the kit {greeting['state']['kit']}"
+
+
+def _listens(url: str) -> bool:
+    host, port = urlsplit(url).netloc.split(":")
+    with socket.socket() as door:
+        return door.connect_ex((host, int(port))) == 0
 
 
 def _killed(role: str, *, silenced: bool) -> str:

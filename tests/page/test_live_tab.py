@@ -76,7 +76,7 @@ def test_a_page_that_comes_again_is_drawn_as_at_first_and_one_that_refuses_says_
     instrument.stop()
     status.get_by_text("no connection to lalelu").wait_for()
     assert captions.count() == 0
-    page.evaluate("document.getElementById('fps').textContent = ''")
+    assert page.locator("#fps").inner_text() == "\u2013"
     instrument.serve(token="a token of 20 chars.")
     status.get_by_text("a token is needed").wait_for()
     instrument.stop()

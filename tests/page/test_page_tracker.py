@@ -9,7 +9,7 @@ from system.stage import poses, session_of, stage_plan
 
 from lalelu.bulletin import Bulletin
 from lalelu.glimpse import RING, GlimpseWriter
-from lalelu.page.tracker import Tracker
+from lalelu.page.tracker import PICTURED_NS, Tracker
 from lalelu.skeleton import COCO17
 from lalelu.types import Frame
 from lalelu.wire import EngineRings
@@ -125,3 +125,32 @@ def test_the_scene_is_told_once_and_to_who_comes(begun):
     assert "scene" in tracker.tick(NOW_NS)[0]
     assert "scene" not in tracker.tick(NOW_NS)[0]
     assert "scene" in tracker.greeting()  # a second browser
+
+
+def test_players_are_those_of_the_picture_while_there_are_pictures(begun):
+    session, bell = begun()
+    rings = EngineRings(session, bell, kits=session.plan.kits, skeleton=COCO17, keeps_poses=True)
+    writer = GlimpseWriter(session / RING)
+    tracker = Tracker(session)
+    tracker.tick(NOW_NS)
+    film = iter(poses(1.0, start_ns=NOW_NS))
+
+    def seen(*, pictured, at_ns=NOW_NS):
+        """Play three frames, the first one with a picture; the players of the message, and the frames' own."""
+        shown = [next(film) for _ in range(3)]
+        for pose in shown:
+            rings.pose(pose)
+            stamps = range(pose.captured_ns + 1, pose.captured_ns + 8)
+            rings.frame(pose.seq, pose.captured_ns, *stamps, 0, 0, 1, 0, [0] * 8)
+            if pictured and pose is shown[0]:
+                image = np.zeros((240, 320, 3), np.uint8)
+                writer.show(Frame(pose.seq, pose.captured_ns, pose.captured_ns, 0, image))
+        head, _ = tracker.tick(at_ns)
+        told = [each["xy"] for each in head["players"]] if "players" in head else None
+        return told, [[np.round(pose.xy.astype(float), 4).tolist()] for pose in shown]
+
+    told, own = seen(pictured=True)
+    assert told == own[0] != own[2]
+    assert seen(pictured=False)[0] is None
+    told, own = seen(pictured=False, at_ns=NOW_NS + PICTURED_NS)
+    assert told == own[2]

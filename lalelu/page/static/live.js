@@ -66,12 +66,14 @@ class Live {
   #flashes = new Map(); // by player and pad: { at: ms, velocity }
   #now = 0; // of the newest frame, s
   #chosen = null;
+  #nobody; // the line that stands for traces while there are none
   #dirty = true;
   #told = "";
 
   constructor(element, desk) {
     this.#find = (id) => element.querySelector(`#${id}`);
     this.desk = desk;
+    this.#nobody = this.#find("traces").firstElementChild;
     for (const id of ["mirror", "picture"]) {
       const button = this.#find(id);
       const kept = localStorage.getItem(`lalelu.${id}`);
@@ -138,7 +140,10 @@ class Live {
     this.#told = "";
     this.#flashes.clear();
     this.#traces.clear();
-    this.#find("traces").replaceChildren();
+    this.#find("traces").replaceChildren(this.#nobody);
+    for (const id of ["kit", "fps", "p50", "p99", "note"]) this.#find(id).textContent = "–";
+    this.#find("standby").disabled = true;
+    this.#kit = null;
     this.#dirty = true;
   }
 

@@ -134,22 +134,11 @@ def test_a_voice_that_cannot_start_again_is_tried_less_and_less_often(place):
     assert played.end().code == 0
 
 
-def test_a_voice_starts_ahead_of_ordinary_programs_where_real_time_is_asked_for(place, monkeypatch):
-    with subprocess.Popen(["sleep", "60"]) as other:
-        try:
-            os.setpriority(os.PRIO_PROCESS, other.pid, app.VOICE_NICENESS)
-        except PermissionError:
-            pytest.skip("nobody may go ahead here")
-        finally:
-            other.kill()
-
-    def with_priority(*arguments):
-        config = write_config(*arguments)
-        config.write_text(config.read_text().replace("priority: 0", "priority: 1"))
-        return config
-
-    monkeypatch.setattr("system.played.write_config", with_priority)
-    played = Played(place)
-    played.wait_for_notes()
-    assert os.getpriority(os.PRIO_PROCESS, played.pid("voice")) == app.VOICE_NICENESS
-    assert played.end().code == 0
+def test_what_is_hastened_comes_before_ordinary_programs_and_what_it_starts_does_not():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        app.hasten(process.pid)
+        policy, priority = os.sched_getscheduler(process.pid), os.sched_getparam(process.pid).sched_priority
+        process.kill()
+    if policy == os.SCHED_OTHER:
+        pytest.skip("SCHED_FIFO is refused here")
+    assert (policy, priority) == (os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, app.START_PRIORITY)

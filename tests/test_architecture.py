@@ -56,6 +56,7 @@ PURE = (
     "voice/sounds.py",
     "voice/targets.py",
     "voice/synth/blocks.py",
+    "voice/synth/underruns.py",
     "voice/tempo.py",
     "voice/tempomap.py",
     "kitpicture/",

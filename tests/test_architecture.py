@@ -57,6 +57,7 @@ PURE = (
     "voice/sounds.py",
     "voice/targets.py",
     "voice/synth/blocks.py",
+    "voice/synth/underruns.py",
     "voice/tempo.py",
     "voice/tempomap.py",
     "kitpicture/",

@@ -90,10 +90,8 @@ class LearnedFinder(StrokeFinder):
 
     def _features(self, captured_ns: int, motion: Motion) -> NDArray[np.float32]:
         """Return (FEATURES,): heights and velocities before now, in body units, and the movement so far."""
-        moves = np.fromiter(chain.from_iterable(self._moves), np.float64).reshape(
-            -1, 4
-        )  # faster than np.array
-        times, heights, across, down = moves.T
+        moves = np.fromiter(chain.from_iterable(self._moves), np.float64)  # twice as fast as np.array
+        times, heights, across, down = moves.reshape(-1, 4).T
         times = times - captured_ns * 1e-9
         return np.concatenate(
             [

@@ -49,9 +49,7 @@ class Trees:
     )
 
     def __init__(self, raw: bytes) -> None:
-        if len(raw) % np.dtype(np.float32).itemsize:
-            raise ValueError("it holds no float32 numbers")
-        numbers = np.frombuffer(raw, "<f4")
+        numbers = np.frombuffer(raw, "<f4")  # raises ValueError, too
         count, rest = divmod(len(numbers) - 1, _WIDTH)
         if rest or not 1 <= count <= MOST_TREES or not np.isfinite(numbers).all():
             raise ValueError(f"it holds no {DEPTH} levels deep trees, 1 to {MOST_TREES}")
@@ -65,9 +63,7 @@ class Trees:
         self._leaf = rows[:, 2 * NODES :].ravel()
         self._root = np.arange(count) * NODES  # where a tree's nodes begin
         self._down = 1 - self._root  # twice a node's place and this is the place of its left child
-        self._last = (
-            np.arange(count) * LEAVES - self._root - NODES
-        )  # from behind the nodes to a tree's leaves
+        self._last = np.arange(count) * LEAVES - self._root - NODES  # from there to the leaves
         self.least_features = int(self._feature.max()) + 1
 
     def __eq__(self, other: object) -> bool:

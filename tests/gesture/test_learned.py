@@ -50,7 +50,7 @@ def test_every_row_goes_its_own_way_through_the_trees():
 
 @pytest.mark.parametrize("text", ["*", "AAAA", stump(1, 2.0)[:-8], stump(1, np.nan)])
 def test_a_text_that_holds_no_trees_is_refused(text):
-    with pytest.raises(ValueError, match=r"base64|numbers|trees"):
+    with pytest.raises(ValueError, match=r"base64|size|trees"):
         trees_of(decoded(text))
 
 

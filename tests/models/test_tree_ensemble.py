@@ -96,6 +96,8 @@ def changed(**attributes):
         ),
         ({"class_weights": [0.0, float("nan"), 0.0, 0.0, 0.0, 0.0]}, "trees"),
         ({"class_weights": None}, "has no class_weights"),
+        ({"class_weights": [1, 2, 3, 4, 5, 6]}, "cannot be read as an ONNX model"),
+        ({"post_transform": 3}, "cannot be read as an ONNX model"),
     ],
 )
 def test_another_ensemble_is_refused_with_the_reason(attributes, why, tmp_path):

@@ -149,6 +149,13 @@ def test_its_process_is_told_what_is_required(monkeypatch):
     assert output._process._process.args[-3:] == ["60", "0", "1"]
 
 
+def test_a_card_that_runs_dry_while_it_is_measured_tells_no_figure(monkeypatch):
+    monkeypatch.setattr("lalelu.voice.synth.blocks.Blocks.held_ms", -74.2)
+    output = SoundOutput(SynthOutputOptions(backend="null", engine="builtin"))
+    assert "asked for, not measured, because the card ran out of sound" in output.open()
+    output.close()
+
+
 def test_a_block_that_takes_longer_to_make_than_to_play_is_counted():
     slow = Card("", "null", lambda frames, _: (time.sleep(0.004), np.zeros((frames, 2), np.float32))[1],
                 period_ms=3, priority=0)  # fmt: skip

@@ -7,12 +7,11 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lalelu.voice.synth.underruns import Underruns
+
 # For one to two of these the farthest that the card has asked ahead is kept: it may ask for several blocks at once, and
 # then for none (miniaudio's null device every 10 ms); and its clock drifts, and it may stop for a moment.
 _WINDOW_NS: Final = 50_000_000
-# A card that falls behind the clock by so much has had nothing to play: single calls come late and catch up, and clocks
-# differ by 0.05 ms in that time.
-_LEAST_GAP_S: Final = 0.001
 
 
 class Voices(Protocol):
@@ -46,9 +45,7 @@ class Blocks:
         # passed; below 0 once it has been late, or its clock is slower.
         self._ahead = self._ahead_before = -math.inf
         self._window_ns = 0
-        self._level = -math.inf  # what `held_ms` is of, when this window began
-        self.underruns = 0  # times that the card had nothing to play
-        self.silent_ms = 0.0  # for so long in all
+        self.underruns = Underruns()
 
     @property
     def held_ms(self) -> float:
@@ -60,10 +57,6 @@ class Blocks:
         """Whether every message has been obeyed."""
         return not self._waiting
 
-    def count_anew(self) -> None:
-        """Forget the underruns so far: a card that starts asks at once for what it plays only later."""
-        self.underruns, self.silent_ms = 0, 0.0
-
     def add(self, message: bytes, at_ns: int) -> None:
         """Have a message obeyed that was sent at `at_ns`."""
         self._voices.warm(message)
@@ -73,7 +66,9 @@ class Blocks:
         """Return the next samples (frames, 2), within -1..1, for which the card asks at `at_ns`."""
         if self._origin_ns is None:
             self._origin_ns = self._window_ns = at_ns
-        self._measure(self._filled + frames - self._samples(at_ns), at_ns)
+        asked = self._filled + frames - self._samples(at_ns)
+        self._measure(asked, at_ns)
+        self.underruns.see(1000 * asked / self._rate, at_ns)
         ahead = max(self._ahead, self._ahead_before)
         parts, done = [], 0
         while self._waiting:
@@ -97,16 +92,7 @@ class Blocks:
 
     def _measure(self, ahead: float, at_ns: int) -> None:
         if at_ns >= self._window_ns + _WINDOW_NS:
-            self._count(max(self._ahead, self._ahead_before))
             self._window_ns = at_ns
             self._ahead_before, self._ahead = self._ahead, ahead
         else:
             self._ahead = max(self._ahead, ahead)
-
-    def _count(self, level: float) -> None:
-        """Count an underrun where the card has fallen behind the clock: it does not catch up what it has not played."""
-        missing_s = (self._level - level) / self._rate
-        self._level = level
-        if missing_s >= _LEAST_GAP_S:
-            self.underruns += 1
-            self.silent_ms += 1000 * missing_s

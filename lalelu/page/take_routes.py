@@ -322,7 +322,7 @@ def _seconds(value: object) -> float:
 def _edits(first: Loaded, now: Loaded) -> list[tuple[_Side, _Side]]:
     """Return what is to be compared: everybody as configured, then all on each kit that is another one now."""
     kits = zip(first.kits, now.kits, strict=False)  # one may have come since
-    edited = [number for number, (was, kit) in enumerate(kits) if was != kit]
+    edited = [number for number, (was, kit) in enumerate(kits) if was != kit and len(now.kits) > 1]
     return [
         ((first.config, first.kits), (now.config, now.kits)),
         *((_alone(first, number), _alone(now, number)) for number in edited),

@@ -89,7 +89,9 @@ class TruthFile:
         """Take back the last step; the first one may have made the file. Raises UsageError."""
         if self._before and self._bytes() != self._left:
             self._before.clear()
-            raise UsageError(f"{self.path.name} was changed elsewhere since; there is nothing left to undo")
+            raise UsageError(
+                f"{self.path.name} was changed elsewhere since; there is nothing left to undo: load the take again"
+            )
         if not self._before:
             raise UsageError("there is nothing to undo")
         self._put(self._before[-1])

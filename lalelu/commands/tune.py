@@ -140,10 +140,7 @@ def _learn(
     tuned = Tuned(before, after, learned, 0)
     _tell(args, lessons, tuned, {("detector",): "learned"})
     if _may_write(args, tuned):
-        beside = args.write.with_suffix(".onnx")
-        check_target(beside)
-        digest = write_trees(beside, trees)
-        named = {"file": beside.name, "sha256": digest}
+        named = write_trees(args.write, trees)
         _write(args.write, file, {("detector",): "learned", ("learned",): named})
     return 0
 

@@ -10,17 +10,24 @@ from lalelu.errors import UsageError
 from lalelu.gesture.learned import FEATURES, trees_of
 from lalelu.gesture.trees import Ensemble, decoded
 from lalelu.regular import read_regular
+from lalelu.replacement import not_written, replacing
 
 MOST_BYTES: Final = 4 << 20
 
 
-def write_trees(path: Path, trees: Ensemble) -> str:
-    """Write trees and return the file's SHA-256."""
+def write_trees(kit: Path, trees: Ensemble) -> dict[str, str]:
+    """Write trees beside the file of a kit, and return what that says of them, `learned`. Raises UsageError.
+
+    The file's name has its sum in it: that of another kit or an earlier detector is never replaced.
+    """
     from lalelu.models.tree_ensemble import to_onnx  # only learned kits need onnx
 
     data = to_onnx(trees, FEATURES)
-    path.write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = kit.with_name(f"{kit.stem}-{sha256[:8]}.onnx")
+    with replacing(path, not_written) as unfinished:
+        unfinished.write_bytes(data)
+    return {"file": path.name, "sha256": sha256}
 
 
 def read_trees(path: Path, sha256: str) -> str:

@@ -78,7 +78,7 @@ def test_a_learned_kit_is_written_and_plays_what_was_told(folder, lesson, capsys
     told = json.loads(capsys.readouterr().out)["all"]["after"]
     assert check_file(folder / "mine.yaml") == ()
     kit = load_kit("mine.yaml", folder)
-    assert kit.learned.file == "mine.onnx"
+    assert kit.learned.file == f"mine-{kit.learned.sha256[:8]}.onnx"
     assert len(heard(lesson.take, Config(), kit)) == sum(part["found"] for part in told.values())
     (folder / "copies").mkdir()
     assert main(["kit", "new", "copies/new.yaml", "--from", "mine.yaml"]) == 0
@@ -97,12 +97,13 @@ def test_a_learned_kit_is_written_and_plays_what_was_told(folder, lesson, capsys
     ],
 )
 def test_a_learned_detector_that_is_gone_or_another_is_refused_at_its_line(tmp_path, harm, rule):
-    digest = write_trees(tmp_path / "x.onnx", Ensemble.of(0.0, [{0: Node()}]))
-    harm(tmp_path / "x.onnx")
-    (tmp_path / "mine.yaml").write_text(
+    kit = tmp_path / "mine.yaml"
+    named = write_trees(kit, Ensemble.of(0.0, [{0: Node()}]))
+    harm(tmp_path / named["file"])
+    kit.write_text(
         "name: mine\npads: {snare: {note: 38, zone: {box: [0, 0, 1, 1]}}}\ndetector: learned\n"
-        f"learned:\n  file: x.onnx\n  sha256: {digest}\n"
+        f"learned:\n  file: {named['file']}\n  sha256: {named['sha256']}\n"
     )
-    (problem,) = check_file(tmp_path / "mine.yaml")
+    (problem,) = check_file(kit)
     assert rule in problem.message
     assert (problem.path, problem.line) == ("learned.file", 5)

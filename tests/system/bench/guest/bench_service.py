@@ -187,6 +187,7 @@ def killed_leader() -> str:
 
 def watchdog() -> str:
     """A hung loop is noticed by systemd, which stops the service in order and starts it again."""
+    leader = service()["MainPID"]
     with Ear() as ear:
         ear.hears()
         engine, at = process("engine"), time.monotonic()
@@ -196,6 +197,8 @@ def watchdog() -> str:
         until("the watchdog's bite", lambda: service()["Result"] == "watchdog" or not plays(), 60)
         bitten = time.monotonic() - at
     until("the hung engine gone", lambda: engine not in processes("engine"))
+    # a voice that the leader starts for its last words must not be taken for the next one's
+    until("another leader", lambda: service()["MainPID"] not in ("0", leader))
     with Ear() as ear:
         first = ear.hears()
     until("playing", plays)

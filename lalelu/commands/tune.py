@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -109,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
     if not asked.parameters:
         raise UsageError(f"--fit is {args.fit}, but no pad has enough true hits in these takes; add strike")
     trials = args.trials or TRIALS
+    ends = None if args.seconds is None else time.monotonic() + args.seconds
     with _workers(args, asked.judge, lessons) as workers:
         tuned = search(
             kit,
@@ -120,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             advance=lambda done, before, best: _advance(done, trials, before, best),
         )
-        tuned = spared(kit, tuned, workers)
+        tuned = spared(kit, tuned, workers, ends=ends)
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     found = changes(kit, tuned.kit)
@@ -202,7 +204,9 @@ def _lesson(args: argparse.Namespace, loaded: Loaded, kit: KitConfig, number: in
         say(problem)
     stem, beside = name_of(path), truth_of(path)
     truth = args.truth[number] if args.truth is not None else beside
-    if args.truth is None and not beside.exists():
+    if args.truth is None and (args.pattern is not None or not beside.exists()):
+        if beside.exists():
+            say(f"{stem}: --pattern stands in for {beside.name}")
         practice = noted(take.header) if args.pattern is None else (args.pattern, args.bpm)
         if practice is None:
             raise UsageError(

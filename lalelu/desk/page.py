@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from typing import IO, Final, Self
 
 from lalelu.bulletin import Bulletin
+from lalelu.child import how_ended
 from lalelu.clock import now_ns
 from lalelu.config.page import PageSection
 from lalelu.orders import KIT, PLAY, STANDBY, Order, OrderWriter
@@ -182,7 +183,7 @@ class PageDoor:
             data = os.read(process.stdout.fileno(), _MOST_ORDER)
             if not data:  # it has ended, or is about to
                 self._end(process)
-                self._pause(f"has ended ({_ending(process.returncode)})" if process.returncode else "")
+                self._pause(f"has {how_ended(process.returncode)}" if process.returncode else "")
                 return
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[:_MOST_ORDER]
@@ -203,10 +204,6 @@ class PageDoor:
             process.kill()
             process.wait()
         self._process, self._rest = None, b""
-
-
-def _ending(status: int) -> str:
-    return f"status {status}" if status > 0 else f"killed by signal {-status}"
 
 
 def _readable(source: socket.socket | IO[bytes]) -> bool:

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -71,6 +72,7 @@ def fit(task: Task, advance: Advance) -> dict[str, Any]:
     lessons = [Lesson(task.name, take, read_hits(task.truth), by_pattern=noted(take.header) is not None)]
     asked = fitting(Config.model_validate(task.config), kit, lessons)
     here = _Here(asked.judge, lessons)
+    ends = time.monotonic() + task.seconds
     tuned = search(
         kit,
         asked.parameters,
@@ -80,7 +82,7 @@ def fit(task: Task, advance: Advance) -> dict[str, Any]:
         seconds=task.seconds,
         advance=advance,
     )
-    tuned = spared(kit, tuned, here)
+    tuned = spared(kit, tuned, here, ends=ends)
     found = changes(kit, tuned.kit)
     worse = report.WORSE if tuned.is_worse else None
     return {

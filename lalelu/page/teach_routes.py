@@ -19,7 +19,7 @@ from lalelu.channel import BoardReader
 from lalelu.child import how_ended
 from lalelu.config.loader import Loaded, load_config
 from lalelu.config.problem import ConfigError
-from lalelu.errors import LaleluError, UsageError
+from lalelu.errors import LaleluError, LostError, UsageError
 from lalelu.hits import read_hits
 from lalelu.kitedit.editor import Editor
 from lalelu.kitedit.edits import Set
@@ -201,6 +201,8 @@ class Teacher:
     async def _stop(self, _body: Mapping[str, Any]) -> None:
         """End the take, and tell what was heard."""
         if self._course is None:
+            if self._heard is not None:  # it has just ended by itself
+                return
             raise UsageError("nobody plays along; press Start first")
         if self._guard is not None:
             self._guard.cancel()
@@ -220,7 +222,8 @@ class Teacher:
         assert session is not None
         recording = BoardReader(session / "desk").value().get("recording")
         if recording is not None and recording["take"] == course.take:  # else it was ended in Takes
-            ask(session, {"do": "stop"})
+            with suppress(LostError):  # it takes long to pack; what is there can be read
+                ask(session, {"do": "stop"})
         path, loaded = self._library.path(course.take), self._loaded()
         take, config, kit = read_take(path), loaded.config, loaded.kits[_kit_number(course.kit, loaded)]
         found = practised(course.take, take, config, kit, course.pattern, course.bpm)

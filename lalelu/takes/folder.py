@@ -4,11 +4,12 @@ A take NAME is the file `NAME.take` or `NAME.take.gz`; beside it may lie `NAME.t
 `NAME.note.txt` and `NAME.film.mkv`. What is deleted goes to the folder `trash`.
 """
 
+import filecmp
 import json
 import os
 import re
+import shutil
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -127,8 +128,8 @@ class Library:
         is_taken = any((self.folder / f"{wanted}{ending}").exists() for ending in ENDINGS)
         for ending in BESIDE:
             there, here = self.folder / f"{wanted}{ending}", self.folder / f"{name}{ending}"
-            # the same file, where a rename before this one was killed
-            is_taken |= there.exists() and not (here.exists() and there.samefile(here))
+            # the same in it, where a rename before this one was killed
+            is_taken |= there.exists() and not (here.exists() and filecmp.cmp(there, here, shallow=False))
         if is_taken:
             raise UsageError(f"a take {wanted!r} is there already; choose another name")
         self._move(take, self.folder, wanted)
@@ -172,8 +173,7 @@ class Library:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for path in beside:
-                with suppress(FileExistsError):  # it is the same file, from a move that was killed
-                    os.link(path, folder / f"{name}{path.name.removeprefix(old)}")
+                _link(path, folder / f"{name}{path.name.removeprefix(old)}")
             take.rename(target)
             for path in beside:
                 path.unlink()
@@ -182,6 +182,17 @@ class Library:
                 f"{take} cannot be moved to {target} ({exc.strerror}); check the permissions"
             ) from exc
         return target
+
+
+def _link(path: Path, other: Path) -> None:
+    """Give a file another name, too; where the disk has no such thing, copy it. Raises OSError."""
+    try:
+        os.link(path, other)
+    except FileExistsError:  # from a move that was killed
+        pass
+    except OSError:
+        with replacing(other) as copy:
+            shutil.copyfile(path, copy)
 
 
 def _check_name(name: str) -> None:

@@ -65,12 +65,11 @@ def play(
     *,
     explain: bool = False,
     lead_ms: float | None = None,
-    follows: bool = False,
 ) -> Played:
     """Play a take on kits by the configuration's timing; `verdicts` are told where `explain`, the rest is band_of's."""
     verdicts: list[Verdict] = []
     tell = verdicts.append if explain else None
-    band = band_of(config, kits, take.header, explain=tell, lead_ms=lead_ms, follows=follows)
+    band = band_of(config, kits, take.header, explain=tell, lead_ms=lead_ms)
     events: list[Event] = []
     for frame in take.frames:
         events += band.frame(frame.seq, frame.captured_ns, frame.poses)

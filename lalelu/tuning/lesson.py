@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lalelu.analysis.scoring import By
-from lalelu.config.gestures import HiHat
+from lalelu.config.gestures import HiHat, Hold
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.hits import HitRecord
@@ -52,17 +52,18 @@ class Judge:
         self, lesson: Lesson, kit: KitConfig, part_of: Callable[[float], int], parts: int
     ) -> list[Outcome]:
         """Return what a kit gives on each part of a take; `part_of` tells a moment's."""
-        found = heard(lesson.take, self.config, kit)
+        found, truth = heard(lesson.take, self.config, kit), list(lesson.truth)
         if lesson.by_pattern:
             limbs = {hit.limb for hit in lesson.truth}
             # a pattern does not say how far the foot opens a hi-hat
             closed = {each.open_pad: each.pad for each in kit.gestures.values() if isinstance(each, HiHat)}
-            found = [
-                replace(hit, pad=closed.get(hit.pad or "", hit.pad)) for hit in found if hit.limb in limbs
-            ]
+            found, truth = (
+                [replace(hit, pad=closed.get(hit.pad or "", hit.pad)) for hit in hits if hit.limb in limbs]
+                for hits in (found, truth)
+            )
         return parted(
             found,
-            lesson.truth,
+            truth,
             part_of,
             parts,
             window_ms=self.window_ms,
@@ -73,7 +74,13 @@ class Judge:
 
 def heard(take: Take, config: Config, kit: KitConfig) -> list[HitRecord]:
     """Return the hits of a take that everybody plays on one kit; poses that are held command nothing."""
-    return list(play(take, on_one_kit(config), [kit], follows=True).hits)
+    return list(play(take, on_one_kit(config), [without_signs(kit)]).hits)
+
+
+def without_signs(kit: KitConfig) -> KitConfig:
+    """Return the kit without the poses that command something, so that a take is played whole."""
+    gestures = {name: each for name, each in kit.gestures.items() if not isinstance(each, Hold)}
+    return kit.model_copy(update={"gestures": gestures})
 
 
 def on_one_kit(config: Config) -> Config:

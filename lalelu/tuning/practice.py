@@ -12,7 +12,7 @@ from lalelu.hits import HitRecord
 from lalelu.take import Take, TakeHeader
 from lalelu.takes.replaying import play
 from lalelu.tuning.align import Alignment, align
-from lalelu.tuning.lesson import on_one_kit
+from lalelu.tuning.lesson import on_one_kit, without_signs
 from lalelu.tuning.parameters import STRIKE, with_values
 from lalelu.tuning.pattern import bar_of, bar_s
 
@@ -69,7 +69,7 @@ def movements(take: Take, config: Config, kit: KitConfig) -> list[HitRecord]:
         {f"strike.{name}": low for name, (low, _) in STRIKE.items() if name != "min_score"},
     )
     # what was done, not what was foreseen, and whatever was told meanwhile by a pose
-    played = play(take, on_one_kit(config), [lenient], explain=True, lead_ms=0.0, follows=True)
+    played = play(take, on_one_kit(config), [without_signs(lenient)], explain=True, lead_ms=0.0)
     strokes = [
         verdict for verdict in played.verdicts if verdict.rule in _STROKES and verdict.measured is not None
     ]

@@ -90,13 +90,15 @@ def search(
     return Tuned(before, best, best_kit, done)
 
 
-def spared(kit: KitConfig, tuned: Tuned, workers: Workers) -> Tuned:
+def spared(kit: KitConfig, tuned: Tuned, workers: Workers, *, ends: float | None = None) -> Tuned:
     """Return what a search has found without the changes that do not help: those options stay as they are in `kit`.
 
     One after the other is taken back, unless the parts that are tuned on become worse than with all of them.
     """
     found, best, goal = changes(kit, tuned.kit), tuned, _tuned_on(tuned.after)
     for where in tuple(found):
+        if ends is not None and time.monotonic() >= ends:
+            break
         rest = {other: value for other, value in found.items() if other != where}
         try:
             candidate = changed(kit, rest)

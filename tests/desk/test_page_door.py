@@ -79,7 +79,7 @@ def test_without_an_address_nothing_listens(tmp_path):
 @pytest.mark.parametrize(
     ("program", "told"),
     [
-        ("/bin/false", "page: it has ended (status 1); it is started again when a browser asks for it"),
+        ("/bin/false", "page: it has ended with status 1; it is started again when a browser asks for it"),
         ("/nowhere/python", "page: it cannot be started (No such file or directory); it is started again"),
     ],
 )

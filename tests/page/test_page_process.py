@@ -94,7 +94,7 @@ def test_a_page_that_is_killed_comes_again_and_the_engine_does_not_care(played):
     assert pages(played) == []
     assert len(messages(at, 3)) == 3
     lines = BoardReader(played.session / "desk").value()["lines"]
-    assert any(line.startswith("page: it has ended (killed by signal 9)") for line in lines)
+    assert any(line.startswith("page: it has been killed by SIGKILL") for line in lines)
     assert len(pages(played)) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
 from lalelu.takes import folder
-from lalelu.takes.folder import Library, takes_folder
+from lalelu.takes.folder import Library, takes_folder, truth_of
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -38,7 +38,7 @@ def test_a_take_is_told_with_its_length_rate_players_and_truth(library):
 def test_the_take_that_is_being_recorded_is_left_out_unread(library):
     (library.folder / "growing.take").write_text("nothing yet\n")
     read = folder._measured.cache_info().misses
-    assert [take.name for take in library.takes(without="growing")] == ["mine"]
+    assert [take.name for take in library.takes(without={"growing"})] == ["mine"]
     assert folder._measured.cache_info().misses == read + 1
 
 
@@ -72,6 +72,17 @@ def test_damaged_takes_are_told_and_one_without_its_end_is_told_with_what_it_has
     assert told["empty"].problem.startswith("the take cannot be read (it has no whole line)")
     assert told["cut"].problem is None
     assert 0 < told["cut"].frames < told["mine"].frames
+
+
+def test_where_a_disk_has_no_second_names_what_belongs_to_a_take_is_copied(library, monkeypatch):
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refused)
+    library.rename("mine", "best of")
+    truth = truth_of(library.path("best of"))
+    assert truth.exists()
+    assert not truth.with_name("mine.truth.jsonl").exists()
 
 
 def test_a_rename_that_is_killed_leaves_the_take_with_its_truth_and_is_done_again(library, monkeypatch):

@@ -104,7 +104,7 @@ def test_with_a_pattern_only_its_limbs_count_an_open_hihat_is_one_and_no_spread_
         "stomp": {"gesture": "kick", "pad": "kick"},
         "rest": {
             "gesture": "hold",
-            "command": "standby",
+            "command": "tap_tempo",
             "where": [{"limb": "left_wrist", "zone": {"half_plane": [0, -5, 90]}}],
         },
     }

@@ -75,6 +75,14 @@ def test_a_take_that_names_its_pattern_needs_no_other_word(folder, soft, capsys)
     assert "strokes of the pattern were played" in capsys.readouterr().err
 
 
+def test_a_pattern_that_is_named_comes_before_the_truth_beside_the_take(folder, capsys):
+    (folder / "true.jsonl").rename(folder / "mine.truth.jsonl")
+    assert main([*TUNE, "--pattern", "rock", "--bpm", "120", "--trials", "1"]) == 0
+    told = capsys.readouterr().err
+    assert "--pattern stands in for mine.truth.jsonl" in told
+    assert "strokes of the pattern were played" in told
+
+
 def test_a_take_of_the_folder_is_known_by_its_name(folder, monkeypatch, capsys):
     takes = folder / "data" / "lalelu" / "takes"
     takes.mkdir(parents=True)

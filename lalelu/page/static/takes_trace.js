@@ -221,15 +221,22 @@ export class Trace {
 
   #add(time) {
     const mark = { time_s: time, limb: this.told.limb, player: this.told.player };
-    this.chosen = mark;
-    this.chose(this);
-    this.edit("add", mark);
+    this.#put(time, () => {
+      this.chosen = mark;
+      this.chose(this);
+      return this.edit("add", mark);
+    });
   }
 
-  async #moveTo(mark, time, snaps) {
-    if (this.wanted !== null) return; // the answer to the last one is on its way
+  #moveTo(mark, time, snaps) {
+    this.#put(time, (at) => this.edit("move", mark, { to_s: at, ...(snaps === false ? { snap: false } : {}) }));
+  }
+
+  // Have a mark put somewhere; where it comes to lie it is the chosen one.
+  async #put(time, ask) {
+    if (this.wanted !== null) return this.draw(); // the answer to the last one is on its way
     this.wanted = Math.round(time * 1e6) / 1e6; // as files keep it
-    await this.edit("move", mark, { to_s: this.wanted, ...(snaps === false ? { snap: false } : {}) });
+    await ask(this.wanted);
     this.wanted = null;
   }
 

@@ -130,7 +130,8 @@ class Tune {
 
   // The files were changed elsewhere: the same is tried with what stands there now.
   async #tryAgain(files) {
-    this.files = this.state = files; // for its digest
+    this.files = files;
+    this.state = { ...this.state, digest: files.digest };
     try {
       this.draft.renew(await this.#post("/api/kit/set"));
     } catch (error) {

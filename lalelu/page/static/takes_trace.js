@@ -67,7 +67,7 @@ export class Trace {
     const mine = ({ limb, player }) => limb === this.told.limb && player === this.told.player;
     this.marks = (truth ?? []).filter(mine);
     this.strokes = strokes.filter(mine);
-    this.chosen = this.#chosenOf(this.marks);
+    this.chosen = this.#chosenNow();
     this.canvas.dataset.marks = this.marks.length;
     this.draw();
   }
@@ -220,33 +220,27 @@ export class Trace {
   }
 
   #add(time) {
-    const mark = { time_s: time, limb: this.told.limb, player: this.told.player };
-    this.#put(time, () => {
-      this.chosen = mark;
-      this.chose(this);
-      return this.edit("add", mark);
-    });
+    this.#put("add", { time_s: time, limb: this.told.limb, player: this.told.player }, time);
   }
 
   #moveTo(mark, time, snaps) {
-    this.#put(time, (at) => this.edit("move", mark, { to_s: at, ...(snaps === false ? { snap: false } : {}) }));
+    this.#put("move", mark, time, snaps === false ? { snap: false } : {});
   }
 
-  // Have a mark put somewhere; where it comes to lie it is the chosen one.
-  async #put(time, ask) {
+  // What is put somewhere is the chosen mark from then on.
+  async #put(what, mark, time, more = {}) {
     if (this.wanted !== null) return this.draw(); // the answer to the last one is on its way
     this.wanted = Math.round(time * 1e6) / 1e6; // as files keep it
-    await ask(this.wanted);
+    this.chose(this);
+    await this.edit(what, mark, { to_s: this.wanted, ...more });
     this.wanted = null;
   }
 
   // The mark that was chosen, in the marks as they are now.
-  #chosenOf(marks) {
+  #chosenNow() {
     const time = this.wanted ?? this.chosen?.time_s;
-    if (time === undefined) return null;
-    const far = ({ time_s: at }) => Math.abs(at - time);
-    const nearest = marks.reduce((best, mark) => (best && far(best) <= far(mark) ? best : mark), null);
-    return nearest && far(nearest) <= (this.wanted === null ? 0 : SNAP_S) ? nearest : null;
+    const nearest = time === undefined ? null : this.#closest(time);
+    return nearest && Math.abs(nearest.time_s - time) <= (this.wanted === null ? 0 : SNAP_S) ? nearest : null;
   }
 
   #drags(event) {

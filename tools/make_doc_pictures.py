@@ -117,7 +117,7 @@ def playing(folder: Path) -> Iterator[str]:
 
 def live(tab: "Page", path: Path) -> Path:
     """Photograph the tab Live in the moment of a hit, with a reason chosen."""
-    tab.locator("#verdicts button").nth(8).wait_for()  # the traces are full
+    tab.locator("#verdicts button").nth(24).wait_for()  # the traces are full
     tab.locator("#verdicts button.hit").first.click()
     tab.evaluate("scrollTo(0, 0)")
     note = tab.locator("#note").inner_text()

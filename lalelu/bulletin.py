@@ -1,6 +1,7 @@
 """What a process says of itself to the others: its state, its facts and its last lines for people. Maps a file."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,14 +15,18 @@ class Bulletin:
     """One process's board. `tell` changes values, `say` adds a line; each is shown at once.
 
     What is shown: `pid`, `state`, `lines` (the last ones), `said` (how many there ever were), and what was told.
-    What is wrong now stands in `problems`.
+    What is wrong now stands in `problems`; one can begin with those of a process before this one.
     """
 
-    def __init__(self, board: Path, state: str = "starting") -> None:
+    def __init__(
+        self, board: Path, state: str = "starting", problems: Mapping[str, str] | None = None
+    ) -> None:
         self._board = BoardWriter(board)
         self._lines: list[str] = []
         self._said = 0
         self._told: dict[str, Any] = {"pid": os.getpid(), "state": state}
+        if problems:
+            self._told["problems"] = dict(problems)
         self._show()
 
     def tell(self, **values: Any) -> None:  # noqa: ANN401 - plain JSON values

@@ -49,12 +49,12 @@ class DeskCues:
             self._kits = self._renewal.step(band, frame) or self._kits
         return events
 
-    def tell(self, command: Command) -> None:
+    def tell(self, command: Command, band: Band) -> None:
         """Show a command on the board and record it."""
         kit = self._kits[command.kit]
         if command.name == "kit":
             self._record("kit", f"player {command.player} plays {kit}")
-            self._board.tell(kit=kit)
+            self._board.tell(kit=kit, kits=band.playing)
         elif command.name == "take":
             self._takes += 1
             self._record("take", f"player {command.player} begins or ends a recording")

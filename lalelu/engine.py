@@ -33,8 +33,8 @@ class Cues(Protocol):
     def take(self, band: Band, frame: Frame) -> Sequence[Event]:
         """Have `band` do what is asked for, after `frame`; return what follows from it."""
 
-    def tell(self, command: Command) -> None:
-        """Tell people of a command that has been obeyed."""
+    def tell(self, command: Command, band: Band) -> None:
+        """Tell people of a command that `band` has obeyed."""
 
 
 class Sight(Protocol):
@@ -119,7 +119,7 @@ def play(
             VIA.index(poses[0].via) if poses else 0,
             used,
         )
-        _tell(events, cues)
+        _tell(events, cues, band)
         view.show(frame)
         if sight.look(frame):
             rings.send(band.rest(frame.seq, frame.captured_ns))
@@ -127,10 +127,10 @@ def play(
             asked = cues.take(band, frame)
             if asked:
                 rings.send(asked)
-                _tell(asked, cues)
+                _tell(asked, cues, band)
 
 
-def _tell(events: Sequence[Event], cues: Cues) -> None:
+def _tell(events: Sequence[Event], cues: Cues, band: Band) -> None:
     for event in events:
         if isinstance(event, Command) and event.name != "tap":
-            cues.tell(event)
+            cues.tell(event, band)

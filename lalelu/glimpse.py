@@ -106,6 +106,7 @@ class GlimpseReader(_Mapped):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._seen = int(self._head[0])
+        self.missed = 0  # pictures that were overwritten before anybody looked
 
     @property
     def head(self) -> int:
@@ -129,5 +130,6 @@ class GlimpseReader(_Mapped):
         image = slot.pixels[: shape[0] * shape[1] * shape[2]].reshape(shape).copy()
         if not int(slot.number[0]) == again == number:
             return None  # overwritten meanwhile; the next one comes soon
+        self.missed += number - self._seen - 1
         self._seen = number
         return Glimpse(seq, captured_ns, image)

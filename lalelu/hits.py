@@ -84,12 +84,17 @@ def _record(where: str, line: str) -> HitRecord:
             f"{where}: not JSON ({str(exc)[:80]}); every line is one object such as "
             '{"time_s": 1.25, "limb": "right_wrist"}'
         ) from exc
+    return hit_of(where, values)
+
+
+def hit_of(where: str, values: object) -> HitRecord:
+    """Return the hit that a JSON object is; keys of other programs are ignored. Raises UsageError, naming `where`."""
     if not isinstance(values, dict):
         raise UsageError(f"{where}: is not a JSON object; a hit has at least time_s and limb")
     for key in ("time_s", "limb"):
-        if key not in values:
+        if values.get(key) is None:
             raise UsageError(
-                f"{where}: {key} is missing; a hit needs time_s and limb{did_you_mean(key, values)}"
+                f"{where}: {key} is missing; a hit needs time_s and limb{did_you_mean(key, set(values) - {key})}"
             )
     known = {name: values[name] for name in HitRecord.__slots__ if values.get(name) is not None}
     for name, value in known.items():

@@ -113,6 +113,7 @@ class Instrument:
                 take=self._take_header(),
                 load=round(self._load, 3),
                 kit=self._plan.kits[0].name,
+                kits=self._band.playing,
                 standby=False,
                 epoch=0,
             )

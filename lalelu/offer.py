@@ -1,7 +1,8 @@
 """A new configuration on its way from the desk to engine and voice: small pieces in a ring, read in steps. Maps files.
 
-The loop must not stand still while kits are read, so a piece is no more than a pad or a gesture, and whoever reads
-takes a few between two frames. The desk has validated the whole; here only each piece is checked again.
+The loop must not stand still while kits are read, so a piece is no more than a pad, a gesture, or a part of a learned
+detector, and whoever reads takes a few between two frames. The desk has validated the whole; here only each piece is
+checked again.
 """
 
 import json
@@ -19,10 +20,11 @@ from lalelu.errors import UsageError
 from lalelu.session import PIECE, PIECE_BYTES, PIECES, Session
 
 RING: Final = "offer"
-# Kinds of pieces. BEGIN: the options, and how many pieces follow. KIT: a kit without its pads and gestures. PAD and
-# GESTURE: the next of that kit. ERROR: no configuration, but a note that says so.
-BEGIN, KIT, PAD, GESTURE, ERROR = range(5)
+# Kinds of pieces. BEGIN: the options, and how many pieces follow. KIT: a kit without what the next three bring. PAD and
+# GESTURE: the next of that kit. TREES: more of its learned detector. ERROR: no configuration, but a note that says so.
+BEGIN, KIT, PAD, GESTURE, TREES, ERROR = range(6)
 _MOST_BYTES: Final = PIECE_BYTES - PIECE.size
+_MOST_TREES: Final = _MOST_BYTES - len(b'""')  # base64 is as long as JSON, but for its quotes
 _PAD: Final = TypeAdapter(tuple[str, PadSection])  # by name
 _GESTURE: Final[TypeAdapter[tuple[str, Any]]] = TypeAdapter(tuple[str, Gesture])
 
@@ -72,8 +74,8 @@ def pieces(performance: Performance) -> list[bytes]:
     }
     if len(parts) >= PIECES // 2:  # so that the ring also holds the one before
         raise UsageError(
-            f"the kits have {len(parts)} pads and gestures; while playing up to {PIECES // 2 - 1} can be taken over: "
-            "use fewer kits, or start lalelu again"
+            f"the kits have {len(parts)} pads, gestures and parts of learned detectors; while playing up to "
+            f"{PIECES // 2 - 1} can be taken over: use fewer kits, or start lalelu again"
         )
     whole = [("the options", BEGIN, options), *parts]
     return [_packed(performance.epoch, name, kind, data) for name, kind, data in whole]
@@ -83,12 +85,14 @@ def _parts(kit: KitConfig) -> Iterator[tuple[str, int, Any]]:
     plain = kit.model_dump(mode="json", exclude_defaults=True)
     pads, gestures = plain.pop("pads"), plain.pop("gestures", {})
     plain.pop("description", None)  # for people
-    plain.get("learned", {}).pop("trees", None)  # too many bytes; the engine knows those that it plays with
+    trees = plain.get("learned", {}).pop("trees", "")
     yield f"kit {kit.name!r}", KIT, plain
     for name, pad in pads.items():
         yield f"kit {kit.name!r}: pads.{name}", PAD, [name, pad]
     for name, gesture in gestures.items():
         yield f"kit {kit.name!r}: gestures.{name}", GESTURE, [name, gesture]
+    for start in range(0, len(trees), _MOST_TREES):
+        yield f"kit {kit.name!r}: learned", TREES, trees[start : start + _MOST_TREES]
 
 
 def _packed(epoch: int, name: str, kind: int, data: Any) -> bytes:  # noqa: ANN401 - plain JSON values
@@ -191,5 +195,9 @@ def _take(kits: list[KitConfig], kind: int, text: bytes) -> None:
     elif kind == GESTURE:
         name, gesture = _GESTURE.validate_json(text)
         kits[-1].gestures[name] = gesture
+    elif kind == TREES and kits[-1].learned is not None:
+        learned = kits[-1].learned
+        more = {"trees": (learned.trees or "") + json.loads(text)}
+        kits[-1] = kits[-1].model_copy(update={"learned": learned.model_copy(update=more)})
     else:
         raise UsageError(f"a piece of kind {kind} is no part of a kit; save the file once more")

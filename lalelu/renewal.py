@@ -45,7 +45,7 @@ class Renewal:
         self._making: Generator[Band | None, None, _Ready] | None = None
         self._unfinished: Band | None = None  # what there is of it
         self._ready: _Ready | None = None
-        self._news: dict[str, int | str] = {}  # for the board
+        self._news: dict[str, int] = {}  # for the board
         self._freeing: Iterator[None] | None = None
 
     @property
@@ -65,7 +65,7 @@ class Renewal:
         if self._ready is not None:  # a frame's slice of its own
             return self._change(band, frame, *self._ready)
         if self._news:  # and so has this
-            self._board.tell(**self._news)
+            self._board.tell(kit=band.kit_name(0), kits=band.playing, **self._news)
             self._record("config", f"epoch {self._news['epoch']} plays")
             self._news = {}
             return None
@@ -124,6 +124,4 @@ class Renewal:
             self._free(fresh)
         self._rings.renew(wanted.epoch, numbers)
         self._news = {"epoch": wanted.epoch, "epoch_from_ns": frame.captured_ns + 1}
-        if wanted.kits:
-            self._news["kit"] = wanted.kits[band.kit_of(0)].name
         return [kit.name for kit in wanted.kits] or None

@@ -15,16 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from lalelu.channel import create_board, create_ring
-from lalelu.config.kit import KitConfig
-from lalelu.config.schema import Config
 from lalelu.config.source import Source
 from lalelu.errors import MissingError, UsageError
-from lalelu.glimpse import RING as PICTURE
-from lalelu.glimpse import create_glimpse
 from lalelu.ledger.layout import EVENT, FRAME, NOTE
+
+if TYPE_CHECKING:  # the desk, which asks for an outline only, starts faster without
+    from lalelu.config.kit import KitConfig
+    from lalelu.config.schema import Config
 
 ROLES: Final = ("engine", "voice", "desk")
 NET: Final = "net"  # the board of the network's own process, beside a carried flow
@@ -75,8 +75,8 @@ class Recording:
 class Plan:
     """What the processes of one instrument have agreed on before they start."""
 
-    config: Config
-    kits: tuple[KitConfig, ...]  # by number from 0; the first one is played first
+    config: "Config"
+    kits: tuple["KitConfig", ...]  # by number from 0; the first one is played first
     recording: Recording
     core: int | None  # the engine's, which the others leave
     seconds: float | None = None  # of play; None = until stopped
@@ -84,9 +84,19 @@ class Plan:
     source: Source | None = None  # of config and kits, to read them again when they are saved; None = never
 
     @property
-    def kit(self) -> KitConfig:
+    def kit(self) -> "KitConfig":
         """The kit that is played first."""
         return self.kits[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What of a plan its recording needs: read in a moment, without the schemas."""
+
+    recording: Recording
+    core: int | None  # the engine's
+    rotate_hours: int
+    keep_mb: int
 
 
 class Session:
@@ -95,7 +105,8 @@ class Session:
     Rings: `frames`, `poses`, `hits` and `events.engine` are written by the engine, `notes` and `events.voice` by the
     voice, `orders` by the desk, `events.lead` by the leading process. Boards: one for each of ROLES, and the leader's
     `lead`, and NET where the network has its own process. The desk's ring `offer` has new kits, piece by piece. The
-    engine shows its newest picture in `picture` while somebody looks (see `glimpse`).
+    engine shows its newest picture in `picture` while somebody looks (see `glimpse`). The page keeps what can be undone
+    in `changes.json`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -114,24 +125,35 @@ class Session:
         """What was agreed on at the start. Raises UsageError where that cannot be read."""
         return self.plan_at(0)
 
+    @property
+    def outline(self) -> Outline:
+        """What a recording needs of what was agreed on at the start. Raises UsageError where that cannot be read."""
+        with self._agreed(0) as data:
+            ledger = data["config"]["ledger"]
+            return Outline(_recording(data), data["core"], ledger["rotate_hours"], ledger["keep_mb"])
+
     def plan_at(self, epoch: int) -> Plan:
         """Return what holds in this epoch of the configuration. Raises UsageError where that cannot be read."""
-        path = self / _plan_file(epoch)
-        try:
-            data = json.loads(path.read_bytes())
-            recording = data["recording"]
-            paths = {
-                key: None if recording[key] is None else Path(recording[key]) for key in ("ledger", "take")
-            }
+        from lalelu.config.kit import KitConfig
+        from lalelu.config.schema import Config
+
+        with self._agreed(epoch) as data:
             return Plan(
                 config=Config.model_validate(data["config"]),
                 kits=tuple(KitConfig.model_validate(kit) for kit in data["kits"]),
-                recording=Recording(**paths, rotates=recording["rotates"]),
+                recording=_recording(data),
                 core=data["core"],
                 seconds=data["seconds"],
                 once=data["once"],
                 source=_source(data["source"]),
             )
+
+    @contextmanager
+    def _agreed(self, epoch: int) -> Iterator[dict[str, Any]]:
+        """Read a plan's file; whatever is wrong with it becomes a UsageError."""
+        path = self / _plan_file(epoch)
+        try:
+            yield json.loads(path.read_bytes())
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as exc:
             raise UsageError(f"the plan {path} cannot be read ({exc}); start lalelu again") from exc
 
@@ -241,6 +263,8 @@ def _check_owner(place: Path) -> None:
 
 
 def _create_channels(session: Session, keypoints: int) -> None:
+    from lalelu.glimpse import RING, create_glimpse  # numpy comes with it
+
     create_ring(session / "frames", FRAME.size, _FRAME_ROWS)
     create_ring(session / "notes", NOTE.size, _NOTE_ROWS)
     create_ring(session / "hits", HIT.size, _HITS)
@@ -249,7 +273,7 @@ def _create_channels(session: Session, keypoints: int) -> None:
     for writer in ("engine", "voice", "lead"):
         create_ring(session / f"events.{writer}", EVENT.size, _EVENT_ROWS)
     create_ring(session / "poses", pose_bytes(keypoints), _FRAME_ROWS)
-    create_glimpse(session / PICTURE)
+    create_glimpse(session / RING)
     for role in (*ROLES, "lead"):
         create_board(session / role)
 
@@ -290,6 +314,12 @@ def pose_bytes(keypoints: int) -> int:
 
 def _plan_file(epoch: int) -> str:
     return f"plan.{epoch}.json" if epoch else _PLAN
+
+
+def _recording(data: Mapping[str, Any]) -> Recording:
+    told = data["recording"]
+    paths = {key: None if told[key] is None else Path(told[key]) for key in ("ledger", "take")}
+    return Recording(**paths, rotates=told["rotates"])
 
 
 def _source(data: Mapping[str, Any] | None) -> Source | None:

@@ -4,9 +4,7 @@ The format is in ARCHITECTURE, "The files". The first line is the header, then o
 `{"seq": 0, "captured_ns": 0, "players": [{"player": 0, "via": "net", "xy": [[x, y], ...], "score": [...]}]}`.
 """
 
-import gzip
 import json
-import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,9 +17,9 @@ from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
 from lalelu.regular import read_regular
 from lalelu.skeleton import SKELETONS
+from lalelu.takes.recording import VERSION, pack
 from lalelu.types import Pose, Via
 
-VERSION: Final = 1
 _OPTIONAL: Final = ("model", "exposure_ms", "readout_ms")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 MOST_BYTES: Final = 1 << 30  # 1 GiB unpacked: four hours of one player at 100 frames a second
@@ -144,23 +142,21 @@ class TakeWriter:
                 ) from exc
 
 
-def recorded_at(take: Path) -> Path:
-    """Return where a take lies while it is recorded: without the `.gz` it gets at the end."""
-    return take.with_suffix("") if take.suffix == ".gz" else take
+def unpacked(raw: bytes) -> tuple[bytes, bool]:
+    """Return a take's bytes without gzip, and whether its end is there.
 
-
-def pack(plain: Path, packed: Path) -> None:
-    """Gzip `plain` into `packed`, which appears whole, and remove `plain`. Raises OSError."""
-    unfinished = packed.with_name(f".{packed.name}.new")
-    # a fixed date makes equal takes equal files
-    with (
-        plain.open("rb") as source,
-        unfinished.open("wb") as target,
-        gzip.GzipFile("", "wb", 6, target, mtime=0) as zipped,
-    ):
-        shutil.copyfileobj(source, zipped)
-    unfinished.replace(packed)
-    plain.unlink()
+    Raises ValueError for damaged gzip data, and for more than MOST_BYTES.
+    """
+    if raw[:2] != _GZIP_MAGIC:
+        return raw, True
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        plain = unpacker.decompress(raw, MOST_BYTES)
+    except zlib.error as exc:
+        raise ValueError(f"damaged gzip data ({exc}); record the take again") from exc
+    if unpacker.unconsumed_tail:
+        raise ValueError(f"unpacks to more than {MOST_BYTES} bytes; cut the take into shorter ones")
+    return plain, unpacker.eof
 
 
 def read_take(path: Path | str) -> Take:
@@ -207,19 +203,11 @@ def _lines(path: Path) -> tuple[list[tuple[int, str]], str | None]:
         raise UsageError(
             f"cannot read the take {path}: {exc.strerror}; give a .take or .take.gz file"
         ) from exc
-    warning = None
-    if raw[:2] == _GZIP_MAGIC:
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            raw = unpacker.decompress(raw, MOST_BYTES)
-        except zlib.error as exc:
-            raise UsageError(f"{path}: damaged gzip data ({exc}); record the take again") from exc
-        if unpacker.unconsumed_tail:
-            raise UsageError(
-                f"{path}: unpacks to more than {MOST_BYTES} bytes; cut the take into shorter ones"
-            )
-        if not unpacker.eof:
-            warning = f"{path}: the take's end is cut off (the gzip stream is not complete)"
+    try:
+        raw, is_whole = unpacked(raw)
+    except ValueError as exc:
+        raise UsageError(f"{path}: {exc}") from exc
+    warning = None if is_whole else f"{path}: the take's end is cut off (the gzip stream is not complete)"
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as exc:

@@ -78,19 +78,28 @@ def test_a_program_switches_the_kit_and_one_without_a_kit_does_nothing(desk):
 
 def test_what_has_been_commanded_is_shown_and_recorded(desk):
     for name, kit in (("standby", 0), ("play", 0), ("kit", 1)):
-        desk.cues.tell(Command(7, 1, 0, name, 1, kit))
+        desk.cues.tell(Command(7, 1, 0, name, 1, kit), desk.band)
     assert desk.recorded == [
         ("standby", "nothing sounds"),
         ("play", "kit rock"),
         ("kit", "player 0 plays latin"),
     ]
     assert (desk.shown["kit"], desk.shown["standby"]) == ("latin", False)
-    desk.cues.tell(Command(8, 2, 0, "standby", 2))
+    desk.cues.tell(Command(8, 2, 0, "standby", 2), desk.band)
     assert desk.shown["standby"] is True
 
 
 def test_every_pose_for_a_take_is_counted_for_the_desk(desk):
     for count in (1, 2):
-        desk.cues.tell(Command(7, 1, 1, "take", 1))
+        desk.cues.tell(Command(7, 1, 1, "take", 1), desk.band)
         assert desk.shown["takes"] == count
     assert desk.recorded == [("take", "player 1 begins or ends a recording")] * 2
+
+
+def test_the_kit_of_every_player_is_shown(desk):
+    desk.band = Band(KITS, skeleton=COCO17, player_kits={1: 1})
+    desk.cues.tell(Command(7, 1, 0, "kit", 1), desk.band)
+    assert desk.shown["kits"] == ["rock", {"1": "latin"}]
+    desk.ask(KIT, 1)
+    desk.cues.tell(Command(7, 1, 0, "kit", 1, 1), desk.band)
+    assert desk.shown["kits"] == ["latin", {}]

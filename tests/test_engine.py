@@ -63,7 +63,7 @@ class ScriptedCues:
     def take(self, band, frame):
         return self.script[frame.seq](band, frame)
 
-    def tell(self, command):
+    def tell(self, command, band):
         self.told.append(command)
 
 

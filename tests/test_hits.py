@@ -40,6 +40,7 @@ def test_truth_needs_time_and_limb_only_and_other_keys_are_ignored(tmp_path):
         ("{", r"t.jsonl:1: not JSON"),
         ("3", r"t.jsonl:1: is not a JSON object"),
         ('{"time_s": 1}', r"t.jsonl:1: limb is missing"),
+        ('{"time_s": null, "limb": "x"}', r"t.jsonl:1: time_s is missing"),
         ('{"time": 1, "limb": "x"}', r"t.jsonl:1: time_s is missing.*did you mean \"time\""),
         ("[" * 100_000, r"t.jsonl:1: not JSON \(maximum recursion"),
         (f'{{"time_s": {"9" * 5000}, "limb": "x"}}', r":1: not JSON \(Exceeds the limit"),

@@ -62,6 +62,16 @@ def test_every_shipped_kit_arrives_as_it_was(session):
     assert not reader.pending
 
 
+def test_a_learned_detector_arrives_in_parts(session):
+    trees = "ab+/" * 5000  # of 20 kB
+    own = {"file": "x.onnx", "sha256": "0" * 64, "trees": trees}
+    sent = Performance.of(1, Config(), (kit(1, detector="learned", learned=own), kit(1)))
+    reader = OfferReader(session)
+    got, steps = taken(reader.performance(OfferWriter(session).write(pieces(sent))))
+    assert plain(got) == plain(sent)
+    assert steps > len(trees) / PIECE_BYTES
+
+
 def test_a_reader_waits_for_pieces_that_are_still_being_written(session):
     records = pieces(Performance.of(1, Config(), (kit(2),)))
     reader, writer = OfferReader(session), OfferWriter(session)
@@ -92,7 +102,7 @@ def test_an_offer_that_another_one_interrupts_is_given_up(session):
 
 
 def test_what_is_too_large_to_be_taken_over_is_refused_by_its_name():
-    with pytest.raises(UsageError, match=r"have 325 pads and gestures"):
+    with pytest.raises(UsageError, match=r"have 325 pads, gestures and parts"):
         pieces(Performance.of(1, Config(), tuple(kit(64) for _ in range(5))))
     limbs = [f"limb{n}" + "x" * 24 for n in range(200)]
     own = {name: {"left_wrist": 1.0} for name in limbs[:1]}

@@ -93,7 +93,7 @@ def test_what_is_held_ends_by_the_old_numbers_before_the_new_ones_begin(engine):
     assert PLAY in [order[4] for order in told[border:]]
     assert {order[7] for order in told[border:] if order[4] == PLAY} <= {1, 2, 3}
     assert engine.recorded == [("config", "epoch 1 plays")]
-    assert (engine.shown["epoch"], engine.shown["kit"]) == (1, "other")
+    assert (engine.shown["epoch"], engine.shown["kit"], engine.shown["kits"]) == (1, "other", ["other", {}])
     hits = [order for order in told if order[4] == PLAY]
     from_ns = engine.shown["epoch_from_ns"]
     assert [order[8] for order in hits] == [int(order[1] >= from_ns) for order in hits]

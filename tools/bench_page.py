@@ -1,9 +1,10 @@
 """Measure whether the page is felt: the engine's rows with 0, 1 and 5 pages open, and while the desk is killed.
 
-    tools/bench_page.py [--seconds 10] [--rounds 3] [--camera URI] [--json]
+    tools/bench_page.py [--seconds 10] [--rounds 3] [--camera URI] [--chromium PATH] [--json]
 
 One instrument plays, and the conditions take turns. Two of them are the same, nobody looks: their difference is the
-noise that the others are to be seen in. A page is a browser's WebSocket that takes every message.
+noise that the others are to be seen in. A page is a tab of Chromium that draws, or without --chromium a browser's
+WebSocket that takes every message. Chromium runs here, too, niced and kept off the engine's core: a phone costs less.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Final
 import aiohttp
 import numpy as np
 from numpy.typing import NDArray
+from playwright.sync_api import sync_playwright
 
 from lalelu.channel import BoardReader, RingReader
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE
@@ -108,21 +110,41 @@ def has_desk(session: Session) -> bool:
 
 
 @contextmanager
-def looked_at(session: Session, pages: int) -> Iterator[None]:
+def looked_at(session: Session, pages: int, chromium: str) -> Iterator[None]:
     """Have so many browsers look."""
     if not pages:
         yield
         return
     url = BoardReader(session / "desk").value()["page"]
-    command = [sys.executable, __file__, "--look", url, "--pages", str(pages)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as lookers:
+    engine = str(BoardReader(session / "lead").value()["engine"])
+    command = [sys.executable, __file__, "--look", url, "--pages", str(pages), "--engine", engine]
+    with subprocess.Popen([*command, "--chromium", chromium], stdout=subprocess.PIPE) as lookers:
         assert lookers.stdout is not None
         try:
             if not lookers.stdout.readline():  # all of them have had a message
                 raise RuntimeError(f"no browser can look at {url}")
             yield
         finally:
-            lookers.kill()
+            lookers.terminate()
+
+
+def stand_back(engine: int) -> None:
+    """Leave the core of the engine (a process), and let everybody else go first; what is started then does so, too."""
+    os.sched_setaffinity(0, os.sched_getaffinity(0) - os.sched_getaffinity(engine) or {0})
+    os.nice(19)
+
+
+def draw(url: str, pages: int, chromium: str) -> None:
+    """Have so many tabs of one browser draw what they get."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for _ in range(pages):
+            tab = browser.new_context(viewport={"width": 390, "height": 844}).new_page()  # a window each
+            tab.goto(url)
+            tab.locator("#traces canvas").first.wait_for()
+        print("look", flush=True)
+        while True:
+            tab.wait_for_timeout(1000.0)
 
 
 async def look(url: str, pages: int) -> None:
@@ -151,7 +173,7 @@ def spend(session: Session, seconds: float, *, kills: bool) -> None:
         time.sleep(min(KILL_S, left_s))
 
 
-def measure(camera: str, seconds: float, rounds: int) -> dict[str, dict[str, float]]:
+def measure(camera: str, seconds: float, rounds: int, chromium: str) -> dict[str, dict[str, float]]:
     """Return the figures of every condition, all rounds together."""
     found: dict[str, tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]] = {
         name: ([], []) for name in CONDITIONS
@@ -165,7 +187,7 @@ def measure(camera: str, seconds: float, rounds: int) -> dict[str, dict[str, flo
             for name in CONDITIONS if turn % 2 == 0 else reversed(CONDITIONS):
                 print(f"round {turn + 1} of {rounds}: {name}", file=sys.stderr)
                 wait(lambda: has_desk(session), process)
-                with looked_at(session, PAGES.get(name, 0)):
+                with looked_at(session, PAGES.get(name, 0), chromium):
                     time.sleep(SETTLE_S)
                     rows.skip()
                     spend(session, seconds, kills=name == "the desk is killed")
@@ -205,14 +227,20 @@ def main() -> None:
     parser.add_argument("--camera", default="sim:?groove=rock&bpm=120&fps=50")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each condition in each round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--chromium", default="", help="a browser's program, to draw the pages with")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--look", help=argparse.SUPPRESS)
     parser.add_argument("--pages", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--engine", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.look:
-        asyncio.run(look(args.look, args.pages))
+        stand_back(args.engine)
+        if args.chromium:
+            draw(args.look, args.pages, args.chromium)
+        else:
+            asyncio.run(look(args.look, args.pages))
         return
-    found = measure(args.camera, args.seconds, args.rounds)
+    found = measure(args.camera, args.seconds, args.rounds, args.chromium)
     print(json.dumps(found) if args.json else table(found))
 
 

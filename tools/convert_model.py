@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lalelu.errors import LaleluError
 from lalelu.models import onnx_export, tfjs
-from lalelu.models.cache import replacing
+from lalelu.replacement import not_written, replacing
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         data = onnx_export.to_onnx(tfjs.read(args.topology, args.weights), args.output.stem)
-        with replacing(args.output) as temporary:
+        with replacing(args.output, not_written) as temporary:
             temporary.write_bytes(data)
     except LaleluError as exc:
         print(exc, file=sys.stderr)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lalelu.errors import LaleluError, MissingError, UsageError
-from lalelu.models.cache import replacing
+from lalelu.replacement import not_written, replacing
 
 WRAPPED = "module."  # what nn.DataParallel puts before every name
 
@@ -74,7 +74,7 @@ def main() -> int:
         made = network(args.network)
         load(torch, made, args.checkpoint)
         example = (torch.zeros(1, 3, *args.size),)
-        with replacing(args.output) as temporary:
+        with replacing(args.output, not_written) as temporary:
             torch.onnx.export(made.eval(), example, str(temporary), external_data=False, verbose=False)
     except LaleluError as exc:
         print(exc, file=sys.stderr)

@@ -10,6 +10,7 @@ rules there are; exit 1 when one is broken. Needs jackd and JACK-Client, and roo
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -209,6 +210,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--break", dest="spoil", choices=SPOILT, help="count with one thing made wrong")
     args = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(
+            number, lambda *_: sys.exit(143)
+        )  # through `finally`: nothing of the stage stays behind
     folder = Path(tempfile.mkdtemp(prefix="lalelu-soak-", dir=SHARED_MEMORY))
     try:
         with Rig(folder, seed=args.seed, flow=args.flow, seconds=args.seconds) as rig:

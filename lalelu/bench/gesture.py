@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -18,13 +18,25 @@ from lalelu.bench.leads import LEADS_MS, Price, lead_table, prices
 from lalelu.bench.pipe import Block, serve_here
 from lalelu.bench.turns import BLOCK, COLUMNS, Contestant, Spread, sleeper_on, take_turns, titles
 from lalelu.clock import now_ns, sleep_until
-from lalelu.config.kit import KitConfig
+from lalelu.config.kit import KitConfig, LearnedSection
 from lalelu.gesture.detector import Detector
+from lalelu.gesture.learned import FALL, RISEN
+from lalelu.gesture.trees import TREES, Ensemble, Node
 from lalelu.skeleton import COCO17
 from lalelu.types import Pose
 
-# (players, pads): a small, a full and an overfull kit; and as many players as MultiPose finds
-LOADS: Final = ((1, 6), (1, 16), (1, 32), (6, 16))
+DetectorKind: TypeAlias = Literal["model", "learned"]
+
+# (players, pads, detector): a small, a full and an overfull kit; both detectors; and as many players as MultiPose finds
+LOADS: Final[tuple[tuple[int, int, DetectorKind], ...]] = (
+    (1, 6, "model"),
+    (1, 16, "model"),
+    (1, 16, "learned"),
+    (1, 32, "model"),
+    (2, 16, "model"),
+    (2, 16, "learned"),
+    (6, 16, "model"),
+)
 PERIOD_NS: Final = 10_000_000  # of the poses' stamps: 100 frames a second
 # A frame finds the caches as a sleep leaves them, not as the frame before did; real frames are farther apart.
 PAUSE_NS: Final = 1_000_000
@@ -44,6 +56,11 @@ _BODY: Final[dict[str, tuple[float, float]]] = {
 _WRIST_X: Final = {"left_wrist": -0.5, "right_wrist": 0.6}
 _LOWEST: Final = -1.0
 _COLUMNS: Final = 8  # of the grid that the pads lie in
+_WIDTH: Final = 28  # of a variant's name, characters
+# Made-up trees: a fall is a stroke once it has risen for so long. All are walked to their leaves, so it costs nothing
+# what they ask.
+_LEAST_FALL: Final = 0.3  # body units
+_RISEN_S: Final = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +70,13 @@ class Load:
     players: int
     pads: int
     core: int
+    detector: DetectorKind = "model"
 
     @property
     def name(self) -> str:
         """How the tables call it."""
-        return f"{self.players} player{'s' if self.players > 1 else ''}, {self.pads} pads"
+        kind = ", learned" if self.detector == "learned" else ""
+        return f"{self.players} player{'s' if self.players > 1 else ''}, {self.pads} pads{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +126,19 @@ def kit(pads: int) -> KitConfig:
     return KitConfig.model_validate({"name": f"{pads} pads", "pads": zones})
 
 
+def learned(plain: KitConfig) -> KitConfig:
+    """Return a kit with a learned detector that was made up, as large as a grown one."""
+    low, high = Node(-0.1), Node(0.1)
+    nodes = {
+        0: Node(feature=FALL, threshold=_LEAST_FALL, left=1, right=2),
+        1: low,
+        2: Node(feature=RISEN, threshold=_RISEN_S, left=1, right=3),
+        3: high,
+    }
+    section = LearnedSection(file="-", sha256="0" * 64, trees=Ensemble.of(0.0, [nodes] * TREES).text)
+    return plain.model_copy(update={"detector": "learned", "learned": section})
+
+
 def pose(seq: int, player: int, random: np.random.Generator) -> Pose:
     """Return what a network would see of one of the players in frame `seq`."""
     time_s = seq * PERIOD_NS * 1e-9 + 0.013 * player  # nobody plays in unison
@@ -126,7 +158,8 @@ class Drill:
 
     def __init__(self, load: Load) -> None:
         self._players = load.players
-        self._detector = Detector(kit(load.pads), skeleton=COCO17)
+        played = learned(kit(load.pads)) if load.detector == "learned" else kit(load.pads)
+        self._detector = Detector(played, skeleton=COCO17)
         self._random = np.random.default_rng(1)
         self._seq = 0
         self.hits = 0
@@ -173,7 +206,7 @@ class LoadWorker(Contestant):
 
 
 def measure(
-    loads: Sequence[tuple[int, int]],
+    loads: Sequence[tuple[int, int, DetectorKind]],
     *,
     core: int,
     warmups: int,
@@ -181,12 +214,12 @@ def measure(
     progress: Callable[[str], None],
     leads_ms: Sequence[float] = LEADS_MS,
 ) -> Costs:
-    """Run all loads (players, pads) and a bare sleeper in turns, then score each lead, and return the tables.
+    """Run all loads (players, pads, detector) and a bare sleeper in turns, then score each lead, and return the tables.
 
     Raises LostError when a worker dies.
     """
     with ExitStack() as opened:
-        workers = [LoadWorker(Load(players, pads, core)) for players, pads in loads]
+        workers = [LoadWorker(Load(players, pads, core, detector)) for players, pads, detector in loads]
         sleeper = sleeper_on(core, "start the benchmark again")
         contestants = [*workers, sleeper]
         for contestant in contestants:
@@ -209,9 +242,9 @@ def table(costs: Costs) -> str:
     )
     lines = [
         title,
-        f"{'variant':<20}{titles((*COLUMNS, 'hits'))}",
-        *(f"{row.variant:<20}{row.spread.cells(3)}{row.hits:9d}" for row in costs.rows),
-        f"{'sleeper, late':<20}{costs.sleeper.cells(3)}",
+        f"{'variant':<{_WIDTH}}{titles((*COLUMNS, 'hits'))}",
+        *(f"{row.variant:<{_WIDTH}}{row.spread.cells(3)}{row.hits:9d}" for row in costs.rows),
+        f"{'sleeper, late':<{_WIDTH}}{costs.sleeper.cells(3)}",
     ]
     if costs.leads:
         lines += ["", lead_table(costs.leads)]

@@ -146,7 +146,7 @@ class Stand:
         """Return nothing: nobody asks."""
         return ()
 
-    def tell(self, _command: Command) -> None:
+    def tell(self, _command: Command, _band: Band) -> None:
         """Do nothing."""
 
 

@@ -1,21 +1,19 @@
 """Drive one camera through OpenCV's video capture. Opens a device."""
 
 import os
-import statistics
-from itertools import pairwise
 from typing import Annotated, Final, Literal
 
 import cv2
 import numpy as np
 from pydantic import Field
 
+from lalelu.camera.pace import Pace
 from lalelu.camera.port import CameraFacts
 from lalelu.clock import now_ns
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import AdapterOptions
 from lalelu.types import Frame
 
-PROBE_FRAMES: Final = 30  # frames timed at start to learn the rate that is really delivered
 SILENCE_S: Final = 2  # without a frame for so long, a camera is lost; OpenCV by itself waits for 10 s
 STAMP_TRUST_NS: Final = 1_000_000_000  # a driver stamp further from now than this is of another clock
 
@@ -99,15 +97,14 @@ class OpenCVCamera:
         return got
 
     def _measure(self, capture: cv2.VideoCapture) -> float:
-        """Return the delivered frames per second (median gap of PROBE_FRAMES grabs)."""
-        arrivals = []
-        for _ in range(PROBE_FRAMES):
-            if not capture.grab():
-                self.close()
-                raise LostError(f"camera opencv:{self._options.target} delivered no frame at start")
-            arrivals.append(now_ns())
-        gaps = [later - earlier for earlier, later in pairwise(arrivals[5:])]
-        return float(1e9 / statistics.median(gaps))
+        """Return the delivered frames per second."""
+        pace = Pace(now_ns(), again=self._period_ns > 0)
+        while capture.grab():
+            arrived_ns = now_ns()
+            if pace.take(arrived_ns, arrived_ns):
+                return pace.fps
+        self.close()
+        raise LostError(f"camera opencv:{self._options.target} delivered no frame at start")
 
     def _refuse(self, what: str) -> None:
         self.close()

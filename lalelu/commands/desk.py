@@ -31,6 +31,11 @@ def run(args: argparse.Namespace) -> int:
     """Print where the page is; without an instrument, serve it until Ctrl-C. Raises UsageError and MissingError."""
     found = next(_running(), None)
     if found is not None and args.at is None:
+        if args.config is not None or args.token is not None:
+            raise UsageError(
+                f"an instrument plays, and its own page is at {found}; --config and --token are for another page: "
+                "give that an --at, as in --at 127.0.0.1:8766, or leave them out"
+            )
         _tell(found, opens=args.open)
         return 0
     given = {key: value for key, value in (("at", args.at), ("token", args.token)) if value is not None}
@@ -46,7 +51,10 @@ def run(args: argparse.Namespace) -> int:
         ) from exc
     with door:
         _tell(url_of(door) + _token_of(asked), opens=args.open)
-        sys.stderr.write("no instrument plays: there is no live picture; Ctrl-C ends it\n")
+        why = (
+            "no instrument plays" if found is None else f"an instrument plays, but its own page is at {found}"
+        )
+        sys.stderr.write(f"{why}: there is no live picture here; Ctrl-C ends it\n")
         _serve(door, loaded.config, loaded.source.path)
     return 0
 

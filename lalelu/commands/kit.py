@@ -7,10 +7,12 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lalelu.config.edit import edited
+from lalelu.config.kit import KitConfig
 from lalelu.config.loader import KIT_ENDINGS, kit_file, load_kit, shipped_dir, shipped_kits
+from lalelu.config.section import Where
 from lalelu.errors import UsageError
 from lalelu.kitpicture.svg import svg_of
 from lalelu.kitpicture.terminal import WIDTH, drawn
@@ -103,15 +105,22 @@ def _new(path: Path, ref: str) -> None:
         raise UsageError(
             f"the new kit's file is {path}; its name must end in .yaml, so that `kit:` can tell it"
         )
-    load_kit(ref, None)  # only what is valid is worth a copy
-    text = _SCHEMA_LINE.sub("", kit_file(ref, None).read_text(encoding="utf-8-sig"))
+    kit, file = load_kit(ref, None), kit_file(ref, None)  # only what is valid is worth a copy
+    text = _SCHEMA_LINE.sub("", file.read_text(encoding="utf-8-sig"))
     schema = (shipped_dir() / "schema" / "kit.json").absolute().as_uri()
     text = f"# yaml-language-server: $schema={schema}\n{text}"
-    _write(path, edited(text, {("name",): path.stem[:_MOST]}), new=True)
+    _write(path, edited(text, {("name",): path.stem[:_MOST], **where_learned(kit, file, path)}), new=True)
     print(f"{path} is a copy of {ref}. Say `kit: {path.name}` in a lalelu.yaml beside it;")
     print(
         f"`lalelu kit show {path}` draws it, `lalelu check {path}` checks it, saving it while you play is heard."
     )
+
+
+def where_learned(kit: KitConfig, file: Path, copy: Path) -> dict[Where, Any]:
+    """Return what a copy of a kit's file says otherwise, so that it finds the kit's learned detector."""
+    if kit.learned is None or copy.resolve().parent == file.resolve().parent:
+        return {}
+    return {("learned", "file"): str((file.parent / kit.learned.file).resolve())}
 
 
 def _write(path: Path, text: str, *, new: bool) -> None:

@@ -16,6 +16,7 @@ from lalelu.analysis.text import comparison_text, sections
 from lalelu.commands.latency_files import add_options, check_options, write_files
 from lalelu.errors import CheckFailedError
 from lalelu.ledger.reader import read_ledger
+from lalelu.voice.port import SOUND
 
 _BUDGETS = (
     f"NAME is one of {', '.join((*STAGES, *TOTALS))} with one of {', '.join(STATISTICS)} behind a point, "
@@ -125,13 +126,20 @@ def header_lines(header: Mapping[str, Any]) -> list[str]:
     requests = header.get("requests")
     asked = [each for each in requests if isinstance(each, dict)] if isinstance(requests, list) else []
     lines = []
-    granted = [_request(each) for each in asked if each.get("granted") is True]
+    granted = [
+        _request(each) for each in asked if each.get("granted") is True and each.get("request") != SOUND
+    ]
     if granted:
         lines.append(f"real time granted: {', '.join(granted)}")
     lines += [
         f"real time refused: {_request(each)} ({each.get('detail', 'no reason is recorded')}{_remedy(each)})"
         for each in asked
         if each.get("granted") is False
+    ]
+    lines += [
+        f"sound: {each.get('detail', 'nothing is recorded')}"
+        for each in asked
+        if each.get("request") == SOUND
     ]
     overruns = header.get("overruns")
     if isinstance(overruns, dict):

@@ -23,11 +23,11 @@ from lalelu.config.loader import Loaded, load_config
 from lalelu.console import say
 from lalelu.errors import CheckFailedError, MissingError, UsageError
 from lalelu.models import catalogue, store
-from lalelu.models.cache import replacing
 from lalelu.models.progress import StderrProgress
 from lalelu.models.variant import KINDS, quantised_path
 from lalelu.pose.build import MODEL_FILES
 from lalelu.registry import from_uri
+from lalelu.replacement import replacing
 
 # On the simulated drummer, who is easier to see than people are.
 DEFAULT_LIMITS: Final = ("drift.p95=3px", "lost=1%")

@@ -25,7 +25,7 @@ from lalelu.pose.orientation import Orientation
 from lalelu.pose.port import PoseEstimator
 from lalelu.skeleton import name_of
 from lalelu.take import TakeFrame, TakeHeader, TakeWriter, read_take
-from lalelu.tuning.lesson import band_of
+from lalelu.takes.replaying import band_of
 from lalelu.types import Control, Event, Frame, Hit, Release
 from lalelu.voice.outputs.file import FileOutput, FileOutputOptions
 from lalelu.voice.voice import Strike, Voice

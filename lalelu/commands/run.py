@@ -13,7 +13,7 @@ from lalelu.errors import UsageError
 from lalelu.ledger.files import claim
 from lalelu.ledger.schema import HEADER
 from lalelu.session import Recording
-from lalelu.take import recorded_at
+from lalelu.takes.recording import recorded_at
 
 MAX_SECONDS = 1e8  # three years; the timer that ends a run takes no more than a clock can hold
 

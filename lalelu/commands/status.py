@@ -17,6 +17,7 @@ from lalelu.desk.sampler import status_number
 from lalelu.errors import LaleluError, MissingError
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, RECORDS
 from lalelu.session import NET, ROLES, Session, runtime_directory, sessions
+from lalelu.voice.port import SOUND
 
 LOOK_BACK_S: Final = 10
 _MOST_FRAMES: Final = LOOK_BACK_S * 250  # faster than any camera here
@@ -162,6 +163,7 @@ def text(instrument: Mapping[str, Any]) -> str:
         ("camera", _camera(instrument)),
         (f"last {LOOK_BACK_S} s", _figures(instrument[f"last_{LOOK_BACK_S}_s"])),
         ("real time", _requests(instrument["requests"])),
+        ("sound", _sound(instrument["requests"])),
         ("processes", _processes(instrument["processes"])),
         ("recording", _recording(instrument["ledger"])),
         ("said last", [f"{each['process']}: {each['line']}" for each in instrument["lines"]]),
@@ -219,13 +221,20 @@ def _figures(recent: Mapping[str, Any]) -> Iterator[str]:
     yield f"{recent['hits']} hits, {recent['notes']} notes, {recent['late']} late"
 
 
-def _requests(requests: list[dict[str, Any]]) -> Iterator[str]:
+def _requests(told: list[dict[str, Any]]) -> Iterator[str]:
+    requests = [request for request in told if request["request"] != SOUND]
     if requests:
         granted = sum(request["granted"] for request in requests)
         yield f"{granted} of {len(requests)} requests granted"
     for request in requests:
         if not request["granted"]:
             yield f"refused to the {request['process']}: {request['request']} ({request['detail']})"
+
+
+def _sound(requests: list[dict[str, Any]]) -> Iterator[str]:
+    for request in requests:
+        if request["request"] == SOUND:
+            yield request["detail"]
 
 
 def _processes(processes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

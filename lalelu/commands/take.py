@@ -25,13 +25,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, what, run_it in (
         ("start", "begin to record the keypoints of the instrument that plays", _start),
-        ("stop", "end that recording", _stop),
+        ("stop", "end that recording, and wait until it is packed", _stop),
     ):
         sub = commands.add_parser(name, help=what, description=what, allow_abbrev=False)
         sub.add_argument(
             "--instrument", type=int, metavar="PID", help="of several, the one that `lalelu status` calls so"
         )
         sub.set_defaults(action_run=run_it)
+        if name == "start":
+            sub.add_argument(
+                "--film",
+                action=argparse.BooleanOptionalAction,
+                help="keep the picture too, small, 15 times a second (default: takes.film)",
+            )
     what = "list the takes"
     listing = commands.add_parser("list", help=what, description=what, allow_abbrev=False)
     add_config_option(listing)
@@ -41,9 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     comparing = commands.add_parser("compare", help=what, description=what, allow_abbrev=False)
     comparing.add_argument("take", metavar="TAKE", help="a file, or the name of a take in the folder")
     add_config_option(comparing)
-    comparing.add_argument("--kit", metavar="A", help="a kit's name or file (default: the configured one)")
+    comparing.add_argument("--kit", metavar="KIT", help="a kit's name or file (default: the configured one)")
     comparing.add_argument(
-        "--with", dest="other", required=True, metavar="B", help="the kit to compare it with"
+        "--with", dest="other", required=True, metavar="KIT", help="the kit to compare it with"
     )
     comparing.add_argument(
         "--truth", type=Path, metavar="F.jsonl", help="true hits (default: TAKE.truth.jsonl, where it is)"
@@ -58,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _start(args: argparse.Namespace) -> int:
-    say(str(ask(_instrument(args.instrument), {"do": "record"})["said"]))
+    say(str(ask(_instrument(args.instrument), {"do": "record", "film": args.film})["said"]))
     return 0
 
 
@@ -101,6 +107,7 @@ def _line(take: TakeInfo) -> str:
         f"{take.players} player{'' if take.players == 1 else 's'}",
         "no truth" if take.truth is None else f"{take.truth} true hits",
         take.source,
+        *(["with film"] if take.film else []),
         *([take.note] if take.note else []),
     ]
     return f"{take.name}: {', '.join(facts)}"

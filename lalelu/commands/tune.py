@@ -4,14 +4,13 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from lalelu.commands.kit import where_learned
 from lalelu.commands.run import add_config_option, check_target
 from lalelu.config.edit import edited
 from lalelu.config.kit import KitConfig
@@ -22,20 +21,23 @@ from lalelu.config.problem import ConfigError
 from lalelu.console import say
 from lalelu.errors import CheckFailedError, UsageError
 from lalelu.hits import read_hits
-from lalelu.models.cache import replacing
+from lalelu.replacement import replacing
 from lalelu.take import read_take
 from lalelu.takes.folder import name_of, take_file, truth_of
 from lalelu.tuning import report
-from lalelu.tuning.learn import learn
+from lalelu.tuning.fitting import WINDOW_MS, fitting
+from lalelu.tuning.learn import learn, played_by
 from lalelu.tuning.lesson import Judge, Lesson
-from lalelu.tuning.outcome import is_worse, together
-from lalelu.tuning.parameters import GROUPS, changes, parameters_of
+from lalelu.tuning.parameters import GROUPS, changes
 from lalelu.tuning.pattern import PATTERNS
-from lalelu.tuning.practice import meant
-from lalelu.tuning.study import Tuned, search
+from lalelu.tuning.practice import noted, practised
+from lalelu.tuning.study import Tuned, search, spared
 from lalelu.tuning.workers import Cluster, Processes
 
 BAR = 30  # characters
+TRIALS = 200
+MOST_SEED = 2**32 - 1  # of NumPy's generators, which Optuna and scikit-learn use
+OF_SEARCH = ("trials", "seconds", "jobs", "scheduler", "fit")  # options without a meaning for --learn
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +58,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--truth", type=Path, nargs="+", metavar="F.jsonl", help="true hits, one file a take, in their order"
     )
     add_config_option(parser)
-    parser.add_argument("--kit", metavar="K", help="the kit's name or file (the configured one)")
-    parser.add_argument("--trials", type=int, default=200, metavar="N", help="kits tried (%(default)s)")
+    parser.add_argument("--kit", metavar="KIT", help="the kit's name or file (the configured one)")
+    parser.add_argument("--trials", type=int, metavar="N", help=f"kits tried ({TRIALS})")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long, if that is earlier")
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (one for each core)")
     parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster's, instead of --jobs")
@@ -77,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window-ms",
         type=float,
-        default=50.0,
+        default=WINDOW_MS,
         metavar="MS",
         help="largest difference of a hit (%(default)g)",
     )
@@ -100,32 +102,31 @@ def run(args: argparse.Namespace) -> int:
         _check_write(args, file)
     say(f"tuning {kit.name} ({file})")
     lessons = [_lesson(args, loaded, kit, number) for number in range(len(args.takes))]
-    with_pads = all(hit.pad is not None for lesson in lessons for hit in lesson.truth)
-    pads = Counter(hit.pad for lesson in lessons for hit in lesson.truth if hit.pad is not None)
-    judge = Judge(loaded.config, args.window_ms, "pad" if with_pads else "limb")
+    groups = args.fit.split(",") if args.fit else None
+    asked = fitting(loaded.config, kit, lessons, groups=groups, window_ms=args.window_ms)
     if args.learn:
-        return _learn(args, kit, file, lessons, judge)
-    groups = args.fit.split(",") if args.fit else list(GROUPS) if with_pads else ["strike"]
-    parameters = parameters_of(kit, pads, groups)
-    if not parameters:
+        return _learn(args, kit, file, lessons, asked.judge)
+    if not asked.parameters:
         raise UsageError(f"--fit is {args.fit}, but no pad has enough true hits in these takes; add strike")
-    with _workers(args, judge, lessons) as workers:
+    trials = args.trials or TRIALS
+    with _workers(args, asked.judge, lessons) as workers:
         tuned = search(
             kit,
-            parameters,
+            asked.parameters,
             workers,
             window_ms=args.window_ms,
-            trials=args.trials,
+            trials=trials,
             seconds=args.seconds,
             seed=args.seed,
-            advance=lambda done, before, best: _advance(done, args.trials, before, best),
+            advance=lambda done, before, best: _advance(done, trials, before, best),
         )
+        tuned = spared(kit, tuned, workers)
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     found = changes(kit, tuned.kit)
     _tell(args, lessons, tuned, found)
     if _may_write(args, tuned) and found:
-        _write(args.write, file, found)
+        _write(args.write, file, {**where_learned(kit, file, args.write), **found})
     return 0
 
 
@@ -134,32 +135,20 @@ def _learn(
 ) -> int:
     """Grow a learned detector, compare and perhaps write it and a kit that plays with it."""
     trees = learn(kit, lessons, judge, seed=args.seed)
-    model, learned = kit.model_copy(update={"detector": "model"}), trees.in_kit(kit)
+    model, learned = kit.model_copy(update={"detector": "model"}), played_by(trees, kit)
     before, after = ([judge.play(lesson, each) for lesson in lessons] for each in (model, learned))
     tuned = Tuned(before, after, learned, 0)
     _tell(args, lessons, tuned, {("detector",): "learned"})
     if _may_write(args, tuned):
-        beside = args.write.with_suffix(".npz")
-        check_target(beside)
-        digest = write_trees(
-            beside,
-            baseline=np.float64(trees.baseline),
-            feature=trees.feature,
-            threshold=trees.threshold,
-            leaf=trees.leaf,
-        )
-        named = {"file": beside.name, "sha256": digest}
+        named = write_trees(args.write, trees)
         _write(args.write, file, {("detector",): "learned", ("learned",): named})
     return 0
 
 
 def _may_write(args: argparse.Namespace, tuned: Tuned) -> bool:
     """Whether a file is asked for; tells what is worse. Raises CheckFailedError where that forbids it."""
-    worse = is_worse(
-        together([held for _, held in tuned.after]), together([held for _, held in tuned.before])
-    )
-    if worse:
-        say("worse on the parts held back: this fits these takes, not your playing; longer takes help")
+    if tuned.is_worse:
+        say(report.WORSE)
         if args.write is not None and not args.force:
             raise CheckFailedError(f"{args.write} was not written; --force writes it all the same")
     return args.write is not None
@@ -172,10 +161,16 @@ def _check(args: argparse.Namespace) -> None:
         )
     if (args.pattern is None) != (args.bpm is None):
         raise UsageError("--pattern and --bpm go together; give both, or none")
-    for name, least in (("trials", 1), ("jobs", 1), ("seconds", 0), ("seed", 0)):
+    for name, least in (("trials", 1), ("jobs", 1), ("seconds", 0)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} is {value}; allowed are {least} and more")
+    if not 0 <= args.seed <= MOST_SEED:
+        raise UsageError(f"--seed is {args.seed}; allowed are 0 to {MOST_SEED}")
+    if args.learn and (given := [name for name in OF_SEARCH if getattr(args, name) is not None]):
+        raise UsageError(
+            f"--{given[0]} is of the search for options, and --learn searches none; leave one out"
+        )
     if not 0 < args.window_ms <= 10_000:
         raise UsageError(f"--window-ms is {args.window_ms:g}; allowed are values above 0 up to 10000")
     for group in args.fit.split(",") if args.fit else ():
@@ -208,18 +203,19 @@ def _lesson(args: argparse.Namespace, loaded: Loaded, kit: KitConfig, number: in
     stem, beside = name_of(path), truth_of(path)
     truth = args.truth[number] if args.truth is not None else beside
     if args.truth is None and not beside.exists():
-        if args.pattern is None:
+        practice = noted(take.header) if args.pattern is None else (args.pattern, args.bpm)
+        if practice is None:
             raise UsageError(
                 f"{path} has no {beside.name} beside it; name the true hits with --truth, "
                 "or what was played with --pattern and --bpm"
             )
-        alignment, hits = meant(stem, take, loaded.config, kit, args.pattern, args.bpm)
-        say(
-            f"{stem}: {alignment.matched} of {len(alignment.pairs)} strokes of the pattern were played, "
-            f"{len(alignment.extra)} movements were none of it"
-        )
-        return Lesson(stem, take, hits)
-    return Lesson(stem, take, read_hits(truth))
+        found = practised(stem, take, loaded.config, kit, *practice)
+        say(f"{stem}: {found.sentence()}")
+        return Lesson(stem, take, found.truth, by_pattern=True)
+    # where a pattern was played along with, the page has written what was meant
+    return Lesson(
+        stem, take, read_hits(truth), by_pattern=args.truth is None and noted(take.header) is not None
+    )
 
 
 def _workers(
@@ -249,7 +245,7 @@ def _tell(args: argparse.Namespace, lessons: Sequence[Lesson], tuned: Tuned, fou
     if found:
         print("\n".join(["", *(f"{dotted(where)}: {value}" for where, value in found.items())]))
     else:
-        print("\nnothing is better than the kit as it is")
+        print(f"\n{report.NO_BETTER}")
 
 
 def _write(target: Path, file: Path, found: dict[Any, Any]) -> None:
@@ -259,7 +255,7 @@ def _write(target: Path, file: Path, found: dict[Any, Any]) -> None:
         temporary.write_bytes(text.encode())
         problems = check_file(temporary)
         if problems:
-            raise ConfigError(problems)
+            raise ConfigError(tuple(replace(problem, file=str(target)) for problem in problems))
     say(f"{target}: {len(found)} options changed")
 
 

@@ -30,22 +30,22 @@ def edited(text: str, changes: Mapping[Path, Value]) -> str:
     """
     document = read_document(text, "")
     if not isinstance(document.root, dict):
-        raise _cannot(next(iter(changes), ()), "there are mistakes in it; `lalelu check FILE` names them")
+        raise cannot(next(iter(changes), ()), "there are mistakes in it; `lalelu check FILE` names them")
     wanted = copy.deepcopy(document.root)
     for path, value in changes.items():
         _set(wanted, path, value)
-    if _same(wanted, document.root):
+    if same(wanted, document.root):
         return text
     unix = text.replace("\r\n", "\n")
     try:
         before, after = _rewritten(unix, changes)
     except (YAMLError, ValueError, AttributeError, TypeError, LookupError) as exc:
-        raise _cannot(next(iter(changes)), "it is written in a way that is not understood here") from exc
+        raise cannot(next(iter(changes)), "it is written in a way that is not understood here") from exc
     for result in (_transplanted(unix, before, after), after):
         read = read_document(result, "")
-        if _same(read.root, wanted) and len(read.problems) <= len(document.problems):
+        if same(read.root, wanted) and len(read.problems) <= len(document.problems):
             return result.replace("\n", "\r\n") if "\r\n" in text else result
-    raise _cannot(next(iter(changes)), "something else would change, too, as by an alias (*name)")
+    raise cannot(next(iter(changes)), "something else would change, too, as by an alias (*name)")
 
 
 def _rewritten(text: str, changes: Mapping[Path, Value]) -> tuple[str, str]:
@@ -104,7 +104,7 @@ def _transplanted(text: str, before: str, after: str) -> str:
         None, old, new, False
     ).get_opcodes():
         result += lines[first:last] if kind == "equal" else new[new_first:new_last]
-        if kind == "insert" and first == len(lines) and not text.endswith("\n"):
+        if kind == "insert" and first == len(lines) and text and not text.endswith("\n"):
             result.insert(-(new_last - new_first), "\n")
     return "".join(result)
 
@@ -166,7 +166,7 @@ def _merged(before: Any, value: Value) -> Any:  # noqa: ANN401 - the library's o
         return before
     if type(before) in _QUOTED and isinstance(value, str):
         return type(before)(value)
-    if isinstance(value, bool) or value is None or not _same(before, value):
+    if isinstance(value, bool) or value is None or not same(before, value):
         return _fresh(value)
     return before
 
@@ -185,17 +185,18 @@ def _fresh(value: Value) -> Any:  # noqa: ANN401 - the library's own types
     return value
 
 
-def _same(one: object, other: object) -> bool:
+def same(one: object, other: object) -> bool:
     """Whether plain values are equal; 1, 1.0 and true are three."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(_same(*pair) for pair in zip(one, other, strict=True))
+        return len(one) == len(other) and all(same(*pair) for pair in zip(one, other, strict=True))
     is_truth = isinstance(one, bool) or isinstance(other, bool)
     return one == other and (not is_truth or type(one) is type(other))
 
 
-def _cannot(path: Path, why: str) -> UsageError:
+def cannot(path: Path, why: str) -> UsageError:
+    """Return the error of a text that cannot be changed at `path`."""
     return UsageError(
         f"{dotted(path) or 'the file'} cannot be changed in place: {why}; write the line by hand"
     )

@@ -40,7 +40,7 @@ class StrikeSection(Section):
 class LearnedSection(Section):
     """A detector that `lalelu tune --learn` has made: its file, and what the file must hold."""
 
-    file: Annotated[str, Field(min_length=1)]  # .npz, from the kit's folder
+    file: Annotated[str, Field(min_length=1)]  # .onnx, from the kit's folder
     sha256: Annotated[
         str, Field(pattern="^[0-9a-f]{64}$", description="64 lower-case hexadecimal digits")
     ]  # of the file

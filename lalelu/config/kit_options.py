@@ -21,7 +21,7 @@ KIT_OPTIONS: Final = MappingProxyType(
         "detector": "what finds strokes: model (the rules of strike:), or learned from your own recordings (see "
         "learned:)",
         "learned": "a detector that `lalelu tune --learn` has made; only with detector: learned",
-        "LearnedSection.file": "the detector's file (.npz), from the kit's folder",
+        "LearnedSection.file": "the detector's file (.onnx), from the kit's folder",
         "LearnedSection.sha256": "the file's SHA-256 sum, 64 hexadecimal digits",
         "LearnedSection.trees": "what the file holds; filled in when the kit is read",
         # strike

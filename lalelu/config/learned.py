@@ -1,29 +1,33 @@
-"""Read and write the file of a learned detector. Reads and writes files."""
+"""Read and write the file of a learned detector: ONNX. Reads and writes files."""
 
 import hashlib
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
-from zipfile import BadZipFile
-
-import numpy as np
+from typing import Final
 
 from lalelu.config.kit import KitConfig
 from lalelu.config.positions import Document
-from lalelu.gesture.learned import trees_of
-from lalelu.gesture.trees import to_text
+from lalelu.errors import UsageError
+from lalelu.gesture.learned import FEATURES, trees_of
+from lalelu.gesture.trees import Ensemble, decoded
 from lalelu.regular import read_regular
+from lalelu.replacement import not_written, replacing
 
 MOST_BYTES: Final = 4 << 20
-ARRAYS: Final = ("baseline", "feature", "threshold", "leaf")
 
 
-def write_trees(path: Path, **arrays: Any) -> str:  # noqa: ANN401 - arrays by name
-    """Write trees (ARRAYS, as `to_text` takes them) as .npz and return the file's SHA-256."""
-    buffer = BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    path.write_bytes(buffer.getvalue())
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
+def write_trees(kit: Path, trees: Ensemble) -> dict[str, str]:
+    """Write trees beside the file of a kit, and return what that says of them, `learned`. Raises UsageError.
+
+    The file's name has its sum in it: that of another kit or an earlier detector is never replaced.
+    """
+    from lalelu.models.tree_ensemble import to_onnx  # only learned kits need onnx
+
+    data = to_onnx(trees, FEATURES)
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = kit.with_name(f"{kit.stem}-{sha256[:8]}.onnx")
+    with replacing(path, not_written) as unfinished:
+        unfinished.write_bytes(data)
+    return {"file": path.name, "sha256": sha256}
 
 
 def read_trees(path: Path, sha256: str) -> str:
@@ -35,11 +39,15 @@ def read_trees(path: Path, sha256: str) -> str:
     if (found := hashlib.sha256(raw).hexdigest()) != sha256:
         raise ValueError(f"has the SHA-256 {found}, not the one that the kit names")
     try:
-        with np.load(BytesIO(raw), allow_pickle=False) as arrays:
-            baseline, feature, threshold, leaf = (arrays[name] for name in ARRAYS)
-        text = to_text(float(baseline), feature, threshold, leaf)
-        trees_of(text)
-    except (KeyError, OSError, TypeError, ValueError, BadZipFile) as exc:
+        from lalelu.models.tree_ensemble import from_onnx
+    except ModuleNotFoundError as exc:
+        raise ValueError(
+            f"needs the module {exc.name!r}, which is not installed: `pip install onnx`"
+        ) from exc
+    try:
+        text = from_onnx(raw, path.name).text
+        trees_of(decoded(text))
+    except (UsageError, ValueError) as exc:
         raise ValueError(f"is no learned detector ({exc})") from exc
     return text
 

@@ -20,6 +20,7 @@ LIVE: Final = frozenset(
         "timing.delay_ms",
         "timing.lead_ms",
         "timing.choke",
+        "takes.film",
     }
 )
 # A device, a network, a port or a processor is opened or asked for by these at the start.

@@ -276,6 +276,7 @@ class TakesSection(Section):
     """The recordings that are made while playing."""
 
     dir: str | None = None  # null = the user's data folder
+    film: bool = False  # keep the picture too, where nobody says otherwise
 
 
 class Config(Section):

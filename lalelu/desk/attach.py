@@ -14,7 +14,7 @@ import time
 from typing import Final
 
 from lalelu.channel import BoardReader
-from lalelu.desk import process
+from lalelu.desk import process, services  # noqa: F401 - loaded before an instrument comes: it takes its time
 from lalelu.errors import LaleluError
 from lalelu.notify import notify
 from lalelu.session import Session, sessions

@@ -10,8 +10,8 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,21 +21,15 @@ from lalelu.alive import lives
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader, RingReader
 from lalelu.clock import now_ns
-from lalelu.config.loader import effective_of
 from lalelu.desk.drain import Drain, Rows, Sink
-from lalelu.desk.page import PageDoor, ended
-from lalelu.desk.recorder import Recorder
-from lalelu.desk.reload import Reloader
-from lalelu.desk.remote import remote_of
 from lalelu.desk.sampler import PERIOD_NS, Sampler
 from lalelu.desk.segments import Header, ending, remove_oldest
 from lalelu.desk.takes import TakeLines
 from lalelu.errors import LaleluError
 from lalelu.ledger.files import config_digest, create_ledger, name_at
-from lalelu.ledger.schema import EVENT, RECORDS, fixed_text
-from lalelu.orders import OrderWriter
-from lalelu.session import NET, Plan, Session
-from lalelu.take import pack, recorded_at
+from lalelu.ledger.layout import EVENT, ROW_BYTES, fixed_text
+from lalelu.session import NET, Outline, Plan, Session
+from lalelu.takes.recording import pack, recorded_at
 
 POLL_MS: Final = 50  # between two looks at the rings
 TEND_NS: Final = 1_000_000_000  # between two looks at what changes seldom: facts, segments
@@ -62,7 +56,9 @@ class Rotation:
 class Desk:
     """Files, rings and boards of one recording. `rotation` is None where the ledger is a single one."""
 
-    def __init__(self, session: Session, plan: Plan, board: Bulletin, rotation: Rotation | None) -> None:
+    def __init__(
+        self, session: Session, plan: Outline | Plan, board: Bulletin, rotation: Rotation | None
+    ) -> None:
         self._session = session
         self._recording = plan.recording
         self._board = board
@@ -96,8 +92,8 @@ class Desk:
             "events": self._events,
             "samples": self._samples,
         }
-        for name, dtype in RECORDS.items():
-            self._drain.add(name, Sink(self._ledger / name, sources[name], dtype.itemsize))
+        for name, row_bytes in ROW_BYTES.items():
+            self._drain.add(name, Sink(self._ledger / name, sources[name], row_bytes))
 
     def step(self) -> int:
         """Do what is due now; return how many records were passed on. Nothing that a disk does stops it."""
@@ -144,12 +140,11 @@ class Desk:
         """Show that something is wrong, or with None that it is no longer."""
         self._board.problem(name, sentence)
 
-    def begin_epoch(self, epoch: int, plan: Plan, from_ns: int) -> None:
-        """Take note that `plan` holds for frames captured at `from_ns` or later; the header gets it."""
+    def begin_epoch(self, epoch: int, config: Mapping[str, Any], from_ns: int) -> None:
+        """Take note that `config` holds for frames captured at `from_ns` or later; the header gets it."""
         if self._recording.ledger is None:
             return
-        config = effective_of(plan.config, plan.kits)
-        entry = {"epoch": epoch, "began_ns": from_ns, "config": config, "digest": config_digest(config)}
+        entry = {"epoch": epoch, "began_ns": from_ns, "config": dict(config), "digest": config_digest(config)}
         self._facts["epochs"] = [*self._facts.get("epochs", []), entry]
 
     def pack(self) -> None:
@@ -228,7 +223,7 @@ class Desk:
             ledger=self._facts.get("ledger"),
             segment=self._facts.get("segment"),
             take=self._recording.take and str(self._recording.take.absolute()),
-            rows={name: sink.rows for name, sink in sinks.items() if name in RECORDS},
+            rows={name: sink.rows for name, sink in sinks.items() if name in ROW_BYTES},
             lost={ring: count for ring, count in self._drain.lost().items() if count},
             failing=self._drain.failing,
         )
@@ -274,7 +269,7 @@ class Desk:
         """Complete the running segment's header, if there is a ledger. Raises OSError."""
         if self._header is None:
             return
-        counts = {name: self._drain.sinks[name].rows for name in RECORDS}
+        counts = {name: self._drain.sinks[name].rows for name in ROW_BYTES}
         self._header.amend(**ending(self._ledger, counts, self._drain.lost()), **facts)
         self._header.write()
 
@@ -295,7 +290,7 @@ class Desk:
     def _rotate(self, at_ns: int, following: Path) -> None:
         """Begin the next segment. A kill after any step leaves `next`, and all of it is done again."""
         facts, header = self._facts, self._header
-        rows = [self._drain.sinks[name] for name in RECORDS]
+        rows = [self._drain.sinks[name] for name in ROW_BYTES]
         if header is None or not all(sink.settled for sink in rows):
             return
         facts["next"] = str(following)
@@ -309,7 +304,7 @@ class Desk:
             return
         begun = Header.read(following)
         self._end_segment(continued=following.name)
-        for name, sink in zip(RECORDS, rows, strict=True):
+        for name, sink in zip(ROW_BYTES, rows, strict=True):
             sink.move(following / name)
         del facts["next"]
         facts |= {"ledger": str(following), "segment": facts["segment"] + 1, "began_ns": at_ns}
@@ -332,38 +327,25 @@ class Desk:
             self.say(f"removed {gone}: the ledgers took more than ledger.keep_mb allows", "removed")
 
 
-def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: Rotation | None) -> int:
+def run(
+    session: Session, plan: Outline | Plan, board: Bulletin, lifeline: int, rotation: Rotation | None
+) -> int:
     """Record until the lifeline ends and everything is written; return the exit status."""
     desk = Desk(session, plan, board, rotation)
     if not desk.finished:
         desk.open()
-        with ExitStack() as listening:
-            orders = OrderWriter(session)
-            reloader = None if plan.source is None else Reloader(session, plan.source, board, desk, orders)
-            remote = remote_of(plan, orders)
-            if remote is not None:
-                listening.enter_context(remote)
-            poller = select.poll()
-            poller.register(lifeline, select.POLLIN)
-            door = listening.enter_context(PageDoor(session, plan.config.page, orders, poller, board))
-            recorder = listening.enter_context(Recorder(session, plan, board, desk.say))
-            passed = 0
-            while not ended(poller, lifeline, 0 if passed >= BUSY_ROWS else POLL_MS):
+        passed = BUSY_ROWS
+        while passed >= BUSY_ROWS:  # what a desk before this one has left
+            passed = desk.step()
+        from lalelu.desk.services import Services  # the recording does not wait for them
+
+        poller = select.poll()
+        poller.register(lifeline, select.POLLIN)
+        with Services(session, board, desk, poller) as services:
+            while not _ended(poller, lifeline, 0 if passed >= BUSY_ROWS else POLL_MS):
                 passed = desk.step()
-                door.step()
-                recorder.step()
-                if reloader is not None:
-                    reloader.step(now_ns())
-                    if remote is not None and reloader.running is not plan:
-                        plan = reloader.running
-                        remote.follow(plan)
-                if remote is not None:
-                    lines = remote.lines()  # first: a line comes after its problem
-                    board.problem("midi_in", remote.problem)
-                    for line in lines:
-                        desk.say(line, "midi in")
-            if reloader is not None:
-                reloader.follow()  # the engine has ended by now
+                services.step()
+            services.follow()  # the engine has ended by now
         if not desk.finish():
             error = "the end of the recording is missing: the disk took no more"
             board.tell(state="failed", error=error, exit_code=1)
@@ -371,6 +353,12 @@ def run(session: Session, plan: Plan, board: Bulletin, lifeline: int, rotation: 
     desk.pack()
     board.tell(state="ended")
     return 0
+
+
+def _ended(poller: "select.poll", lifeline: int, patience_ms: int) -> bool:
+    """Wait for whatever comes first; whether it is the lifeline's end."""
+    heard = dict(poller.poll(patience_ms))
+    return lifeline in heard and not os.read(lifeline, 4096)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -385,11 +373,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def attend(session: Session, lifeline: int) -> int:
     """Be a session's desk until its lifeline has ended; return the exit status."""
-    board = Bulletin(session / "desk")
+    # what a desk before this one found wrong is so until this one has looked
+    board = Bulletin(session / "desk", problems=BoardReader(session / "desk").value().get("problems", {}))
     try:
-        plan = session.plan
-        asked = plan.config.ledger
-        rotation = Rotation(asked.rotate_hours * 3_600_000_000_000, asked.keep_mb * 1_000_000)
+        plan = session.outline
+        rotation = Rotation(plan.rotate_hours * 3_600_000_000_000, plan.keep_mb * 1_000_000)
         return run(session, plan, board, lifeline, rotation if plan.recording.rotates else None)
     except LaleluError as exc:
         board.tell(state="failed", error=str(exc), exit_code=exc.exit_code)

@@ -6,6 +6,7 @@ to change over between two frames. One at a time: what is saved meanwhile is off
 waits for AGAIN_NS already, as while the camera is away.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -13,7 +14,7 @@ from typing import Any, Final, Protocol
 from lalelu.bulletin import Bulletin
 from lalelu.channel import BoardReader
 from lalelu.config.live import changed_live
-from lalelu.config.loader import load_again
+from lalelu.config.loader import effective_of, load_again
 from lalelu.config.problem import ConfigError
 from lalelu.config.source import Source
 from lalelu.errors import LaleluError, UsageError
@@ -46,8 +47,8 @@ class Listener(Protocol):
     def show_problem(self, name: str, sentence: str | None) -> None:
         """Show that something is wrong, or no longer."""
 
-    def begin_epoch(self, epoch: int, plan: Plan, from_ns: int) -> None:
-        """Take note that `plan` holds for frames captured at `from_ns` or later."""
+    def begin_epoch(self, epoch: int, config: Mapping[str, Any], from_ns: int) -> None:
+        """Take note that `config` (plain JSON values) holds for frames captured at `from_ns` or later."""
 
 
 @dataclass(slots=True)
@@ -258,7 +259,8 @@ class Reloader:
         if self._problem == _WAITS:
             self._wait_for_restart(self._restart, is_first=True)
         self._session.drop_plans(epoch)
-        self._listener.begin_epoch(epoch, self.running, int(engine["epoch_from_ns"]))
+        effective = effective_of(self.running.config, self.running.kits)
+        self._listener.begin_epoch(epoch, effective, int(engine["epoch_from_ns"]))
         self._show()
 
     def _show_problem(self, sentence: str | None) -> None:

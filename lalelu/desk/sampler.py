@@ -8,15 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from lalelu.desk.competitors import Competitors
-from lalelu.ledger.schema import SAMPLE_DTYPE, fixed_text
+from lalelu.ledger.layout import SAMPLE, fixed_text
 
 PERIOD_NS: Final = 100_000_000
 NOT_TOLD: Final = -1
 _STEAL: Final = 7  # user nice system idle iowait irq softirq STEAL, proc(5)
-_NAME_BYTES: Final = SAMPLE_DTYPE["competitor"].itemsize
+_NAME_BYTES: Final = 16  # of SAMPLE
 _NO_CORE: Final = "the engine has no core of its own"
 
 
@@ -39,7 +37,7 @@ class Sampler:
         voice_kib, _ = self._of_process(voice)
         desk_kib, _ = self._of_process(os.getpid())
         competitor = self._competitors.look(at_ns, engine)
-        row = (
+        return SAMPLE.pack(
             at_ns,
             self._told("interrupts", lambda: self._table("interrupts")),
             self._told("softirqs", lambda: self._table("softirqs")),
@@ -58,7 +56,6 @@ class Sampler:
             competitor.ms,
             fixed_text(competitor.name, _NAME_BYTES),
         )
-        return np.array([row], SAMPLE_DTYPE).tobytes()
 
     def _told(self, field: str, ask: Callable[[], int]) -> int:
         """Ask for one value, unless it is known to be unavailable."""

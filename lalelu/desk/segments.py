@@ -4,12 +4,12 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
 from lalelu.ledger.files import checksum, write_header
-from lalelu.ledger.layout import offset_in_frame
-from lalelu.ledger.schema import HEADER, VERSION_KEY
+from lalelu.ledger.layout import HEADER, VERSION_KEY, offset_in_frame
 
 SUFFIX: Final = ".ledger"
 ABANDONED_S: Final = (
@@ -86,10 +86,14 @@ def remove_oldest(folder: Path, keep_bytes: int, running: Path) -> list[Path]:
     """Remove the ledgers of `folder` that were closed first until all take `keep_bytes`; return those.
 
     Only what has our header is ever removed, closed or left alone for ABANDONED_S (by a power cut), and never
-    `running`. Raises OSError.
+    `running`. Of what is older than that, empty folders go, too. Raises OSError.
     """
     for left in folder.glob(f".*{SUFFIX}{_GOING}"):
         shutil.rmtree(left)
+    for claimed in folder.glob(f"*{SUFFIX}"):  # by a desk that was killed before it could begin it
+        with suppress(OSError):  # it is not empty
+            if time.time() - claimed.stat().st_mtime > ABANDONED_S:
+                claimed.rmdir()
     closed = sorted(_over(folder, running))
     total = sum(_size(entry) for entry in folder.glob(f"*{SUFFIX}") if entry.is_dir())
     removed = []

@@ -10,7 +10,7 @@ from lalelu.channel import RingReader
 from lalelu.desk.drain import BATCH_ROWS, Progress
 from lalelu.ledger.layout import VIA, offset_in_frame
 from lalelu.session import POSE_HEAD
-from lalelu.take import VERSION
+from lalelu.takes.recording import VERSION
 
 SKELETON: Final = "coco17"  # where the engine names none
 _DECIMALS: Final = 5  # of image heights: far below a pixel

@@ -22,7 +22,8 @@ class Band:
 
     `kits` in the order of their numbers; everybody begins on the first one, but for those whom `player_kits` gives
     another (by player). The other arguments are Detector's. `standby`: nothing sounds, and only a pose that is held
-    for it, or `toggle`, ends that.
+    for it, or `toggle`, ends that. `follows`: another band plays, and this one is told of it; what players tell by
+    poses that are held changes nothing here.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Band:
         lead_ms: float = 0.0,
         chokes: bool = False,
         aspect: float | None = None,
+        follows: bool = False,
     ) -> None:
         self._lasting = partial(
             Band, skeleton=skeleton, explain=explain, row_delay_ns=row_delay_ns, aspect=aspect
@@ -58,6 +60,7 @@ class Band:
         self._kit_of = dict(self._begun_on)
         self._seen_ns: dict[int, int] = {}  # by player; those who have gone are taken out
         self._events: list[Event] = []
+        self._follows = follows
         self.standby = False
 
     def frame(self, seq: int, captured_ns: int, poses: Sequence[Pose]) -> Sequence[Event]:
@@ -71,7 +74,7 @@ class Band:
             self._seen_ns[pose.player] = captured_ns
             detector = self._detectors[self.kit_of(pose.player)]
             events += detector.step(pose)
-            for tell in detector.told:
+            for tell in () if self._follows else detector.told:
                 self._obey(tell, pose)
         if len(self._seen_ns) > len(poses):
             self._part(seq, captured_ns)
@@ -80,6 +83,27 @@ class Band:
     def kit_of(self, player: int) -> int:
         """Return the number of the kit that a player plays."""
         return self._kit_of.get(player, self._first)
+
+    def kit_name(self, player: int) -> str:
+        """Return the name of the kit that a player plays."""
+        return self._names[self.kit_of(player)]
+
+    @property
+    def playing(self) -> tuple[str, dict[int, str]]:
+        """The kit of everybody who has none of their own, and those of the others, by player."""
+        return self._names[self._first], {player: self._names[kit] for player, kit in self._kit_of.items()}
+
+    def follow(self, first: str, of: Mapping[int, str], seq: int, at_ns: int) -> Sequence[Event]:
+        """Have everybody play what another band's `playing` says; a kit that is not here changes nothing."""
+        self._events.clear()
+        before = {player: self.kit_of(player) for player in self._seen_ns}
+        if first in self._names:
+            self._first = self._names.index(first)
+        self._kit_of = {player: self._names.index(kit) for player, kit in of.items() if kit in self._names}
+        for player, kit in before.items():
+            if self.kit_of(player) != kit:
+                self._events += self._detectors[kit].rest(player, seq, at_ns)
+        return self._events
 
     def view(self, player: int) -> PlayerView | None:
         """Return what is made of a player at the moment; None for one who is not known."""
@@ -207,6 +231,8 @@ class Band:
         number = self.kit_of(player)
         if tell.command == "take":
             self._events.append(Command(pose.seq, pose.captured_ns, player, "take", tell.at_ns, number))
+            return
+        if tell.kit is not None and tell.kit not in self._names:  # a kit that is tried out alone
             return
         wanted = (number + 1) % len(self._names) if tell.kit is None else self._names.index(tell.kit)
         if wanted != number:

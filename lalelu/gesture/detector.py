@@ -8,6 +8,7 @@ from lalelu.config.kit import KitConfig
 from lalelu.errors import UsageError
 from lalelu.gesture.act import Tell
 from lalelu.gesture.build import build_gestures
+from lalelu.gesture.learned import finders_of
 from lalelu.gesture.player import Player, RowDelay, Setting
 from lalelu.gesture.verdict import Verdict
 from lalelu.gesture.view import PlayerView
@@ -60,10 +61,10 @@ class Detector:
             number=number,
             skeleton=tuple(skeleton),
             left_handed=left_handed,
-            lead_s=lead_ms * 1e-3,
             chokes=chokes,
             row_delay_ns=row_delay_ns,
         )
+        self._lead_s = lead_ms * 1e-3
         self._aspect = aspect
         self._left_handed = left_handed
         self._settings: dict[int | None, Setting] = {}  # by the player's number; None = everybody else
@@ -77,6 +78,8 @@ class Detector:
     def settle(self) -> Iterator[None]:
         """Make what the kit needs, a little at each step; where not `at_once`, before anything else."""
         kit = self._kit
+        finder = yield from finders_of(kit, self._lead_s)
+        yield
         named = {player for pad in kit.pads.values() for player in pad.players or ()}
         named |= {player for gesture in kit.gestures.values() for player in gesture.players or ()}
         for player in (None, *named):
@@ -85,7 +88,7 @@ class Detector:
             zones = Zones(share.pads, left_handed=self._left_handed, aspect=self._aspect)
             yield
             gestures = build_gestures(share, left_handed=self._left_handed, aspect=self._aspect)
-            setting = self._setting(kit=share, zones=zones, gestures=gestures)
+            setting = self._setting(kit=share, finder=finder, zones=zones, gestures=gestures)
             yield
             Player(0, setting).part()  # what cannot be played is told before the first frame
             self._settings[player] = setting

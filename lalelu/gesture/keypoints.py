@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
-from lalelu.skeleton import VIRTUAL, having, virtual_of
+from lalelu.skeleton import VIRTUAL, having, mirrored, virtual_of
 
 Own: TypeAlias = Mapping[str, Mapping[str, float]]  # name -> weights by name
 
@@ -35,6 +35,13 @@ def expand(name: str, skeleton: Sequence[str], own: Own) -> dict[int, float]:
     known, one that the skeleton has already, one that is made of itself, and weights that cancel each other.
     """
     return _expand(name, skeleton, own, ())
+
+
+def mirrored_own(own: Own) -> dict[str, dict[str, float]]:
+    """Return a left-handed player's own keypoints."""
+    return {
+        mirrored(name): {mirrored(of): weight for of, weight in parts.items()} for name, parts in own.items()
+    }
 
 
 class Keypoints:

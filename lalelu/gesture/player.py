@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from lalelu.config.kit import KitConfig
 from lalelu.gesture.act import Act, End, Miss, PlayedGesture, Point, Sight, Sound, StandIn, Taps, Tell, Value
 from lalelu.gesture.body import BodyFrame
-from lalelu.gesture.keypoints import Keypoints
+from lalelu.gesture.keypoints import Keypoints, mirrored_own
 from lalelu.gesture.kick import KickPlayer
-from lalelu.gesture.learned import LearnedFinder, finder_of
+from lalelu.gesture.learned import LearnedFinder
 from lalelu.gesture.limb import APART, TOGETHER, Found, Limb
 from lalelu.gesture.motion import GATE
 from lalelu.gesture.pads import Played, PlayerPads, Refused
-from lalelu.gesture.strike import Stroke
+from lalelu.gesture.strike import Stroke, StrokeFinder
 from lalelu.gesture.verdict import Rule, Verdict
 from lalelu.gesture.view import LimbView, PlayerView
 from lalelu.gesture.witness import Witness
@@ -38,7 +38,7 @@ class Setting:
     skeleton: Sequence[str]
     gestures: Callable[[], Mapping[str, PlayedGesture]]  # makes a player's own
     left_handed: bool
-    lead_s: float
+    finder: Callable[[], StrokeFinder]  # makes a limb's own
     chokes: bool
     row_delay_ns: RowDelay | None
 
@@ -62,13 +62,8 @@ class Player:
         self._mask_ns = kit.strike.mask_ms * 1_000_000
         self._body = BodyFrame()
         self._pads = PlayerPads(kit, setting.zones, self._body)
-        self._limbs = {name: Limb(name, finder_of(kit, setting.lead_s)) for name in setting.zones.limbs}
-        own = kit.keypoints
-        if setting.left_handed:
-            own = {
-                mirrored(name): {mirrored(of): weight for of, weight in parts.items()}
-                for name, parts in own.items()
-            }
+        self._limbs = {name: Limb(name, setting.finder()) for name in setting.zones.limbs}
+        own = mirrored_own(kit.keypoints) if setting.left_handed else kit.keypoints
         self._striking = Keypoints(skeleton, own, self._limbs)
         self._gestures = setting.gestures()
         # A left-handed player is shown to the gestures as a right-handed one, so none of them has to know.

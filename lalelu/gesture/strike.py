@@ -132,7 +132,7 @@ class StrokeFinder:
 
     def is_like(self, other: "StrokeFinder") -> bool:
         """Whether the other one finds the same strokes."""
-        return (self._options, self._lead_s) == (other._options, other._lead_s)
+        return (type(self), self._options, self._lead_s) == (type(other), other._options, other._lead_s)
 
     def restart(self) -> None:
         """Forget the movement so far (not the last hit: its mask time goes on)."""

@@ -2,9 +2,8 @@
 
 import difflib
 import hashlib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,17 +12,18 @@ from lalelu.config.edit import edited
 from lalelu.config.kit import KitConfig
 from lalelu.config.live import LIVE
 from lalelu.config.loader import MAX_BYTES, kit_file, read_config, shipped_dir
-from lalelu.config.positions import Value, dotted, read_document
+from lalelu.config.positions import Document, Value, dotted, read_document
 from lalelu.config.problem import ConfigError, Problem
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
+from lalelu.kitedit import kept
+from lalelu.kitedit.edits import Edit, Set, applied
 from lalelu.kitedit.history import History, Step
-from lalelu.models.cache import replacing
 from lalelu.regular import read_regular
+from lalelu.replacement import not_written, replacing
 
 # Of lalelu.yaml: what is heard at once. Which kits there are says the file alone.
 EDITABLE: Final = LIVE - {"kit", "more_kits", "player.kits"}
-_PART: Final = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
 class ChangedMeanwhileError(UsageError):
@@ -49,10 +49,17 @@ class View:
 class Editor:
     """Changes the files that `config` leads to."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, kept_in: Path | None = None) -> None:
         self.config = config
+        self._kept_in = kept_in  # the file of the history; None = it ends with the process
         self.history = History()
         self._begun: dict[Path, str] = {}  # by file: its text when it was first seen
+
+    def recall(self) -> None:
+        """Take up the history that an earlier process has left, if the files are still those."""
+        found = None if self._kept_in is None else kept.recall(self._kept_in, self.config)
+        if found is not None:
+            self.history, self._begun = found
 
     def view(self, kit: int = 0) -> View:
         """Return what stands in the files. Raises UsageError where they cannot be read, or have no such kit."""
@@ -65,7 +72,6 @@ class Editor:
         for path, content in texts.items():
             self._begun.setdefault(path, content)
         document, config, kits = read_config(self.config, texts)
-        whole = len(kits) == len(refs)
         return View(
             self.config,
             file,
@@ -74,49 +80,66 @@ class Editor:
             self._copy_of(file, texts[file]) if _is_shipped(file) else None,
             _digest(texts),
             config,
-            kits[kit] if whole else None,
+            kits[kit] if len(kits) == len(refs) else None,
             tuple(document.problems),
             texts,
         )
 
-    def set(
-        self, changes: Mapping[positions.Path, Value], digest: str, *, kit: int = 0, stroke: str | None = None
-    ) -> View:
-        """Write new values of the configuration or of the kit, and return what stands there then.
+    def change(self, edits: Sequence[Edit], digest: str, *, kit: int = 0, stroke: str | None = None) -> View:
+        """Change the configuration and the kit in one step, and return what stands there then.
 
         A kit that came with lalelu is copied beside the configuration first. Changes of one `stroke` are undone at
         once. Raises ConfigError with what would be wrong, ChangedMeanwhileError where `digest` is not that of the
-        files, UsageError for a path that is not to be changed here and for files that cannot be written.
+        files, UsageError for what is not to be changed here and for files that cannot be written.
         """
+        view = self._current(digest, kit)
+        file, wanted = view.kit_file, self._edited(view, edits)
+        if view.copied_to is not None and wanted[file] != view.texts[file]:
+            file = view.copied_to
+            config = self._pointed(wanted[self.config], view.kit_refs[kit], file)
+            wanted = {**view.texts, self.config: config, file: wanted[view.kit_file]}
+        self._judge(view, wanted)
+        after_all = {path: text for path, text in wanted.items() if view.texts.get(path) != text}
+        if after_all:
+            # undoing leaves the copy, which is the player's own from now on
+            before = {path: view.texts.get(path, view.texts[view.kit_file]) for path in after_all}
+            if file != view.kit_file:
+                before[self.config] = self._pointed(view.texts[self.config], view.kit_refs[kit], file)
+            self._write(after_all)
+            self._begun.setdefault(file, view.texts[view.kit_file])
+            self.history.add(Step(before, after_all, stroke))
+            self._keep()
+        return self.view(kit)
+
+    def tried(self, edits: Sequence[Edit], digest: str, *, kit: int = 0) -> View:
+        """Return what would stand in the files after `change`, which writes nothing. Raises what that does."""
+        view = self._current(digest, kit)
+        wanted = self._edited(view, edits)
+        document, config, kits = self._judge(view, wanted)
+        return replace(
+            view,
+            config=config,
+            kit=kits[kit] if len(kits) == len(view.kit_refs) else None,
+            problems=tuple(document.problems),
+            texts=wanted,
+        )
+
+    def _current(self, digest: str, kit: int) -> View:
         view = self.view(kit)
         if digest != view.digest:
             raise ChangedMeanwhileError(
                 f"{view.config_file.name} or {view.kit_file.name} has been changed meanwhile; nothing was written, "
                 "look at what stands there now"
             )
-        of_config = {path: value for path, value in changes.items() if not _is_of_kit(path)}
-        of_kit = {path: value for path, value in changes.items() if _is_of_kit(path)}
-        wanted = dict(view.texts)
-        file = view.kit_file
-        if of_config:
-            wanted[self.config] = edited(wanted[self.config], of_config)
-        if of_kit:
-            after = edited(wanted[file], of_kit)
-            if view.copied_to is not None and after != wanted[file]:
-                file = view.copied_to
-                wanted[self.config] = self._pointed(wanted[self.config], view.kit_refs[kit], file)
-                self._begun.setdefault(file, wanted[view.kit_file])
-            wanted[file] = after
-        self._judge(view, wanted)
-        after_all = {path: text for path, text in wanted.items() if view.texts.get(path) != text}
-        if after_all:
-            # undoing leaves the copy, which is the player's own from now on
-            before = {path: view.texts.get(path, self._begun.get(path, "")) for path in after_all}
-            if file != view.kit_file:
-                before[self.config] = self._pointed(view.texts[self.config], view.kit_refs[kit], file)
-            self._write(after_all)
-            self.history.add(Step(before, after_all, stroke))
-        return self.view(kit)
+        return view
+
+    def _edited(self, view: View, edits: Sequence[Edit]) -> dict[Path, str]:
+        """Return the texts of the configuration and of the kit with these edits."""
+        of_config, of_kit = _split(edits)
+        return {
+            self.config: applied(view.texts[self.config], of_config),
+            view.kit_file: applied(view.texts[view.kit_file], of_kit),
+        }
 
     def undo(self, kit: int = 0) -> View:
         """Take the last step back. Raises ChangedMeanwhileError where the files were changed since."""
@@ -125,6 +148,7 @@ class Editor:
             raise UsageError("nothing was changed here that could be undone")
         self._go(step.after, step.before)
         self.history.undo()
+        self._keep()
         return self.view(kit)
 
     def redo(self, kit: int = 0) -> View:
@@ -134,42 +158,57 @@ class Editor:
             raise UsageError("nothing was undone that could be done again")
         self._go(step.before, step.after)
         self.history.redo()
+        self._keep()
         return self.view(kit)
 
     def diff(self, kit: int = 0) -> str:
         """Return a unified diff from the files as they were first seen here; empty without a change."""
         self.view(kit)
+        return self._difference(self._begun, {file: _text(file) for file in self._begun})
+
+    def diff_of(self, tried: View) -> str:
+        """Return a unified diff from the files as they are to what was tried; empty without a change."""
+        return self._difference({file: _text(file) for file in tried.texts}, tried.texts)
+
+    def _difference(self, before: Mapping[Path, str], after: Mapping[Path, str]) -> str:
         lines: list[str] = []
-        for file, before in self._begun.items():
-            after = _text(file).splitlines()
+        for file, text in before.items():
             name = _short(file, self.config.parent)
             lines += difflib.unified_diff(
-                before.splitlines(), after, name, name, "before", "now", lineterm=""
+                text.splitlines(), after[file].splitlines(), name, name, "before", "now", lineterm=""
             )
         return "\n".join(lines)
+
+    def _keep(self) -> None:
+        if self._kept_in is not None:
+            kept.keep(self._kept_in, self.history, self._begun)
 
     def _go(self, here: Mapping[Path, str], there: Mapping[Path, str]) -> None:
         if any(_text(file) != text for file, text in here.items()):
             self.history.forget()
+            self._keep()
             raise ChangedMeanwhileError(
                 "the files were changed elsewhere since; there is nothing left to undo"
             )
         self._write(there)
 
-    def _judge(self, view: View, wanted: Mapping[Path, str]) -> None:
-        """Raise ConfigError with what would be wrong and is not yet."""
-        document, _, _ = read_config(self.config, wanted)
+    def _judge(
+        self, view: View, wanted: Mapping[Path, str]
+    ) -> tuple[Document, Config | None, tuple[KitConfig, ...]]:
+        """Return what the texts mean. Raises ConfigError with what would be wrong and is not yet."""
+        document, config, kits = read_config(self.config, wanted)
         known = {(problem.path, problem.message) for problem in view.problems}
         new = tuple(p for p in document.problems if (p.path, p.message) not in known)
         if new:
             raise ConfigError(new)
+        return document, config, kits
 
     def _write(self, texts: Mapping[Path, str]) -> None:
         # the configuration last: it names the kit's copy
         for file, text in sorted(texts.items(), key=lambda item: item[0] == self.config):
             if _is_shipped(file):
                 raise UsageError(f"{file} came with lalelu; copy it, and start with --config COPY")
-            with replacing(file.resolve() if file.exists() else file, _refused) as temporary:
+            with replacing(file.resolve() if file.exists() else file, not_written) as temporary:
                 temporary.write_bytes(text.encode())
 
     def _copy_of(self, file: Path, text: str) -> Path:
@@ -199,19 +238,20 @@ class Editor:
         return edited(text, changes)
 
 
-def parse_path(text: str) -> positions.Path:
-    """Return an option's path, as in `pads.snare.zone.box[0]`. Raises UsageError where it is none."""
-    parts: list[str | int] = []
-    at = 0
-    while at < len(text) <= MAX_PATH and (found := _PART.match(text, at)):
-        parts.append(found[1] if found[2] is None else int(found[2]))
-        at = found.end()
-    if not parts or at < len(text):
-        raise UsageError(f"{text[:MAX_PATH]!r} is no option; write it as in pads.snare.threshold")
-    return tuple(parts)
-
-
-MAX_PATH: Final = 200  # characters
+def _split(edits: Iterable[Edit]) -> tuple[list[Edit], list[Edit]]:
+    """Return the edits of the configuration and those of the kit. Raises UsageError for one that is neither's."""
+    of_config: list[Edit] = []
+    of_kit: list[Edit] = []
+    for edit in edits:
+        if isinstance(edit, Set):
+            is_of_kit = {path: _is_of_kit(path) for path in edit.values}
+            for part, wanted in ((of_config, False), (of_kit, True)):
+                values = {path: value for path, value in edit.values.items() if is_of_kit[path] is wanted}
+                if values:
+                    part.append(Set(values))
+        else:
+            (of_kit if _is_of_kit(edit.path) else of_config).append(edit)
+    return of_config, of_kit
 
 
 def _is_of_kit(path: positions.Path) -> bool:
@@ -254,7 +294,3 @@ def _digest(texts: Mapping[Path, str]) -> str:
 
 def _short(file: Path, folder: Path) -> str:
     return str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
-
-
-def _refused(path: Path, exc: OSError) -> UsageError:
-    return UsageError(f"{path} cannot be written ({exc.strerror}); check its permissions")

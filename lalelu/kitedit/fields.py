@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lalelu.config.general_midi import PERCUSSION
 from lalelu.config.kit import KitConfig, PadSection, StrikeSection
 from lalelu.config.schema import TimingSection
 from lalelu.config.section import Section
@@ -83,5 +84,5 @@ def _told(control: Control, section: type[Section]) -> dict[str, Any]:
 
 
 def schemas() -> dict[str, Any]:
-    """Return the kit's JSON schema and the controls."""
-    return {"kit": KitConfig.model_json_schema(), "controls": controls()}
+    """Return the kit's JSON schema, the controls, and the percussion names with their General MIDI notes."""
+    return {"kit": KitConfig.model_json_schema(), "controls": controls(), "percussion": dict(PERCUSSION)}

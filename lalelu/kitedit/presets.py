@@ -14,11 +14,15 @@ from lalelu.config.problem import ConfigError
 from lalelu.config.section import NAME_RULE
 from lalelu.errors import UsageError
 from lalelu.kitedit.editor import View
-from lalelu.models.cache import write_whole
+from lalelu.replacement import not_written, replacing
 
 FOLDER: Final = "presets"
 KEPT: Final = ("delay_ms", "lead_ms", "choke")  # of timing, beside all of the kit's `strike`
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+
+
+class PresetThereError(UsageError):
+    """A preset of that name is there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +60,26 @@ def preset(folder: Path, name: str) -> Preset:
     return known[name]
 
 
-def save(view: View, name: str) -> Path:
-    """Write what the kit takes for a stroke, and its timing, as a preset. Raises UsageError for a name that is none."""
+def save(view: View, name: str, *, over: bool = False) -> Path:
+    """Write what the kit takes for a stroke, and its timing, as a preset; `over` one of that name.
+
+    Raises UsageError for a name that is none and where it cannot be written, PresetThereError.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name[:40]!r} is no name for a preset; write {NAME_RULE}")
     if view.kit is None or view.config is None:
         raise UsageError("the configuration has problems; put them right before its values are kept")
+    if not over and any(each.name == name for each in presets(view.config_file.parent)):
+        raise PresetThereError(
+            f"there is a preset {name!r} already; choose another name, or save once more to replace it"
+        )
     strike = view.kit.strike.model_dump(mode="json")
     timing = view.config.timing.model_dump(mode="json", include=set(KEPT))
     changes: dict[Place, Value] = {("description",): f"Kept from {view.kit.name}"}
     changes |= {("values", "strike"): strike, ("values", "timing"): timing}
     path = view.config_file.parent / FOLDER / f"{name}.yaml"
-    write_whole(path, edited("", changes).encode())
+    with replacing(path, not_written) as unfinished:
+        unfinished.write_bytes(edited("", changes).encode())
     return path
 
 

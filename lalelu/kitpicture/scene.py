@@ -7,22 +7,18 @@ The picture shows the player as in a mirror: their left is at its left.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from lalelu.analysis.plots import pad_colours
 from lalelu.config.gestures import ZoneEnter
 from lalelu.config.kit import KitConfig
-from lalelu.config.section import BODY_REACH
-from lalelu.config.zones import Box, Ellipse, HalfPlane, Zone
-
-Point: TypeAlias = tuple[float, float]
+from lalelu.config.zones import HalfPlane, Zone
+from lalelu.kitpicture.rim import Point, rim
 
 GESTURE_COLOUR: Final = "#c9ced6"
 
 _MARGIN: Final = 0.12
-_STEP_DEG: Final = 6.0  # of the lines that stand for an arc
 _TRIES: Final = 12  # lines up and down in which a name looks for its place
-_FAR: Final = 2.0 * BODY_REACH  # beyond every window
 _HEAD: Final = tuple(
     (0.23 * math.sin(math.radians(a)), 0.62 + 0.3 * math.cos(math.radians(a))) for a in range(0, 361, 12)
 )
@@ -68,15 +64,15 @@ def scene_of(kit: KitConfig) -> Scene:
     figure = _UPPER + (_LEGS if kit.needs_legs else _THIGHS)
     zones = list(_zones(kit))
     corners = [point for line in figure for point in line]
-    corners += [point for _, _, zone, _ in zones if not isinstance(zone, HalfPlane) for point in _rim(zone)]
+    corners += [point for _, _, zone, _ in zones if not isinstance(zone, HalfPlane) for point in rim(zone)]
     xs, ys = zip(*corners, strict=True)
     side = max(abs(x) for x in xs) + _MARGIN  # the player stands in the middle
     window = -side, min(ys) - _MARGIN, side, max(ys) + _MARGIN
     outlines = []
     for name, colour, zone, is_pad in zones:
-        rim = _within(_rim(zone), window)
-        if rim:
-            outlines.append(Outline(name, colour, rim, _middle(rim), is_pad))
+        seen = _within(rim(zone), window)
+        if seen:
+            outlines.append(Outline(name, colour, seen, _middle(seen), is_pad))
     outlines.sort(key=lambda outline: -_area(outline.rim))
     return Scene(window, figure, tuple(outlines))
 
@@ -115,29 +111,6 @@ def _zones(kit: KitConfig) -> Iterator[tuple[str, str, Zone, bool]]:
     for name, gesture in kit.gestures.items():
         if isinstance(gesture, ZoneEnter) and gesture.zone.frame == "body":
             yield name, GESTURE_COLOUR, gesture.zone, False
-
-
-def _rim(zone: Zone) -> tuple[Point, ...]:
-    if isinstance(zone, Box):
-        left, bottom, right, top = zone.box
-        return (left, bottom), (right, bottom), (right, top), (left, top)
-    if isinstance(zone, Ellipse):
-        x, y, radius_x, radius_y = zone.ellipse
-        return tuple((x + radius_x * px, y + radius_y * py) for px, py in _arc(1.0, 0.0, 360.0)[:-1])
-    if isinstance(zone, HalfPlane):
-        x, y, towards_deg = zone.half_plane
-        nx, ny = math.cos(math.radians(towards_deg)), math.sin(math.radians(towards_deg))
-        near = [(x - side * _FAR * ny, y + side * _FAR * nx) for side in (-1.0, 1.0)]
-        return (*near, *((px + _FAR * nx, py + _FAR * ny) for px, py in reversed(near)))
-    x, y, least, most, from_deg, to_deg = zone.sector
-    ring = [*_arc(most, from_deg, to_deg), *reversed(_arc(least, from_deg, to_deg))]
-    return tuple((x + px, y + py) for px, py in ring)
-
-
-def _arc(radius: float, from_deg: float, to_deg: float) -> list[Point]:
-    count = max(2, math.ceil((to_deg - from_deg) / _STEP_DEG))
-    angles = [math.radians(from_deg + (to_deg - from_deg) * i / count) for i in range(count + 1)]
-    return [(radius * math.cos(angle), radius * math.sin(angle)) for angle in angles]
 
 
 def _within(rim: Sequence[Point], window: tuple[float, float, float, float]) -> tuple[Point, ...]:

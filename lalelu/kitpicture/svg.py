@@ -5,7 +5,8 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from lalelu.config.kit import KitConfig
-from lalelu.kitpicture.scene import Point, places_of_names, scene_of
+from lalelu.kitpicture.rim import Point
+from lalelu.kitpicture.scene import places_of_names, scene_of
 from lalelu.kitpicture.words import notes_of, printable, sentence_of
 
 _UNIT: Final = 200.0  # px of a body unit

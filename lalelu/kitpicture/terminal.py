@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Final
 
 from lalelu.config.kit import KitConfig
-from lalelu.kitpicture.scene import Point, Scene, places_of_names, scene_of
+from lalelu.kitpicture.rim import Point
+from lalelu.kitpicture.scene import Scene, places_of_names, scene_of
 from lalelu.kitpicture.words import notes_of, players_of, printable, sentence_of
 
 WIDTH: Final = 80  # columns
@@ -102,7 +103,7 @@ def _legend(kit: KitConfig, width: int) -> Iterator[str]:
         yield "gestures"
         for name, gesture in kit.gestures.items():
             yield from textwrap.wrap(
-                sentence_of(gesture),
+                printable(sentence_of(gesture)),
                 width,
                 initial_indent=f"  {name}".ljust(indent),
                 subsequent_indent=" " * indent,

@@ -1,7 +1,6 @@
 """Make a ledger's directory and its header. Writes files and reads facts about the machine."""
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lalelu.errors import UsageError
-from lalelu.ledger.schema import HEADER, LEDGER_VERSION, RECORDS, VERSION_KEY
+from lalelu.ledger.layout import HEADER, LEDGER_VERSION, ROW_BYTES, VERSION_KEY
 
 _PIECE: Final = 1 << 20  # bytes read at once
 
@@ -113,13 +112,13 @@ def create_ledger(directory: Path, header: Mapping[str, Any]) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        strangers = sorted(p.name for p in directory.iterdir() if p.name not in {HEADER, *RECORDS})
+        strangers = sorted(p.name for p in directory.iterdir() if p.name not in {HEADER, *ROW_BYTES})
         if strangers and not (directory / HEADER).exists():
             raise UsageError(
                 f"{directory} already holds {strangers[0]!r} and is not a ledger; "
                 f"a ledger needs a folder of its own: name a new one"
             )
-        for name in RECORDS:
+        for name in ROW_BYTES:
             (directory / name).write_bytes(b"")
         write_header(directory, header)
     except OSError as exc:
@@ -146,6 +145,8 @@ def checksum(path: Path) -> int:
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
+    import importlib.metadata  # the desk, which goes on with a ledger, starts sooner without
+
     versions = {"python": platform.python_version()}
     for package in ("lalelu", "numpy", *packages):
         try:

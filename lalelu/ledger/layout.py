@@ -1,8 +1,11 @@
-"""How the ledger's rows are packed by those who write them: without numpy, so that the voice starts sooner."""
+"""How the ledger's rows are packed by those who write them: without numpy, so that voice and desk start sooner."""
 
 import struct
 from typing import Final
 
+LEDGER_VERSION: Final = 2  # a change of any layout below raises it
+HEADER: Final = "header.json"
+VERSION_KEY: Final = "lalelu_ledger"  # the header's key that holds LEDGER_VERSION
 UNTOLD: Final = 0xFFFFFFFF  # in the frames' fields from `woken_late_ns` on: the machine does not tell it
 
 # What FRAME_DTYPE is made of; all numbers little-endian, stamps are CLOCK_MONOTONIC nanoseconds.
@@ -40,6 +43,15 @@ VIA: Final[tuple[str, ...]] = ("net", "flow")
 FRAME: Final = struct.Struct("<9qihBB8I")
 NOTE: Final = struct.Struct("<6q6BH")
 EVENT: Final = struct.Struct("<q24s96s")
+SAMPLE: Final = struct.Struct("<9q7i16s")
+
+# A ledger's files, and the bytes of a row in each.
+ROW_BYTES: Final[dict[str, int]] = {
+    "frames": FRAME.size,
+    "notes": NOTE.size,
+    "events": EVENT.size,
+    "samples": SAMPLE.size,
+}
 
 
 def offset_in_frame(name: str) -> int:

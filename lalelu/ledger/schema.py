@@ -8,7 +8,18 @@ from typing import Final
 
 import numpy as np
 
-from lalelu.ledger.layout import EVENT, FRAME, FRAME_FIELDS, NOTE, UNTOLD, VIA, fixed_text
+from lalelu.ledger.layout import (
+    EVENT,
+    FRAME,
+    FRAME_FIELDS,
+    HEADER,
+    LEDGER_VERSION,
+    NOTE,
+    UNTOLD,
+    VERSION_KEY,
+    VIA,
+    fixed_text,
+)
 
 __all__ = [
     "EVENT",
@@ -27,10 +38,6 @@ __all__ = [
     "VIA",
     "fixed_text",
 ]
-
-LEDGER_VERSION: Final = 2  # a change of any layout below raises it
-HEADER: Final = "header.json"
-VERSION_KEY: Final = "lalelu_ledger"  # the header's key that holds LEDGER_VERSION
 
 FRAME_DTYPE: Final = np.dtype(list(FRAME_FIELDS))
 

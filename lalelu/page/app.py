@@ -8,10 +8,14 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from lalelu.config.problem import ConfigError
 from lalelu.errors import LaleluError
-from lalelu.page import edit_routes, live_routes, take_routes
+from lalelu.kitedit.editor import ChangedMeanwhileError
+from lalelu.kitedit.presets import PresetThereError
+from lalelu.page import edit_routes, live_routes, take_routes, teach_routes
 from lalelu.page.context import Context
 from lalelu.page.guard import guard
+from lalelu.page.refusal import refused, refused_config
 
 MOST_BYTES: Final = 1 << 20  # of what a browser may send at once
 STATIC: Final = Path(str(resources.files("lalelu.page"))) / "static"
@@ -24,6 +28,7 @@ def make_app(context: Context) -> web.Application:
     live_routes.add_routes(app, context)
     edit_routes.add_routes(app, context)
     take_routes.add_routes(app, context)
+    teach_routes.add_routes(app, context)
     app.router.add_static("/static", STATIC)
     return app
 
@@ -34,10 +39,14 @@ async def _index(_request: web.Request) -> web.StreamResponse:
 
 @web.middleware
 async def _sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler refuses into a sentence: {"error": ..., "problems": []}."""
+    """Turn what a handler refuses into a sentence and the places: {"error": ..., "problems": [...]}."""
     try:
         return await handler(request)
+    except ConfigError as exc:
+        return refused_config(exc)
+    except (ChangedMeanwhileError, PresetThereError) as exc:
+        return refused(str(exc), status=409)
     except LaleluError as exc:
-        return web.json_response({"error": str(exc), "problems": []}, status=400)
-    except json.JSONDecodeError as exc:
-        return web.json_response({"error": f"the request is not JSON: {exc}", "problems": []}, status=400)
+        return refused(str(exc))
+    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+        return refused(f"the request is not JSON: {exc}")

@@ -3,44 +3,61 @@
 import asyncio
 import json
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
-from lalelu.config.positions import Path, Value
-from lalelu.config.problem import ConfigError, Problem
+from lalelu.config.kit import KitConfig
+from lalelu.config.positions import Value, read_document
+from lalelu.config.problem import ConfigError
+from lalelu.config.schema import Config
 from lalelu.errors import UsageError
-from lalelu.kitedit.editor import ChangedMeanwhileError, Editor, View, parse_path
+from lalelu.kitedit import pads
+from lalelu.kitedit.editor import Editor, View
+from lalelu.kitedit.edits import Edit, Set, from_plain, joined, parse_path, plain
 from lalelu.kitedit.fields import schemas
 from lalelu.kitedit.learn import Touch, learn
 from lalelu.kitedit.presets import preset, presets, save
 from lalelu.page.context import Context
+from lalelu.page.refusal import told
 
 MOST_STROKES: Final = 32
 MOST_LENGTH: Final = 1000.0  # shoulder widths, or as many a second: far beyond any hand
-MOST_STROKE: Final = 64  # characters of the name of a movement
+MOST_STROKE: Final = 300  # characters of the name of a movement, an option's path among them
+HISTORY: Final = "changes.json"  # in the instrument's folder: the page's process comes and goes
+
+T = TypeVar("T")
 
 
 def add_routes(app: web.Application, context: Context) -> None:
     """Add what is under /api/schema, /api/kit and /api/presets."""
-    desk = _EditDesk(context)
+    desk = app[EDITS] = EditDesk(context)
+    app.on_startup.append(desk.begin)
     app.router.add_get("/api/schema", desk.schema)
     app.router.add_get("/api/kit", desk.kit)
     app.router.add_get("/api/kit/diff", desk.diff)
     app.router.add_get("/api/presets", desk.presets)
-    for name in ("set", "undo", "redo", "learn"):
+    for name in ("set", "pad", "undo", "redo", "learn"):
         app.router.add_post(f"/api/kit/{name}", desk.change)
     for name in ("use", "save"):
         app.router.add_post(f"/api/presets/{name}", desk.change)
 
 
-class _EditDesk:
+class EditDesk:
     """One editor for all browsers; one change at a time."""
 
     def __init__(self, context: Context) -> None:
-        self._editor = None if context.config_path is None else Editor(context.config_path.absolute())
+        self._editor: Editor | None = None
+        if context.config_path is not None:
+            kept_in = None if context.session is None else context.session / HISTORY
+            self._editor = Editor(context.config_path.absolute(), kept_in)
         self._turn = asyncio.Lock()
+
+    async def begin(self, _app: web.Application) -> None:
+        """Take up what an earlier page of this instrument has left to undo."""
+        if self._editor is not None:
+            await asyncio.to_thread(self._editor.recall)
 
     async def schema(self, _request: web.Request) -> web.Response:
         """Tell what may stand in a kit, and which controls there are."""
@@ -68,29 +85,54 @@ class _EditDesk:
         do = _CHANGES[request.path.removeprefix("/api/")]
         return await self._told(lambda editor: do(editor, body))
 
-    async def _told(self, ask: Callable[[Editor], dict[str, Any]]) -> web.Response:
+    async def do(self, ask: Callable[[Editor], T]) -> T:
+        """Return what `ask` makes of the editor, in a thread. Raises UsageError where there is no file to edit."""
         editor = self._editor
         if editor is None:
             raise UsageError(
                 "lalelu plays with its built-in defaults; copy lalelu.yaml and start with --config COPY to tune it here"
             )
-        try:
-            async with self._turn:
-                return web.json_response(await asyncio.to_thread(ask, editor))
-        except ConfigError as exc:
-            problems = [_problem(problem) for problem in exc.problems]
-            return web.json_response({"error": problems[0]["sentence"], "problems": problems}, status=422)
-        except ChangedMeanwhileError as exc:
-            return web.json_response({"error": str(exc), "problems": []}, status=409)
+        async with self._turn:
+            return await asyncio.to_thread(ask, editor)
+
+    async def _told(self, ask: Callable[[Editor], dict[str, Any]]) -> web.Response:
+        return web.json_response(await self.do(ask))
+
+
+EDITS: Final = web.AppKey("edits", EditDesk)
 
 
 def _set(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Take {path, value}, or {changes: {path: value}}."""
+    """Take {path, value}, or {changes: {path: value}}, or the edits alone that were tried."""
+    if body.get("edits") and not body.keys() & {"path", "changes"}:
+        return _changed(editor, body)
     given = body.get("changes", {body.get("path", ""): body.get("value")})
     if not isinstance(given, dict) or not given:
         raise UsageError("a change needs path and value, or changes: {path: value}")
-    changes = {parse_path(str(path)): _plain(value) for path, value in given.items()}
-    return _changed(editor, body, changes)
+    return _changed(
+        editor, body, Set({parse_path(str(path)): _plain(value) for path, value in given.items()})
+    )
+
+
+def _pad(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Take {do: add, note, name}, {do: remove, pad}, {do: rename, pad, to} or {do: choke, pad, with, on}."""
+    kit, _ = _valid(_view_for(editor, body))
+    name, do = str(body.get("pad")), body.get("do")
+    edits: Sequence[Edit]
+    if do == "add":
+        name, edits = pads.add(kit, _plain(body.get("note")), str(body.get("name") or ""))
+    elif do == "remove":
+        edits = pads.remove(kit, name)
+    elif do == "rename":
+        edits = pads.rename(kit, name, str(body.get("to")))
+        name = str(body.get("to"))
+    elif do == "choke":
+        edits = pads.choke(kit, name, str(body.get("with")), on=body.get("on") is True)
+    else:
+        raise UsageError(
+            f"{str(do)[:40]!r} is nothing to do with a pad; there are add, remove, rename and choke"
+        )
+    return {**_changed(editor, body, *edits), "pad": name}
 
 
 def _undo(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,28 +145,28 @@ def _redo(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _learn(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
     """Take {pad, strokes: [{x, y, speed}]}."""
-    view = editor.view(_number(body.get("kit", 0)))
+    kit, config = _valid(_view_for(editor, body))
     strokes = body.get("strokes")
-    if view.kit is None or view.config is None:
-        raise ConfigError(view.problems)
     if not isinstance(strokes, list) or len(strokes) > MOST_STROKES:
         raise UsageError(f"strokes is to be a list of up to {MOST_STROKES}, each with x, y and speed")
     touches = [_touch(stroke) for stroke in strokes]
-    lesson = learn(view.kit, str(body.get("pad")), touches, left_handed=view.config.left_handed)
-    return {**_changed(editor, body, lesson.changes), "learned": lesson.sentence}
+    lesson = learn(kit, str(body.get("pad")), touches, left_handed=config.left_handed)
+    return {**_changed(editor, body, Set(lesson.changes)), "learned": lesson.sentence}
 
 
 def _use(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
-    return _changed(editor, body, preset(editor.config.parent, str(body.get("name"))).values)
+    return _changed(editor, body, Set(preset(editor.config.parent, str(body.get("name"))).values))
 
 
 def _save(editor: Editor, body: Mapping[str, Any]) -> dict[str, Any]:
-    save(editor.view(_number(body.get("kit", 0))), str(body.get("name")))
+    """Take {name, over: whether one of that name may go}."""
+    save(_view_for(editor, body), str(body.get("name")), over=body.get("over") is True)
     return {"presets": _presets(editor)}
 
 
 _CHANGES: Final = {
     "kit/set": _set,
+    "kit/pad": _pad,
     "kit/undo": _undo,
     "kit/redo": _redo,
     "kit/learn": _learn,
@@ -133,15 +175,31 @@ _CHANGES: Final = {
 }
 
 
-def _changed(editor: Editor, body: Mapping[str, Any], changes: Mapping[Path, Value]) -> dict[str, Any]:
-    stroke = body.get("stroke")
-    view = editor.set(
-        changes,
-        str(body.get("digest")),
-        kit=_number(body.get("kit", 0)),
-        stroke=None if stroke is None else str(stroke)[:MOST_STROKE],
-    )
-    return _view(editor, view)
+def _changed(editor: Editor, body: Mapping[str, Any], *edits: Edit) -> dict[str, Any]:
+    """Make the request's own edits and then these, in one step; with `try` nothing is written."""
+    every, digest = joined((*_tried(body), *edits)), str(body.get("digest"))
+    number, stroke = _number(body.get("kit", 0)), body.get("stroke")
+    if body.get("try") is True:
+        view = editor.tried(every, digest, kit=number)
+        return {**_view(editor, view), "edits": plain(every), "diff": editor.diff_of(view)}
+    stroke = None if stroke is None else str(stroke)[:MOST_STROKE]
+    return _view(editor, editor.change(every, digest, kit=number, stroke=stroke))
+
+
+def _view_for(editor: Editor, body: Mapping[str, Any]) -> View:
+    """Return what the request's change is one of: the files, or what is tried."""
+    number, edits = _number(body.get("kit", 0)), _tried(body)
+    return editor.tried(edits, str(body.get("digest")), kit=number) if edits else editor.view(number)
+
+
+def _tried(body: Mapping[str, Any]) -> tuple[Edit, ...]:
+    return from_plain(_plain(body.get("edits", [])))
+
+
+def _valid(view: View) -> tuple[KitConfig, Config]:
+    if view.kit is None or view.config is None:
+        raise ConfigError(view.problems)
+    return view.kit, view.config
 
 
 def _number(value: object) -> int:
@@ -181,15 +239,6 @@ def _presets(editor: Editor) -> list[dict[str, Any]]:
     ]
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
-    return {
-        "where": problem.path,
-        "line": problem.line,
-        "file": problem.file,
-        "sentence": problem.message,
-    }
-
-
 def _view(editor: Editor, view: View) -> dict[str, Any]:
     config = view.config
     return {
@@ -199,10 +248,21 @@ def _view(editor: Editor, view: View) -> dict[str, Any]:
         "number": view.kit_number,
         "copied_to": None if view.copied_to is None else str(view.copied_to),
         "digest": view.digest,
-        "kit": None if view.kit is None else json.loads(view.kit.model_dump_json()),
+        "kit": None
+        if view.kit is None
+        else json.loads(view.kit.model_dump_json(exclude={"learned": {"trees"}})),
+        "notes": _notes(view),
         "timing": None if config is None else config.timing.model_dump(mode="json"),
         "left_handed": None if config is None else config.left_handed,
-        "problems": [_problem(problem) for problem in view.problems],
+        "problems": [told(problem) for problem in view.problems],
         "undo": editor.history.undoable is not None,
         "redo": editor.history.redoable is not None,
     }
+
+
+def _notes(view: View) -> dict[str, Value]:
+    """Return every pad's note as it is written, which may be a name."""
+    root = read_document(view.texts[view.kit_file], "").root
+    written = root.get("pads") if isinstance(root, dict) else None
+    sections = written if isinstance(written, dict) else {}
+    return {name: pad.get("note") for name, pad in sections.items() if isinstance(pad, dict)}

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ HEAD: Final = struct.Struct("<I")  # bytes of the JSON that follows; the rest is
 TICK_S: Final = 0.066  # between two messages
 HEARTBEAT_S: Final = 10.0  # a browser that does not answer by then has gone
 MOST_LOOKERS: Final = 16
-MOST_WAITING: Final = 8  # messages for a browser that is slow
+MOST_WAITING: Final = 8  # messages for a browser that is slow, before they are dropped
 _LEAVE: Final = b""  # no message
 ORDERS: Final = ("standby", "play")
 
@@ -34,23 +35,51 @@ def packed(head: dict[str, Any], picture: bytes = b"") -> bytes:
     return HEAD.pack(len(text)) + text + picture
 
 
+class Mailbox:
+    """The messages that wait for one browser."""
+
+    def __init__(self, first: bytes) -> None:
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
+        self._queue.put_nowait(first)
+
+    def put(self, message: bytes, greeting: Callable[[], bytes]) -> None:
+        """Have a message sent; a browser that is too slow for all of them begins anew with a greeting."""
+        if self._queue.full():
+            self._clear()
+            self._queue.put_nowait(greeting())  # what was dropped may have had the scene
+        self._queue.put_nowait(message)
+
+    def close(self) -> None:
+        """Have nothing sent any more, and the browser come again."""
+        self._clear()
+        self._queue.put_nowait(_LEAVE)
+
+    async def get(self) -> bytes:
+        """Return the next message; nothing = there are no more."""
+        return await self._queue.get()
+
+    def _clear(self) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+
 class Live:
     """The browsers that look; the instrument is followed while there is one."""
 
     def __init__(self, context: Context) -> None:
         self._session = context.session
-        self._mailboxes: set[asyncio.Queue[bytes]] = set()
+        self._mailboxes: set[Mailbox] = set()
         self._tracker: Tracker | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         """Tell one browser what happens until it leaves."""
         if len(self._mailboxes) >= MOST_LOOKERS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_LOOKERS} browsers look already; close one")
+            sentence = f"{MOST_LOOKERS} browsers look already; close one"
+            return web.json_response({"error": sentence}, status=503)
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=1024)
         await socket.prepare(request)
-        mailbox: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
-        mailbox.put_nowait(packed(self._greeting()))
+        mailbox = Mailbox(packed(self._greeting()))
         self._mailboxes.add(mailbox)
         sending = asyncio.create_task(_send(socket, mailbox))
         self._begin()
@@ -76,23 +105,21 @@ class Live:
             self._task = asyncio.create_task(self._follow(self._tracker))
 
     async def _follow(self, tracker: Tracker) -> None:
-        """Fill all mailboxes until nobody looks; one that is full misses a message."""
+        """Fill all mailboxes until nobody looks."""
         try:
             while self._mailboxes:
                 head, picture = tracker.tick(now_ns())
                 message = packed(head, picture)
                 for mailbox in self._mailboxes:
-                    with suppress(asyncio.QueueFull):
-                        mailbox.put_nowait(message)
+                    mailbox.put(message, lambda: packed(tracker.greeting()))
                 await asyncio.sleep(TICK_S)
         finally:
             self._tracker = None
             for mailbox in self._mailboxes:  # it has failed: they come again
-                with suppress(asyncio.QueueFull):
-                    mailbox.put_nowait(_LEAVE)
+                mailbox.close()
 
 
-async def _send(socket: web.WebSocketResponse, mailbox: asyncio.Queue[bytes]) -> None:
+async def _send(socket: web.WebSocketResponse, mailbox: Mailbox) -> None:
     with suppress(ConnectionError):
         while message := await mailbox.get():
             await socket.send_bytes(message)

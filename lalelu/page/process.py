@@ -73,19 +73,26 @@ async def attend(app: web.Application, door: socket.socket) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Be the page of one instrument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
     session = Session(Path(arguments[0]))
     try:
         plan = session.plan
-        realtime.leave_core(plan.core)
+        _step_back(plan.core)
         with socket.socket(fileno=int(arguments[1])) as door:
             asyncio.run(attend(make_app(context_of(session, plan)), door))
     except LaleluError as exc:
         sys.stderr.write(f"the page: {exc}\n")
         return exc.exit_code
     return 0
+
+
+def _step_back(core: int | None) -> None:
+    """Let all else go first, as far as this may be done: in the service the desk's unit has done some of it."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+    with suppress(OSError):
+        realtime.leave_core(core)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,18 +15,24 @@ from aiohttp import web
 from lalelu.asks import ask
 from lalelu.channel import BoardReader
 from lalelu.config.kit import KitConfig
-from lalelu.config.loader import Loaded, load_config
+from lalelu.config.loader import Loaded, kit_file, load_config, read_config
+from lalelu.config.problem import ConfigError
+from lalelu.config.schema import Config
+from lalelu.desk.filming import films
 from lalelu.errors import LaleluError, UsageError
-from lalelu.hits import MOST_SECONDS, HitRecord
+from lalelu.hits import MOST_SECONDS, HitRecord, hit_of
 from lalelu.page.context import Context
 from lalelu.take import Take, read_take
 from lalelu.takes import truth as truths
 from lalelu.takes.comparison import compare
-from lalelu.takes.folder import Library, truth_of
-from lalelu.takes.replaying import Played, limbs_of, play, traces
+from lalelu.takes.film import FROM, TakeFilm, read_film
+from lalelu.takes.folder import Library, film_of, truth_of
+from lalelu.takes.replaying import Played, keypoints_of, limbs_of, play, traces
+from lalelu.tuning.lesson import on_one_kit
 
 KEPT: Final = 2  # takes in memory: a minute of one player takes some 10 MB
-_DO: Final = {"on": "record", "off": "stop"}
+
+_Side = tuple[Config, tuple[KitConfig, ...]]  # who plays what
 
 
 def add_routes(app: web.Application, context: Context) -> None:
@@ -34,12 +41,13 @@ def add_routes(app: web.Application, context: Context) -> None:
     app.on_startup.append(desk.begin)
     app.router.add_get("/api/takes", desk.list)
     app.router.add_get("/api/takes/show", desk.show)
+    app.router.add_get("/api/takes/picture", desk.picture)
     for name in ("record", "rename", "delete", "note", "truth", "compare"):
         app.router.add_post(f"/api/takes/{name}", desk.change)
 
 
 class _TakeDesk:
-    """The takes for all browsers; one request at a time, because replays take a processor."""
+    """The takes for all browsers; one at a time but for the list and recording, because replays take a processor."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -47,18 +55,18 @@ class _TakeDesk:
         self._takes: OrderedDict[tuple[Path, int], Take] = OrderedDict()
         self._played: dict[Path, tuple[tuple[object, ...], Played]] = {}
         self._truths: dict[Path, truths.TruthFile] = {}
-        self._first: dict[int, KitConfig] = {}  # what the kits were when the page began, by number
+        self._films: dict[tuple[Path, int], TakeFilm] = {}  # the one that was looked at last
+        self._first: Loaded | None = None  # what the files said when the page began
         self._turn = asyncio.Lock()
 
     async def begin(self, _app: web.Application) -> None:
-        """Remember what the kits are, to compare edited ones with."""
+        """Remember what the files say, to compare edited ones with."""
         with suppress(LaleluError):  # files with a mistake: what they say once it is mended
             await asyncio.to_thread(self._loaded)
 
     async def list(self, _request: web.Request) -> web.Response:
         """Tell which takes there are, and what is being recorded."""
-        async with self._turn:
-            return web.json_response(await asyncio.to_thread(self._list))
+        return web.json_response(await asyncio.to_thread(self._list))
 
     async def show(self, request: web.Request) -> web.Response:
         """Tell a take's traces, strokes and truth: ?take=NAME."""
@@ -66,42 +74,58 @@ class _TakeDesk:
         async with self._turn:
             return web.json_response(await asyncio.to_thread(self._show, name))
 
+    async def picture(self, request: web.Request) -> web.Response:
+        """Return the film's JPEG that is nearest to a time: ?take=NAME&time_s=SECONDS from the take's first frame."""
+        try:
+            time_s = float(request.query.get("time_s", ""))
+        except ValueError:
+            time_s = math.nan
+        async with self._turn:
+            jpeg = await asyncio.to_thread(self._picture, request.query.get("take", ""), _seconds(time_s))
+        return web.Response(body=jpeg, content_type="image/jpeg")
+
     async def change(self, request: web.Request) -> web.Response:
         """Do what the path's last word says with the request's object."""
         body = await request.json()
         if not isinstance(body, dict):
             raise UsageError("the request is no object; send {...}")
         do = getattr(self, f"_{request.path.rpartition('/')[2]}")
+        if do == self._record:  # the red button waits for no replay
+            return web.json_response(await asyncio.to_thread(do, body))
         async with self._turn:
             return web.json_response(await asyncio.to_thread(do, body))
 
     def _list(self) -> dict[str, Any]:
         session = self._context.session
-        recording = None if session is None else BoardReader(session / "desk").value().get("recording")
+        desk = {} if session is None else BoardReader(session / "desk").value()
+        recording = desk.get("recording")
+        unfinished = {*desk.get("packing", ()), *([] if recording is None else [recording["take"]])}
         return {
             "folder": str(self._library.folder),
             "can_record": session is not None,
+            "films": session is not None and films(session),
             "recording": recording,
-            "takes": [
-                take.plain()
-                for take in self._library.takes()
-                if recording is None or take.name != recording["take"]
-            ],
+            "takes": [take.plain() for take in self._library.takes(without=unfinished)],
         }
 
     def _record(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Take {"on": true} or false."""
+        """Take {"on": true, "film": true} or false; without "film" the configuration says it."""
         if self._context.session is None:
             raise UsageError("no instrument plays, so nothing can be recorded; start one with `lalelu run`")
-        answer = ask(self._context.session, {"do": _DO["on" if body.get("on") is True else "off"]})
+        do = "record" if body.get("on") is True else "stop"
+        answer = ask(self._context.session, {"do": do, "film": body.get("film")})
         return {**answer, **self._list()}
 
     def _rename(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        path = self._library.path(_text(body, "take"))
         self._library.rename(_text(body, "take"), _text(body, "name"))
+        self._truths.pop(truth_of(path), None)
         return self._list()
 
     def _delete(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        path = self._library.path(_text(body, "take"))
         moved = self._library.delete(_text(body, "take"))
+        self._truths.pop(truth_of(path), None)
         return {"moved_to": str(moved), **self._list()}
 
     def _note(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,11 +136,23 @@ class _TakeDesk:
         path, loaded = self._library.path(name), self._loaded()
         take = self._take(path)
         played = self._play(path, take, loaded)
-        limbs = limbs_of(loaded.kits)
+        heard = [each.limb for each in (*played.hits, *(self._truth_file(path).read() or ()))]
+        heard += [each.limb for each in played.verdicts]
+        limbs = limbs_of(loaded.kits, heard, left_handed=loaded.config.left_handed)
+        own = keypoints_of(loaded.kits, left_handed=loaded.config.left_handed)
+        problems = list(take.problems)
+        pictures: list[float] = []  # when they were captured, in seconds
+        try:
+            film = self._film(path)
+            if film is not None:
+                pictures = [round((time_ms - _ahead_ms(take)) * 1e-3, 3) for time_ms in film.times_ms]
+        except UsageError as exc:
+            problems.append(str(exc))
         return {
             "take": name,
-            "problems": list(take.problems),
-            "traces": [asdict(trace) for trace in traces(take, limbs, loaded.kit)],
+            "problems": problems,
+            "traces": [asdict(trace) for trace in traces(take, limbs, own)],
+            "film": pictures,
             "strokes": [
                 {
                     "time_s": round((each.lowest_ns - played.origin_ns) * 1e-9, 6),
@@ -131,6 +167,24 @@ class _TakeDesk:
             **self._truth_told(path),
         }
 
+    def _picture(self, name: str, time_s: float) -> bytes:
+        path = self._library.path(name)
+        take = self._take(path)
+        film = self._film(path)
+        if film is None:
+            raise UsageError(f"the take {name} has no film; record one with `lalelu take start --film`")
+        return film.picture(time_s * 1e3 + _ahead_ms(take))
+
+    def _film(self, path: Path) -> TakeFilm | None:
+        """Return a take's film; kept until it changes. Raises UsageError where it cannot be read."""
+        file = film_of(path)
+        if not file.exists():
+            return None
+        key = file, file.stat().st_mtime_ns
+        if key not in self._films:
+            self._films = {key: read_film(file)}
+        return self._films[key]
+
     def _truth(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take {take, do: begin|add|move|delete|undo, hit: {time_s, limb, player}, to_s, snap}."""
         path = self._library.path(_text(body, "take"))
@@ -144,7 +198,7 @@ class _TakeDesk:
         if do == "begin":
             file.write(truths.from_hits(played.hits))
             return self._truth_told(path)
-        hit = _hit(body.get("hit"))
+        hit = hit_of("the true hit", body.get("hit"))
         if do == "add":
             time_s = truths.snapped(hit.time_s, hit.limb, hit.player, strokes)
             file.write(truths.add(known, HitRecord(time_s, hit.limb, hit.pad, hit.player)))
@@ -160,25 +214,43 @@ class _TakeDesk:
     def _compare(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take {take, kit: the edited one, kit_number}; without a kit, what the files say now is the edited one.
 
-        Before the edit: what the files said when the page first looked, or with a kit, what they say now.
+        Before the edit: what the files said when the page first looked, or with a kit, what they say now. With a kit
+        also timing and left_handed may be edited ones. Without a number everybody plays as configured, and where that
+        is no difference, all play each kit that was edited.
         """
-        path, loaded = self._library.path(_text(body, "take")), self._loaded()
-        take, number = self._take(path), body.get("kit_number", 0)
-        if not isinstance(number, int) or not 0 <= number < len(loaded.kits):
-            raise UsageError(f"kit_number is {str(number)[:20]}; kits are numbered 0..{len(loaded.kits) - 1}")
-        now = loaded.kits[number]
-        if body.get("kit") is None:
-            kits = [self._first.get(number, now), now]
+        path, now = self._library.path(_text(body, "take")), self._loaded()
+        take, number = self._take(path), body.get("kit_number")
+        is_number = isinstance(number, int) and not isinstance(number, bool)
+        if not (number is None or (is_number and 0 <= number < len(now.kits))):
+            raise UsageError(f"kit_number is {str(number)[:20]}; kits are numbered 0..{len(now.kits) - 1}")
+        first = self._first or now
+        sides: list[tuple[_Side, _Side]]
+        if body.get("kit") is not None:
+            config, kits = _alone(now, number or 0)
+            edited = self._draft(body["kit"], number or 0, now)
+            sides = [((config, kits), (_edited_config(body, config), (edited,)))]
+        elif number is not None:  # a kit that has come since is compared with itself
+            sides = [(_alone(first if number < len(first.kits) else now, number), _alone(now, number))]
         else:
-            try:
-                kits = [now, KitConfig.model_validate_json(json.dumps(body["kit"]))]
-            except ValueError as exc:
-                raise UsageError(f"the edited kit is not valid: {exc}") from exc
-        config = loaded.config.model_copy(
-            update={"player": loaded.config.player.model_copy(update={"kits": {}})}
-        )
-        before, after = (play(take, config, [kit]).hits for kit in kits)
+            sides = _edits(first, now)
+        for side in sides:
+            before, after = (play(take, config, kits).hits for config, kits in side)
+            if before != after:
+                break
         return compare(before, after, self._truth_file(path).read()).plain()
+
+    def _draft(self, kit: object, number: int, loaded: Loaded) -> KitConfig:
+        """Return an edited kit, judged as if it stood in its file. Raises ConfigError; line 0: it stands nowhere."""
+        path = self._context.config_path
+        if path is None:
+            raise UsageError(
+                "lalelu plays with its built-in defaults; start with --config COPY to compare a kit"
+            )
+        file = kit_file(loaded.config.kit_refs[number], path.parent)
+        document, _, kits = read_config(path, {file: json.dumps(kit)})
+        if document.problems:
+            raise ConfigError(tuple(replace(problem, line=0, column=0) for problem in document.problems))
+        return kits[number]
 
     def _truth_file(self, path: Path) -> truths.TruthFile:
         file = truth_of(path)
@@ -196,8 +268,8 @@ class _TakeDesk:
 
     def _loaded(self) -> Loaded:
         loaded = load_config(self._context.config_path, builtin=self._context.config_path is None)
-        for number, kit in enumerate(loaded.kits):
-            self._first.setdefault(number, kit)
+        if self._first is None:
+            self._first = loaded
         return loaded
 
     def _take(self, path: Path) -> Take:
@@ -218,6 +290,22 @@ class _TakeDesk:
         return self._played[path][1]
 
 
+def _edited_config(body: Mapping[str, Any], config: Config) -> Config:
+    given = {key: body[key] for key in ("timing", "left_handed") if body.get(key) is not None}
+    try:
+        return Config.model_validate_json(json.dumps({**config.model_dump(mode="json"), **given}))
+    except ValueError as exc:
+        raise UsageError(f"the edited timing is not valid: {exc}") from exc
+
+
+def _ahead_ms(take: Take) -> float:
+    """Return how long the film's clock runs when the take's first frame is captured."""
+    from_ns = take.header.more.get(FROM)
+    if not isinstance(from_ns, int) or not take.frames:
+        raise UsageError("the take does not tell when its film began; only takes that lalelu filmed have one")
+    return (take.frames[0].captured_ns - from_ns) * 1e-6
+
+
 def _text(body: Mapping[str, Any], key: str) -> str:
     value = body.get(key)
     if not isinstance(value, str):
@@ -231,10 +319,16 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
-def _hit(value: object) -> HitRecord:
-    if not isinstance(value, dict) or not isinstance(value.get("limb"), str):
-        raise UsageError("a true hit is {time_s, limb, player}")
-    player, pad = value.get("player", 0), value.get("pad")
-    if not isinstance(player, int) or not (pad is None or isinstance(pad, str)):
-        raise UsageError("a true hit's player is a number, and its pad a name")
-    return HitRecord(_seconds(value.get("time_s")), value["limb"], pad, player)
+def _edits(first: Loaded, now: Loaded) -> list[tuple[_Side, _Side]]:
+    """Return what is to be compared: everybody as configured, then all on each kit that is another one now."""
+    kits = zip(first.kits, now.kits, strict=False)  # one may have come since
+    edited = [number for number, (was, kit) in enumerate(kits) if was != kit and len(now.kits) > 1]
+    return [
+        ((first.config, first.kits), (now.config, now.kits)),
+        *((_alone(first, number), _alone(now, number)) for number in edited),
+    ]
+
+
+def _alone(loaded: Loaded, number: int) -> _Side:
+    """Return everybody on one kit."""
+    return on_one_kit(loaded.config), (loaded.kits[number],)

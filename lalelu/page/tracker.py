@@ -4,29 +4,29 @@ A detector of its own runs over the engine's poses, with the same kits: traces, 
 engine nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.channel import BoardReader, RingReader
 from lalelu.errors import LaleluError
-from lalelu.gesture.band import Band
 from lalelu.gesture.verdict import Verdict
 from lalelu.glimpse import RING as PICTURE
 from lalelu.glimpse import Glimpse, GlimpseReader
+from lalelu.jpeg import encode_jpeg, orientation_of, upright
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, VIA
 from lalelu.numbering import Numbers
 from lalelu.page.outline import drawn_pads
-from lalelu.pose.orientation import Orientation, rolling_shutter
 from lalelu.session import POSE_HEAD, ROLES, Plan, Session
-from lalelu.skeleton import COCO17_BONES, SKELETONS
+from lalelu.skeleton import COCO17_BONES
+from lalelu.take import TakeHeader
+from lalelu.takes.replaying import band_of
 from lalelu.types import Pose
 
-QUALITY: Final = 70  # of the JPEG, percent: 6..12 kB at 320 x 240
 _MOST_FRAMES: Final = 64  # of one message; what is older than the last half second is not caught up with
+PICTURED_NS: Final = 500_000_000  # after a picture, players are told with the next one; then without
 _LINES: Final = 4  # said last, of each process
 _BOARDS: Final = ("lead", *ROLES)
 
@@ -35,7 +35,6 @@ class Tracker:
     """One instrument, from the moment at which somebody begins to look. `tick` about 15 times a second."""
 
     def __init__(self, session: Session) -> None:
-        cv2.setNumThreads(1)
         self._session = session
         self._boards = {name: BoardReader(session / name) for name in _BOARDS}
         self._frames, self._notes, self._poses = (
@@ -48,9 +47,9 @@ class Tracker:
         self._verdicts: list[Verdict] = []
         self._epoch: int | None = None
         self._shadow: _Shadow | None = None
-        self._kit = ""
         self._changed = False  # not told to everybody yet
         self._origin_ns = 0  # of the messages' times
+        self._pictured_ns = -PICTURED_NS  # when there was a picture last
 
     def greeting(self) -> dict[str, Any]:
         """Return what a browser that comes must know first."""
@@ -64,6 +63,10 @@ class Tracker:
         head: dict[str, Any] = {"state": self._state()}
         if changed:
             head |= self._scene()
+        glimpse = self._picture.newest()  # first: its frame's row is there already
+        jpeg = b"" if glimpse is None else self._jpeg(glimpse)
+        if jpeg:
+            self._pictured_ns = at_ns
         rows = self._new_rows()
         self._origin_ns = self._origin_ns or (int(rows[0]["captured_ns"]) if len(rows) else 0)
         if len(rows):
@@ -71,31 +74,31 @@ class Tracker:
                 (self._seconds(row["captured_ns"]), round(int(row["sent_ns"] - row["arrived_ns"]) * 1e-6, 3))
                 for row in rows
             ]
-            head["skipped"] = int(rows["skipped"].sum())
             if self._shadow is not None:
-                head |= self._watch(rows, self._shadow)
+                shown_ns = glimpse.captured_ns if glimpse is not None and jpeg else None
+                head |= self._watch(rows, self._shadow, shown_ns)
+                if not jpeg and at_ns - self._pictured_ns < PICTURED_NS:
+                    del head["players"]  # those of the picture that is shown stay
         if self._origin_ns:
             head["notes"] = list(self._new_notes())
-        glimpse = self._picture.newest()
-        return head, b"" if glimpse is None else self._jpeg(glimpse)
+        return head, jpeg
 
     def _follow_plan(self) -> bool:
-        """Make the detector anew where the configuration or the kit has changed; whether it has."""
+        """Have the detector follow the engine, made anew where the configuration has changed; whether it has."""
         engine = self._boards["engine"].value()
         if "take" not in engine or "epoch" not in engine:
             return False
-        epoch, kit = int(engine["epoch"]), str(engine.get("kit", ""))
-        if epoch != self._epoch:
+        epoch = int(engine["epoch"])
+        changed = epoch != self._epoch
+        if changed:
             try:
                 self._shadow = _Shadow(self._session.plan_at(epoch), engine["take"], self._verdicts)
             except LaleluError:  # a plan that has just been dropped: there is a newer one
                 return False
-            self._epoch, self._kit = epoch, ""
-        if kit != self._kit and self._shadow is not None:
-            self._kit = kit
-            self._shadow.play(kit)
-            return True
-        return False
+            self._epoch = epoch
+        if self._shadow is not None:
+            self._shadow.follow(engine)
+        return changed
 
     def _scene(self) -> dict[str, Any]:
         return {} if self._shadow is None else {"scene": self._shadow.scene()}
@@ -103,15 +106,10 @@ class Tracker:
     def _state(self) -> dict[str, Any]:
         values = {name: board.value() for name, board in self._boards.items()}
         lead, engine = values["lead"], values["engine"]
-        camera = engine.get("camera") or {}
         return {
             "state": engine.get("state", lead.get("state", "starting")),
             "standby": bool(engine.get("standby")),
             "kit": engine.get("kit"),
-            "epoch": engine.get("epoch"),
-            "camera": camera.get("source"),
-            "asked_fps": camera.get("fps"),
-            "problem": engine.get("problem"),
             "conditions": [
                 {"name": each["name"], "text": each["text"]} for each in lead.get("conditions", [])
             ],
@@ -133,16 +131,10 @@ class Tracker:
         self._next_note = batch.next
         for note in np.frombuffer(b"".join(batch.records), NOTE_DTYPE):
             pad = None if self._shadow is None else self._shadow.pads.get(int(note["pad"]))
-            yield {
-                "t": self._seconds(note["struck_ns"]),
-                "pad": pad,
-                "velocity": int(note["velocity"]),
-                "late": bool(note["late"]),
-                "ms": round(int(note["sent_ns"] - note["struck_ns"]) * 1e-6, 2),
-            }
+            yield {"player": int(note["player"]), "pad": pad, "velocity": int(note["velocity"])}
 
-    def _watch(self, rows: NDArray[np.void], shadow: "_Shadow") -> dict[str, Any]:
-        """Have the detector see the frames of these rows."""
+    def _watch(self, rows: NDArray[np.void], shadow: "_Shadow", shown_ns: int | None) -> dict[str, Any]:
+        """Have the detector see the frames of these rows; the players are those of the frame that is shown."""
         waiting = [*self._waiting, *self._new_poses()]
         by_frame: dict[int, list[Pose]] = {}
         for pose in waiting:
@@ -150,12 +142,16 @@ class Tracker:
         last_ns = int(rows[-1]["captured_ns"])
         self._waiting = [pose for pose in waiting if pose.captured_ns > last_ns]
         traces: dict[str, list[Any]] = {}
+        players: list[dict[str, Any]] = []
+        if shown_ns not in rows["captured_ns"]:
+            shown_ns = last_ns
         self._verdicts.clear()
-        poses: Sequence[Pose] = ()
         for row in rows:
             captured_ns = int(row["captured_ns"])
             poses = by_frame.get(captured_ns, ())
             shadow.band.frame(int(row["seq"]), captured_ns, poses)
+            if captured_ns == shown_ns:
+                players = [shadow.player(pose) for pose in poses]
             for pose in poses:
                 view = shadow.band.view(pose.player)
                 for limb in () if view is None else view.limbs:
@@ -163,7 +159,7 @@ class Tracker:
                         (self._seconds(captured_ns), round(limb.y, 3), round(limb.vy, 2), int(limb.armed))
                     )
         return {
-            "players": [shadow.player(pose) for pose in poses],
+            "players": players,
             "traces": traces,
             "verdicts": [self._told(verdict) for verdict in self._verdicts],
         }
@@ -186,17 +182,9 @@ class Tracker:
         return round((int(at_ns) - self._origin_ns) * 1e-9, 4)
 
     def _jpeg(self, glimpse: Glimpse) -> bytes:
-        image = glimpse.image
-        if self._shadow is None or min(image.shape[:2]) < 2:  # a take has no picture
+        if self._shadow is None:
             return b""
-        orientation = self._shadow.orientation
-        image = np.rot90(image, -orientation.rotate // 90)
-        if orientation.mirror:
-            image = image[:, ::-1]
-        done, data = cv2.imencode(
-            ".jpg", np.ascontiguousarray(image), (int(cv2.IMWRITE_JPEG_QUALITY), QUALITY)
-        )
-        return data.tobytes() if done else b""
+        return encode_jpeg(upright(glimpse.image, self._shadow.orientation))
 
 
 class _Shadow:
@@ -205,34 +193,23 @@ class _Shadow:
     def __init__(self, plan: Plan, take: dict[str, Any], verdicts: list[Verdict]) -> None:
         config = plan.config
         self._plan = plan
-        self._skeleton = SKELETONS[take["skeleton"]]
-        self._aspect = take["width"] / take["height"]
-        recorded = config.camera.uri.startswith("take:")  # its keypoints are upright
-        self.orientation = (
-            Orientation() if recorded else Orientation(config.camera.rotate, config.camera.mirror)
-        )
+        header = TakeHeader(**take)
+        self._skeleton = header.keypoints
+        self._aspect = header.width / header.height
+        self.orientation = orientation_of(config.camera)
         self.pads = {number: name for (_, name), number in Numbers(plan.kits).pads.items()}
-        self.band = Band(
-            plan.kits,
-            skeleton=self._skeleton,
-            player_kits=config.player_kits,
-            left_handed=config.left_handed,
-            explain=verdicts.append,
-            row_delay_ns=rolling_shutter(take.get("readout_ms", 0.0), self.orientation, self._aspect),
-            lead_ms=config.timing.lead_ms,
-            chokes=config.timing.choke,
-            aspect=self._aspect,
-        )
+        self.band = band_of(config, plan.kits, header, explain=verdicts.append, follows=True)
 
-    def play(self, kit: str) -> None:
-        """Have everybody play the kit that the engine plays."""
-        names = [each.name for each in self._plan.kits]
-        if kit in names and self.band.kit_of(0) != names.index(kit):
-            self.band.switch(names.index(kit), 0, 0)
+    def follow(self, engine: dict[str, Any]) -> None:
+        """Have everybody play the kits that the engine's board tells, and stand by where it does."""
+        if "kits" in engine:
+            first, of = engine["kits"]
+            self.band.follow(first, {int(player): kit for player, kit in of.items()}, 0, 0)
+        self.band.toggle(0, 0, standby=bool(engine.get("standby")))
 
     def scene(self) -> dict[str, Any]:
-        """Return what changes only with the configuration or the kit."""
-        kit = self._plan.kits[self.band.kit_of(0)]
+        """Return what changes only with the configuration."""
+        left_handed = self._plan.config.left_handed
         there = set(self._skeleton)
         return {
             "aspect": round(self._aspect, 4),
@@ -241,10 +218,13 @@ class _Shadow:
                 for bone in COCO17_BONES
                 if there.issuperset(bone)
             ],
-            "min_score": kit.strike.min_score,
-            "min_speed": kit.strike.min_speed,
-            "kit": kit.name,
-            "pads": drawn_pads(kit, left_handed=self._plan.config.left_handed, aspect=self._aspect),
+            "kits": {
+                kit.name: {
+                    "min_score": kit.strike.min_score,
+                    "pads": drawn_pads(kit, left_handed=left_handed, aspect=self._aspect),
+                }
+                for kit in self._plan.kits
+            },
         }
 
     def player(self, pose: Pose) -> dict[str, Any]:
@@ -260,6 +240,7 @@ class _Shadow:
             }
         return {
             "player": pose.player,
+            "kit": self.band.kit_name(pose.player),
             "xy": np.round(pose.xy.astype(float), 4).tolist(),
             "score": np.round(pose.score.astype(float), 2).tolist(),
             "frame": frame,

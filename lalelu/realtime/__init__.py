@@ -6,7 +6,7 @@ were started earlier keep ordinary scheduling on the other cores.
 
 from lalelu.realtime.cores import allowed_cores, choose_core, isolated_cores, leave_core, parse_cpu_list
 from lalelu.realtime.requests import Grant
-from lalelu.realtime.thread import RealTime, enter_net, enter_sound, enter_voice
+from lalelu.realtime.thread import RealTime, enter_net, enter_sound, enter_voice, require
 
 __all__ = [
     "Grant",
@@ -19,4 +19,5 @@ __all__ = [
     "isolated_cores",
     "leave_core",
     "parse_cpu_list",
+    "require",
 ]

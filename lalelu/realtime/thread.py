@@ -98,11 +98,17 @@ def enter_sound(priority: int) -> Sequence[Grant]:
     return grants
 
 
+def require(grants: Iterable[Grant]) -> None:
+    """Raise MissingError where one of the requests was refused."""
+    refused = [grant for grant in grants if not grant.granted]
+    if refused:
+        raise MissingError("realtime.required is set, and the machine " + "; ".join(map(str, refused)))
+
+
 def _ask_all(wanted: Iterable[tuple[str, Ask]], undo: ExitStack, *, required: bool) -> Sequence[Grant]:
     grants = tuple(_answer(request, ask, undo) for request, ask in wanted)
-    refused = [grant for grant in grants if not grant.granted]
-    if required and refused:
-        raise MissingError("realtime.required is set, and the machine " + "; ".join(map(str, refused)))
+    if required:
+        require(grants)
     return grants
 
 

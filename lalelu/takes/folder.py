@@ -1,13 +1,14 @@
 """The folder of takes: what lies there, with names, notes and truth; renaming and deleting. Reads and writes files.
 
-A take NAME is the file `NAME.take` or `NAME.take.gz`; beside it may lie `NAME.truth.jsonl` (its true hits) and
-`NAME.note.txt`. What is deleted goes to the folder `trash`.
+A take NAME is the file `NAME.take` or `NAME.take.gz`; beside it may lie `NAME.truth.jsonl` (its true hits),
+`NAME.note.txt` and `NAME.film.mkv`. What is deleted goes to the folder `trash`.
 """
 
-import gzip
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,11 +19,14 @@ from lalelu.config.schema import Config
 from lalelu.errors import UsageError
 from lalelu.registry import did_you_mean
 from lalelu.regular import read_regular
-from lalelu.take import MOST_BYTES
+from lalelu.replacement import not_written, replacing
+from lalelu.take import MOST_BYTES, unpacked
 
 ENDINGS: Final = (".take", ".take.gz")
 TRUTH: Final = ".truth.jsonl"
 NOTE: Final = ".note.txt"
+FILM: Final = ".film.mkv"
+BESIDE: Final = (TRUTH, NOTE, FILM)  # what belongs to a take
 TRASH: Final = "trash"
 MOST_NOTE: Final = 500  # characters
 _NAME: Final = re.compile(r"\w[\w .()+-]{0,79}")
@@ -43,6 +47,7 @@ class TakeInfo:
     source: str
     truth: int | None  # how many true hits; None = no truth
     note: str
+    film: bool
     problem: str | None = None  # why it cannot be used
 
     def plain(self) -> dict[str, Any]:
@@ -83,18 +88,27 @@ def note_of(take: Path) -> Path:
     return take.with_name(name_of(take) + NOTE)
 
 
+def film_of(take: Path) -> Path:
+    """Return where a take's film lies."""
+    return take.with_name(name_of(take) + FILM)
+
+
 class Library:
     """The takes of one folder, which need not be there yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def takes(self) -> list[TakeInfo]:
-        """Return all takes, the newest first."""
-        found = [path for path in self._files() if not path.name.startswith(".")]
-        return sorted(
-            (_info(path) for path in found), key=lambda info: (info.recorded, info.name), reverse=True
-        )
+    def takes(self, *, without: Collection[str] = ()) -> list[TakeInfo]:
+        """Return all takes, the newest first; `without` those that are not ready, which grow."""
+        # one that is just being packed lies there twice; `path` takes the plain one, too
+        found = {name_of(path): path for path in sorted(self._files(), reverse=True)}
+        infos = [
+            _info(path)
+            for name, path in found.items()
+            if name not in without and not path.name.startswith(".")
+        ]
+        return sorted(infos, key=lambda info: (info.recorded, info.name), reverse=True)
 
     def path(self, name: str) -> Path:
         """Return the file of a take. Raises UsageError where there is none of that name."""
@@ -110,7 +124,12 @@ class Library:
         """Give a take, and what belongs to it, another name. Raises UsageError."""
         take = self.path(name)
         _check_name(wanted)
-        if any((self.folder / f"{wanted}{ending}").exists() for ending in (*ENDINGS, TRUTH, NOTE)):
+        is_taken = any((self.folder / f"{wanted}{ending}").exists() for ending in ENDINGS)
+        for ending in BESIDE:
+            there, here = self.folder / f"{wanted}{ending}", self.folder / f"{name}{ending}"
+            # the same file, where a rename before this one was killed
+            is_taken |= there.exists() and not (here.exists() and there.samefile(here))
+        if is_taken:
             raise UsageError(f"a take {wanted!r} is there already; choose another name")
         self._move(take, self.folder, wanted)
 
@@ -119,7 +138,7 @@ class Library:
         take = self.path(name)
         trash = self.folder / TRASH
         free, number = name, 1
-        while any((trash / f"{free}{ending}").exists() for ending in (*ENDINGS, TRUTH, NOTE)):
+        while any((trash / f"{free}{ending}").exists() for ending in (*ENDINGS, *BESIDE)):
             number += 1
             free = f"{name} {number}"
         return self._move(take, trash, free)
@@ -129,15 +148,14 @@ class Library:
         path, words = note_of(self.path(name)), " ".join(text.split())
         if len(words) > MOST_NOTE:
             raise UsageError(f"a note has up to {MOST_NOTE} characters, not {len(words)}; shorten it")
+        if words:
+            with replacing(path, not_written) as unfinished:
+                unfinished.write_text(words + "\n", encoding="utf-8")
+            return
         try:
-            if words:
-                replace_text(path, words + "\n")
-            else:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as exc:
-            raise UsageError(
-                f"{path} cannot be written ({exc.strerror}); check the folder's permissions"
-            ) from exc
+            raise not_written(path, exc) from exc
 
     def _files(self) -> list[Path]:
         try:
@@ -147,27 +165,23 @@ class Library:
 
     @staticmethod
     def _move(take: Path, folder: Path, name: str) -> Path:
-        """Move the sidecars first: a kill between two moves leaves none that belongs to no take."""
+        """Move the take between its sidecars' second names and the end of their first: a kill parts none."""
         old = name_of(take)
         target = folder / f"{name}{take.name.removeprefix(old)}"
+        beside = [path for ending in BESIDE if (path := take.with_name(old + ending)).exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for ending in (TRUTH, NOTE):
-                beside = take.with_name(old + ending)
-                if beside.exists():
-                    beside.rename(folder / f"{name}{ending}")
-            return take.rename(target)
+            for path in beside:
+                with suppress(FileExistsError):  # it is the same file, from a move that was killed
+                    os.link(path, folder / f"{name}{path.name.removeprefix(old)}")
+            take.rename(target)
+            for path in beside:
+                path.unlink()
         except OSError as exc:
             raise UsageError(
                 f"{take} cannot be moved to {target} ({exc.strerror}); check the permissions"
             ) from exc
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Replace a file in one step. Raises OSError."""
-    unfinished = path.with_name(f".{path.name}.new")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+        return target
 
 
 def _check_name(name: str) -> None:
@@ -185,7 +199,7 @@ def _info(path: Path) -> TakeInfo:
         recorded = datetime.fromtimestamp(stat.st_mtime).astimezone().isoformat(timespec="seconds")
         seconds, frames, fps, players, source = _measured(path, stat.st_mtime_ns, stat.st_size)
         problem = None
-    except (OSError, EOFError, *_DAMAGED) as exc:
+    except (OSError, *_DAMAGED) as exc:
         recorded, seconds, frames, fps, players, source = "", 0.0, 0, 0.0, 0, ""
         problem = f"the take cannot be read ({exc}); `lalelu replay` says more"
     return TakeInfo(
@@ -199,6 +213,7 @@ def _info(path: Path) -> TakeInfo:
         source,
         _lines(truth_of(path)),
         _note(path),
+        film_of(path).is_file(),
         problem,
     )
 
@@ -206,12 +221,10 @@ def _info(path: Path) -> TakeInfo:
 @lru_cache(maxsize=1000)
 def _measured(path: Path, _changed_ns: int, _size: int) -> tuple[float, int, float, int, str]:
     """Return seconds, frames, fps, players and source, without looking at every number."""
-    raw = read_regular(path, MOST_BYTES)
-    if path.suffix == ".gz":
-        raw = gzip.decompress(raw)
-    lines = [line for line in raw.split(b"\n") if line.strip()]
-    if not raw.endswith(b"\n"):  # it is being recorded, or was cut off
-        lines.pop()
+    raw, _ = unpacked(read_regular(path, MOST_BYTES))
+    lines = [line for line in raw[: raw.rfind(b"\n") + 1].split(b"\n") if line.strip()]
+    if not lines:
+        raise ValueError("it has no whole line")
     header = json.loads(lines[0])
     if "lalelu_take" not in header:
         raise ValueError("its first line is no take's")
@@ -223,14 +236,17 @@ def _measured(path: Path, _changed_ns: int, _size: int) -> tuple[float, int, flo
 
 
 def _lines(truth: Path) -> int | None:
-    try:
-        return sum(bool(line.strip()) for line in read_regular(truth, MOST_BYTES).split(b"\n"))
-    except OSError:
-        return None
+    text = _bytes(truth)
+    return None if text is None else sum(bool(line.strip()) for line in text.split(b"\n"))
 
 
 def _note(take: Path) -> str:
+    return (_bytes(note_of(take), 10_000) or b"").decode("utf-8", "replace").strip()
+
+
+def _bytes(path: Path, most: int = MOST_BYTES) -> bytes | None:
+    """Return what lies beside a take; None where nothing is that can be read."""
     try:
-        return read_regular(note_of(take), 10_000).decode("utf-8", "replace").strip()
+        return read_regular(path, most)
     except OSError:
-        return ""
+        return None

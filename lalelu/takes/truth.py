@@ -7,7 +7,9 @@ from typing import Final
 
 from lalelu.errors import UsageError
 from lalelu.gesture.verdict import Verdict
-from lalelu.hits import HitRecord, read_hits, write_hits
+from lalelu.hits import MOST_BYTES, HitRecord, read_hits, write_hits
+from lalelu.regular import read_regular
+from lalelu.replacement import not_written, replacing
 
 SNAP_S: Final = (
     0.06  # a mark farther from a stroke's end means another movement; the quickest hand plays 10 Hz
@@ -59,11 +61,12 @@ def strokes_of(verdicts: Iterable[Verdict], origin_ns: int) -> list[HitRecord]:
 
 
 class TruthFile:
-    """The truth of one take, edited in steps that can be undone while this object lives."""
+    """The truth of one take, edited in steps that can be undone while this object lives and nobody else edits it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._before: list[Truth | None] = []
+        self._left: bytes | None = None  # what the file held after the last step
 
     @property
     def undoable(self) -> int:
@@ -77,27 +80,41 @@ class TruthFile:
     def write(self, truth: Truth) -> None:
         """Replace the file in one step. Raises UsageError."""
         before = self.read()
+        if self._bytes() != self._left:  # the steps led to another file
+            self._before.clear()
         self._put(truth)
         self._before = [*self._before, before][-MOST_UNDO:]
 
     def undo(self) -> None:
         """Take back the last step; the first one may have made the file. Raises UsageError."""
+        if self._before and self._bytes() != self._left:
+            self._before.clear()
+            raise UsageError(
+                f"{self.path.name} was changed elsewhere since; there is nothing left to undo: load the take again"
+            )
         if not self._before:
             raise UsageError("there is nothing to undo")
         self._put(self._before[-1])
         self._before.pop()
 
     def _put(self, truth: Truth | None) -> None:
-        unfinished = self.path.with_name(f".{self.path.name}.new")
-        if truth is not None:
-            write_hits(unfinished, truth)
-        try:
-            if truth is None:
+        left = None
+        if truth is None:
+            try:
                 self.path.unlink(missing_ok=True)
-            else:
-                unfinished.replace(self.path)
-        except OSError as exc:
-            raise UsageError(f"{self.path} cannot be written ({exc.strerror}); check its folder") from exc
+            except OSError as exc:
+                raise not_written(self.path, exc) from exc
+        else:
+            with replacing(self.path, not_written) as unfinished:
+                write_hits(unfinished, truth)
+                left = unfinished.read_bytes()
+        self._left = left
+
+    def _bytes(self) -> bytes | None:
+        try:
+            return read_regular(self.path, MOST_BYTES)
+        except OSError:
+            return None
 
 
 def _sorted(hits: Iterable[HitRecord]) -> Truth:

@@ -8,7 +8,8 @@ programming (Needleman and Wunsch 1970), in order, each at most once, with a pri
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
+from statistics import pstdev
 from typing import Final
 
 from lalelu.analysis.scoring import percentile
@@ -25,6 +26,9 @@ VOTE_S: Final = 0.02  # differences so near to each other vote for one beginning
 CANDIDATES: Final = 8  # beginnings that are tried
 ROUNDS: Final = 3  # of assigning, and moving the beginning by the median difference
 LEAST_PLAYED: Final = 0.5  # of a bar's strokes: with fewer it was a rest
+# A pair whose stroke was heard on another pad costs so much more when beginnings are compared: hands that alternate
+# are as well a beat later, and most strokes are heard where they were meant.
+OTHER_PAD: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,18 @@ class Alignment:
     def matched(self) -> int:
         """How many meant strokes were found."""
         return sum(played is not None for _, _, played in self.pairs)
+
+    @property
+    def first_bar_s(self) -> float:
+        """When the bar of the first stroke begins."""
+        meant, time_s, _ = self.pairs[0]
+        return time_s - meant.time_s
+
+    def sd_ms(self, played: Sequence[HitRecord]) -> float:
+        """Return the standard deviation of the played strokes from the pattern's times."""
+        return 1e3 * pstdev(
+            played[index].time_s - time_s for _, time_s, index in self.pairs if index is not None
+        )
 
     def truth(self, played: Sequence[HitRecord]) -> tuple[HitRecord, ...]:
         """Return what was meant as true hits: at the time at which it was played, a missed one at the pattern's."""
@@ -73,10 +89,8 @@ def align(bar: Sequence[Meant], bar_s: float, played: Sequence[HitRecord]) -> Al
     """Return how the repeated `bar` fits best to what one player played, or None where nothing of it fits."""
     beginnings = _beginnings(bar, bar_s, played)
     found = [_refined(bar, bar_s, played, begins_s) for begins_s in beginnings]
-    best = min(found, key=lambda each: each[0], default=None)
-    if best is None or best[1].matched == 0:
-        return None
-    return _without_rests(best[1], len(bar))
+    best = min(found, key=lambda each: each[0] + OTHER_PAD * _elsewhere(each[1], played), default=None)
+    return None if best is None else _without_rests(best[1], bar, bar_s, played)
 
 
 def _beginnings(bar: Sequence[Meant], bar_s: float, played: Sequence[HitRecord]) -> list[float]:
@@ -110,12 +124,27 @@ def _refined(
     return price, found
 
 
+def _elsewhere(found: Alignment, played: Sequence[HitRecord]) -> int:
+    """Return how many strokes were heard on another pad than the one that was meant."""
+    pads = ((meant.pad, played[index].pad) for meant, _, index in found.pairs if index is not None)
+    return sum(heard is not None and heard != meant for meant, heard in pads)
+
+
+def _farthest_s(bar: Sequence[Meant], bar_s: float, limb: str) -> float:
+    """Return how far from its time a stroke of a limb may be played."""
+    times = sorted(meant.time_s for meant in bar if meant.limb == limb)
+    gaps = (after - before for before, after in pairwise([*times, *(times[0] + bar_s for _ in times[:1])]))
+    return min([FARTHEST_S, *(SHARE_OF_GAP * gap for gap in gaps)])
+
+
 def _assigned(
     bar: Sequence[Meant], bar_s: float, played: Sequence[HitRecord], begins_s: float
 ) -> tuple[float, Alignment]:
-    first = math.floor((min(hit.time_s for hit in played) - begins_s) / bar_s)
-    last = math.floor((max(hit.time_s for hit in played) - begins_s) / bar_s)
-    price = saved = 0.0
+    """Return the price and the alignment with this beginning: of whole bars, and `fit` of all strokes."""
+    early_s = min(_farthest_s(bar, bar_s, meant.limb) for meant in bar)  # the first stroke of a bar may be
+    first = math.floor((min(hit.time_s for hit in played) - begins_s + early_s) / bar_s)
+    last = math.floor((max(hit.time_s for hit in played) - begins_s + early_s) / bar_s)
+    price = 0.0
     pairs: list[tuple[Meant, float, int | None]] = []
     extra: list[int] = []
     for limb in sorted({hit.limb for hit in played} | {meant.limb for meant in bar}):
@@ -132,12 +161,12 @@ def _assigned(
             ),
             key=lambda each: each[0],
         )
-        farthest_s = min([FARTHEST_S] + [SHARE_OF_GAP * (b[0] - a[0]) for a, b in pairwise(due)])
         cost, assigned = _cheapest(
-            [time_s for time_s, _ in due], [played[index].time_s for index in indices], farthest_s
+            [time_s for time_s, _ in due],
+            [played[index].time_s for index in indices],
+            _farthest_s(bar, bar_s, limb),
         )
         price += cost
-        saved += SKIP * (len(due) + len(indices)) - cost
         of_due = dict(assigned)
         pairs += [
             (meant, time_s, indices[of_due[place]] if place in of_due else None)
@@ -145,7 +174,8 @@ def _assigned(
         ]
         extra += [index for place, index in enumerate(indices) if place not in set(of_due.values())]
     pairs.sort(key=lambda pair: (pair[1], pair[0].limb))
-    return price, Alignment(begins_s, tuple(pairs), tuple(sorted(extra)), saved)
+    fit = 1.0 - price / (SKIP * (len(pairs) + len(played)))
+    return price, Alignment(begins_s, tuple(pairs), tuple(sorted(extra)), fit)
 
 
 def _cheapest(
@@ -177,19 +207,37 @@ def _cheapest(
     return SKIP * (len(due) + len(played)) - saved, pairs
 
 
-def _without_rests(found: Alignment, of_bar: int) -> Alignment:
-    """Leave out what comes before the first stroke and after the last, and the bars of which hardly one was played."""
-    bars = [found.pairs[start : start + of_bar] for start in range(0, len(found.pairs), of_bar)]
+def _without_rests(
+    found: Alignment, bar: Sequence[Meant], bar_s: float, played: Sequence[HitRecord]
+) -> Alignment | None:
+    """Leave out what comes before the first stroke and after the last, and the bars of which hardly one was played.
+
+    The strokes that close a bar's play on the next one stay. None where nothing is left.
+    """
+    bars: dict[int, list[tuple[Meant, float, int | None]]] = {}
+    for pair in found.pairs:
+        bars.setdefault(round((pair[1] - pair[0].time_s - found.begins_s) / bar_s), []).append(pair)
     pairs: list[tuple[Meant, float, int | None]] = []
-    for bar in bars:
-        if sum(index is not None for _, _, index in bar) >= LEAST_PLAYED * of_bar:
-            pairs += bar
+    goes_on = False
+    for in_bar in bars.values():
+        was_played = sum(index is not None for _, _, index in in_bar) >= LEAST_PLAYED * len(in_bar)
+        if was_played:
+            pairs += in_bar
+        elif goes_on:
+            pairs += takewhile(lambda pair: pair[2] is not None, in_bar)
+        goes_on = was_played
     while pairs and pairs[0][2] is None:
         pairs.pop(0)
     while pairs and pairs[-1][2] is None:
         pairs.pop()
+    if not pairs:
+        return None
     kept = {index for _, _, index in pairs}
-    dropped = {index for _, _, index in found.pairs if index is not None and index not in kept}
-    extra = tuple(sorted({*found.extra, *dropped}))
-    played = sum(index is not None for _, _, index in pairs) + len(extra)
-    return Alignment(found.begins_s, tuple(pairs), extra, 2.0 * found.fit / (len(pairs) + played))
+    extra = tuple(index for index in range(len(played)) if index not in kept)
+    saved = 0.0
+    for meant, time_s, index in pairs:
+        if index is not None:
+            apart = (played[index].time_s - time_s) / _farthest_s(bar, bar_s, meant.limb)
+            saved += 2.0 * SKIP - apart * apart
+    fit = saved / (SKIP * (len(pairs) + len(played)))
+    return Alignment(found.begins_s, tuple(pairs), extra, fit)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -13,18 +13,17 @@ from lalelu.config.kit import KitConfig, LearnedSection
 from lalelu.config.schema import Config
 from lalelu.errors import MissingError, UsageError
 from lalelu.gesture.detector import Detector
-from lalelu.gesture.learned import UNKNOWN
-from lalelu.gesture.trees import DEPTH, LEAVES, NODES, to_text
-from lalelu.tuning.lesson import Judge, Lesson, heard
-from lalelu.tuning.outcome import EVERY, Outcome, goodness, parted, third_of, together
+from lalelu.gesture.trees import DEPTH, TREES, Ensemble, Node
+from lalelu.tuning.lesson import Judge, Lesson
+from lalelu.tuning.outcome import EVERY, Outcome, goodness, third_of, together
 
-TREES: Final = 60
 LEARNING_RATE: Final = 0.1
 # Few leaves of many frames: chosen on the parts tuned on of the recordings of two players, each half by the other.
 MOST_LEAVES: Final = 6
 LEAST_SAMPLES: Final = 20  # frames of a leaf
 LEAST_FRAMES: Final = 10  # of strokes: fewer teach nothing
 THIRDS: Final = (0, 1)  # what is tuned on
+_UNKNOWN: Final = "0" * 64  # instead of a checksum, of trees that are in no file yet
 MARGINS: Final = (
     0.0,
     0.5,
@@ -37,26 +36,6 @@ MARGINS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Grown:
-    """Boosted trees, as `lalelu.gesture.trees.to_text` takes them."""
-
-    baseline: float
-    feature: NDArray[np.intp]  # (T, NODES)
-    threshold: NDArray[np.float32]  # (T, NODES)
-    leaf: NDArray[np.float32]  # (T, LEAVES)
-
-    def surer(self, margin: float) -> "Grown":
-        """Return the same trees, to which a stroke must be likelier by this (logarithm of the odds)."""
-        return replace(self, baseline=self.baseline - margin)
-
-    def in_kit(self, kit: KitConfig) -> KitConfig:
-        """Return the kit played by these trees."""
-        text = to_text(self.baseline, self.feature, self.threshold, self.leaf)
-        learned = LearnedSection(file="-", sha256=UNKNOWN, trees=text)
-        return kit.model_copy(update={"detector": "learned", "learned": learned})
-
-
-@dataclass(frozen=True, slots=True)
 class _Example:
     """One frame of a candidate."""
 
@@ -65,7 +44,7 @@ class _Example:
     is_stroke: bool
 
 
-def learn(kit: KitConfig, lessons: Sequence[Lesson], judge: Judge, *, seed: int = 0) -> Grown:
+def learn(kit: KitConfig, lessons: Sequence[Lesson], judge: Judge, *, seed: int = 0) -> Ensemble:
     """Return the trees that tell the strokes of the parts tuned on from all other movements.
 
     How sure they must be is chosen on blocks that they were not grown from: each half of the part tuned on is played
@@ -78,26 +57,24 @@ def learn(kit: KitConfig, lessons: Sequence[Lesson], judge: Judge, *, seed: int 
     def unseen(margin: float) -> Outcome:
         parts = []
         for trees, third in zip(halves, reversed(THIRDS), strict=True):
-            played = trees.surer(margin).in_kit(kit)
-            parts += [_on(lesson, judge, played)[third] for lesson in lessons]
+            played = played_by(trees.surer(margin), kit)
+            parts += [
+                judge.parted(lesson, played, partial(third_of, length_s=lesson.length_s), EVERY)[third]
+                for lesson in lessons
+            ]
         return together(parts)
 
     margin = max(MARGINS, key=lambda margin: goodness(unseen(margin), judge.window_ms))
     return _grow([one for one in examples if one.third in THIRDS], seed).surer(margin)
 
 
-def _on(lesson: Lesson, judge: Judge, kit: KitConfig) -> list[Outcome]:
-    return parted(
-        heard(lesson.take, judge.config, kit),
-        lesson.truth,
-        lambda time_s: third_of(time_s, lesson.length_s),
-        EVERY,
-        window_ms=judge.window_ms,
-        by=judge.by,
-    )
+def played_by(trees: Ensemble, kit: KitConfig) -> KitConfig:
+    """Return the kit played by these trees."""
+    learned = LearnedSection(file="-", sha256=_UNKNOWN, trees=trees.text)
+    return kit.model_copy(update={"detector": "learned", "learned": learned})
 
 
-def _grow(examples: Sequence[_Example], seed: int) -> Grown:
+def _grow(examples: Sequence[_Example], seed: int) -> Ensemble:
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits
@@ -163,36 +140,23 @@ def _candidates_of(kit: KitConfig, lesson: Lesson, config: Config) -> Detector:
     )
 
 
-def grown(model: Any) -> Grown:  # noqa: ANN401 - scikit-learn ships no types
+def grown(model: Any) -> Ensemble:  # noqa: ANN401 - scikit-learn ships no types
     """Return the trees of a fitted classifier of two classes."""
     # scikit-learn tells its trees nowhere else
-    predictors = [stage[0].nodes for stage in model._predictors]  # noqa: SLF001
-    trees = Grown(
-        float(np.ravel(model._baseline_prediction)[0]),  # noqa: SLF001
-        np.zeros((len(predictors), NODES), np.intp),
-        np.zeros((len(predictors), NODES), np.float32),
-        np.zeros((len(predictors), LEAVES), np.float32),
+    trees = [dict(enumerate(map(_node, stage[0].nodes))) for stage in model._predictors]  # noqa: SLF001
+    return Ensemble.of(float(np.ravel(model._baseline_prediction)[0]), trees)  # noqa: SLF001
+
+
+def _node(node: Any) -> Node:  # noqa: ANN401 - as above
+    if node["is_leaf"]:
+        return Node(float(node["value"]))
+    # the largest float32 that is not above: every float32 goes to the same side as with the float64
+    threshold = np.float32(node["num_threshold"])
+    if threshold > node["num_threshold"]:
+        threshold = np.nextafter(threshold, np.float32(-np.inf))
+    return Node(
+        feature=int(node["feature_idx"]),
+        threshold=float(threshold),
+        left=int(node["left"]),
+        right=int(node["right"]),
     )
-    for number, nodes in enumerate(predictors):
-        _fill(trees, number, nodes, node=0, place=0)
-    return trees
-
-
-def _fill(trees: Grown, number: int, nodes: Any, *, node: int, place: int) -> None:  # noqa: ANN401 - as above
-    """Put a node and all below it into the complete tree; a leaf above the last level repeats its value."""
-    here = nodes[node]
-    if place >= NODES:
-        trees.leaf[number, place - NODES] = here["value"]
-        return
-    if here["is_leaf"]:
-        left = right = node
-    else:
-        left, right = int(here["left"]), int(here["right"])
-        trees.feature[number, place] = here["feature_idx"]
-        # the largest float32 that is not above: every float32 goes to the same side as with the float64
-        threshold = np.float32(here["num_threshold"])
-        if threshold > here["num_threshold"]:
-            threshold = np.nextafter(threshold, np.float32(-np.inf))
-        trees.threshold[number, place] = threshold
-    _fill(trees, number, nodes, node=left, place=2 * place + 1)
-    _fill(trees, number, nodes, node=right, place=2 * place + 2)

@@ -26,10 +26,9 @@ class Outcome:
     matched: int = 0
     found: int = 0
     true: int = 0
-    squares: float = (
-        0.0  # ms^2: summed squared differences of the matched hits' errors from their take's mean
-    )
+    squares: float = 0.0  # ms^2: summed squared differences of the timed hits' errors from their take's mean
     lags_ms: tuple[float, ...] = ()  # of the found hits: from the stroke's end to the deciding frame
+    untimed: int = 0  # matched hits of which the truth does not know when they were struck
 
     @property
     def f1(self) -> float:
@@ -43,8 +42,9 @@ class Outcome:
 
     @property
     def sd_ms(self) -> float | None:
-        """Standard deviation of the matched hits' time, apart from each take's mean."""
-        return math.sqrt(self.squares / self.matched) if self.matched else None
+        """Standard deviation of the timed hits' time, apart from each take's mean."""
+        timed = self.matched - self.untimed
+        return math.sqrt(self.squares / timed) if timed else None
 
     @property
     def lag_ms(self) -> float | None:
@@ -60,6 +60,7 @@ def together(outcomes: Sequence[Outcome]) -> Outcome:
         sum(each.true for each in outcomes),
         math.fsum(each.squares for each in outcomes),
         tuple(lag for each in outcomes for lag in each.lags_ms),
+        sum(each.untimed for each in outcomes),
     )
 
 
@@ -74,16 +75,6 @@ def is_held_back(time_s: float, length_s: float) -> bool:
     return third_of(time_s, length_s) == HELD_BACK
 
 
-def outcomes(
-    found: Sequence[HitRecord], truth: Sequence[HitRecord], *, length_s: float, window_ms: float, by: By
-) -> tuple[Outcome, Outcome]:
-    """Return the outcome on the part that is tuned on, and on the one held back."""
-    tuned_on, held = parted(
-        found, truth, lambda time_s: int(is_held_back(time_s, length_s)), 2, window_ms=window_ms, by=by
-    )
-    return tuned_on, held
-
-
 def parted(
     found: Sequence[HitRecord],
     truth: Sequence[HitRecord],
@@ -92,8 +83,9 @@ def parted(
     *,
     window_ms: float,
     by: By,
+    timed: bool = True,
 ) -> list[Outcome]:
-    """Return the outcome on each part of a take; `part_of` tells a moment's.
+    """Return the outcome on each part of a take; `part_of` tells a moment's, `timed` whether the truth knows when.
 
     Hits are matched over the whole take, then counted where their true hit lies, the false ones where they lie
     themselves: a block's border makes no misses.
@@ -113,12 +105,13 @@ def parted(
                 len(errors_ms),
                 len(mine),
                 sum(part_of(hit.time_s) == part for hit in truth),
-                math.fsum((error - mean) ** 2 for error in errors_ms),
+                math.fsum((error - mean) ** 2 for error in errors_ms) if timed else 0.0,
                 tuple(
                     (decided_s - found[i].time_s) * 1e3
                     for i, decided_s in zip(mine, lags_s, strict=True)
                     if decided_s is not None
                 ),
+                0 if timed else len(errors_ms),
             )
         )
     return results

@@ -21,6 +21,7 @@ STRIKE: Final[Mapping[str, tuple[float, float]]] = {
     "mask_ms": (40.0, 180.0),
     "min_score": (0.05, 0.4),
 }
+DECIDED: Final = frozenset({"min_speed", "min_height"})  # by a learned detector's trees
 THRESHOLD: Final = (0.5, 4.0)  # body units/s; at strike.min_speed or below: none
 PAD_MASK_MS: Final = (40.0, 250.0)  # at strike.mask_ms or below: none
 SHIFT: Final = (-0.4, 0.4)  # body units: little more than the reach of a pad
@@ -42,12 +43,16 @@ class Parameter:
 def parameters_of(
     kit: KitConfig, truth_of_pads: Mapping[str, int], groups: Sequence[str]
 ) -> tuple[Parameter, ...]:
-    """Return what can be fitted: the strike always, of pads only those with enough true hits (by name)."""
+    """Return what can be fitted: the strike always, of pads only those with enough true hits (by name).
+
+    Of the strike of a learned detector only what it does not decide by itself.
+    """
     found: list[Parameter] = []
     if "strike" in groups:
         found += [
             _parameter(f"strike.{name}", bounds, float(getattr(kit.strike, name)))
             for name, bounds in STRIKE.items()
+            if kit.detector == "model" or name not in DECIDED
         ]
     for name, pad in kit.pads.items():
         if truth_of_pads.get(name, 0) < LEAST_HITS:
@@ -115,6 +120,17 @@ def _moved(zone: Zone, dx: float, dy: float, scale: float) -> dict[str, list[flo
             values[2] *= scale
             values[3] *= scale
     return {shape: [round(value, PLACES) for value in values]}
+
+
+def changed(kit: KitConfig, found: Mapping[Where, Any]) -> KitConfig:
+    """Return the kit with what `changes` has told. Raises ValidationError where that contradicts itself."""
+    data: Any = kit.model_dump(mode="json")
+    for where, value in found.items():
+        here = data
+        for key in where[:-1]:
+            here = here[key]
+        here[where[-1]] = value
+    return KitConfig.model_validate(data)
 
 
 def changes(before: KitConfig, after: KitConfig) -> dict[Where, Any]:

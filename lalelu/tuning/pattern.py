@@ -37,7 +37,7 @@ PATTERNS: Final[dict[str, tuple[tuple[float, int, str], ...]]] = {
 def bar_s(bpm: float) -> float:
     """Return how long a bar is. Raises UsageError for a tempo that nobody plays."""
     if not LEAST_BPM <= bpm <= MOST_BPM:
-        raise UsageError(f"--bpm is {bpm:g}; allowed {LEAST_BPM:g} to {MOST_BPM:g}")
+        raise UsageError(f"the tempo is {bpm:g} a minute; allowed {LEAST_BPM:g} to {MOST_BPM:g}")
     return BEATS * 60.0 / bpm
 
 
@@ -47,12 +47,12 @@ def bar_of(name: str, bpm: float, kit: KitConfig, *, left_handed: bool = False) 
     Raises UsageError for a pattern that is not known, or that needs a pad that the kit does not have.
     """
     if name not in PATTERNS:
-        raise UsageError(f"--pattern is {name!r}; allowed are {', '.join(PATTERNS)}")
+        raise UsageError(f"the pattern is {name[:40]!r}; allowed are {', '.join(PATTERNS)}")
     beat_s = bar_s(bpm) / BEATS
     missing = {pad for _, _, pad in PATTERNS[name]} - kit.pads.keys()
     if missing:
         raise UsageError(
-            f"--pattern {name} needs the pads {', '.join(sorted(missing))}, which the kit {kit.name} does not have; "
+            f"the pattern {name} needs the pads {', '.join(sorted(missing))}, which the kit {kit.name} does not have; "
             "choose another pattern or kit"
         )
     limbs: Sequence[str] = [mirrored(limb) for limb in LIMBS] if left_handed else LIMBS

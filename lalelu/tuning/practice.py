@@ -1,16 +1,18 @@
 """From a take of a pattern that somebody played along with to its true hits. Pure."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Final
 
 from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.errors import UsageError
-from lalelu.gesture.verdict import Rule, Verdict
+from lalelu.gesture.verdict import Rule
 from lalelu.hits import HitRecord
-from lalelu.take import Take
+from lalelu.take import Take, TakeHeader
+from lalelu.takes.replaying import play
 from lalelu.tuning.align import Alignment, align
-from lalelu.tuning.lesson import heard
+from lalelu.tuning.lesson import on_one_kit
 from lalelu.tuning.parameters import STRIKE, with_values
 from lalelu.tuning.pattern import bar_of, bar_s
 
@@ -23,40 +25,74 @@ LEAST_FIT: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """A take on which a pattern was found."""
+
+    alignment: Alignment
+    played: tuple[HitRecord, ...]  # every stroke, by time
+
+    @property
+    def truth(self) -> tuple[HitRecord, ...]:
+        """What was meant, as true hits."""
+        return self.alignment.truth(self.played)
+
+    def sentence(self, asked: int = 0) -> str:
+        """Return what was found; `asked`: of so many strokes, where more were asked for than bars were played."""
+        found = self.alignment
+        return (
+            f"{found.matched} of {max(asked, len(found.pairs))} strokes of the pattern were played; movements that "
+            f"were none of it: {len(found.extra)}; spread in time: {found.sd_ms(self.played):.0f} ms (SD)"
+        )
+
+
+def noted(header: TakeHeader) -> tuple[str, float] | None:
+    """Return the pattern and the tempo that a take was recorded with; None where its first line names none."""
+    told = header.more.get("practice")
+    if not isinstance(told, dict):
+        return None
+    pattern, bpm = told.get("pattern"), told.get("bpm")
+    if not isinstance(pattern, str) or not isinstance(bpm, int | float) or isinstance(bpm, bool):
+        return None
+    return pattern, float(bpm)
+
+
 def movements(take: Take, config: Config, kit: KitConfig) -> list[HitRecord]:
     """Return every stroke of a take, also soft and short ones and those out of reach of a pad, by time.
+
+    `pad` is the one that it was heard on, or would have been.
 
     Only those of the player who played most.
     """
     lenient = with_values(
-        kit, {f"strike.{name}": low for name, (low, _) in STRIKE.items() if name != "min_score"}
+        kit.model_copy(update={"detector": "model", "learned": None}),
+        {f"strike.{name}": low for name, (low, _) in STRIKE.items() if name != "min_score"},
     )
-    verdicts: list[Verdict] = []
-    heard(take, config, lenient, explain=verdicts.append)
-    strokes = [verdict for verdict in verdicts if verdict.rule in _STROKES and verdict.measured is not None]
+    # what was done, not what was foreseen, and whatever was told meanwhile by a pose
+    played = play(take, on_one_kit(config), [lenient], explain=True, lead_ms=0.0, follows=True)
+    strokes = [
+        verdict for verdict in played.verdicts if verdict.rule in _STROKES and verdict.measured is not None
+    ]
     if not strokes:
         return []
     player = Counter(verdict.player for verdict in strokes).most_common(1)[0][0]
-    origin_ns = take.frames[0].captured_ns
     found = [
-        HitRecord((verdict.lowest_ns - origin_ns) * 1e-9, verdict.limb, player=player)
+        HitRecord((verdict.lowest_ns - played.origin_ns) * 1e-9, verdict.limb, verdict.pad, player)
         for verdict in strokes
         if verdict.player == player
     ]
     return sorted(found, key=lambda hit: hit.time_s)
 
 
-def meant(
-    name: str, take: Take, config: Config, kit: KitConfig, pattern: str, bpm: float
-) -> tuple[Alignment, tuple[HitRecord, ...]]:
-    """Return how a pattern lies in a take, and its true hits. Raises UsageError where it does not lie there."""
+def practised(name: str, take: Take, config: Config, kit: KitConfig, pattern: str, bpm: float) -> Practice:
+    """Return how a pattern lies in a take. Raises UsageError where it does not lie there."""
     bar = bar_of(pattern, bpm, kit, left_handed=config.left_handed)
     played = movements(take, config, kit)
     found = align(bar, bar_s(bpm), played)
     if found is None or found.fit < LEAST_FIT:
-        share = "none" if found is None else f"hardly {100.0 * found.fit:.0f} %"
+        share = "nothing" if found is None else f"hardly {100.0 * found.fit:.0f} %"
         raise UsageError(
-            f"{name}: {share} of the strokes of --pattern {pattern} at {bpm:g} a minute lie in it; "
-            "check pattern and tempo, or give the true hits with --truth"
+            f"{name}: of {len(played)} strokes that were seen, {share} is the pattern {pattern} at {bpm:g} a minute; "
+            "check pattern and tempo, and that both hands are seen all the time, or mark the true hits by hand"
         )
-    return found, found.truth(played)
+    return Practice(found, tuple(played))

@@ -8,6 +8,12 @@ from lalelu.tuning.outcome import Outcome, together
 from lalelu.tuning.study import Tuned
 
 _PARTS = ("tuned on", "held back")
+LEGEND = (
+    "held back: every third block of time, 5 s or a sixth of the take",
+    "lag: from a stroke's end to the frame that decided it, median",
+)
+WORSE = "worse on the parts held back: this fits these takes, not your playing; longer takes help"
+NO_BETTER = "nothing is better than the kit as it is"
 
 
 def table(names: Sequence[str], tuned: Tuned) -> str:
@@ -25,10 +31,7 @@ def table(names: Sequence[str], tuned: Tuned) -> str:
                 f"{old.false:3d} ->{new.false:3d}  "
                 f"{old.true - old.matched:3d} ->{new.true - new.matched:3d}"
             )
-    lines += [
-        "held back: every third block of time, 5 s or a sixth of the take",
-        "lag: from a stroke's end to the frame that decided it, median",
-    ]
+    lines += LEGEND
     return "\n".join(lines)
 
 

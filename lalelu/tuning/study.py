@@ -3,15 +3,15 @@
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from lalelu.config.kit import KitConfig
 from lalelu.errors import MissingError
-from lalelu.tuning.outcome import Outcome, goodness, together
-from lalelu.tuning.parameters import Parameter, with_values
+from lalelu.tuning.outcome import Outcome, goodness, is_worse, together
+from lalelu.tuning.parameters import Parameter, changed, changes, with_values
 
 
 class Workers(Protocol):
@@ -31,6 +31,12 @@ class Tuned:
     after: list[tuple[Outcome, Outcome]]
     kit: KitConfig
     trials: int  # played
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the kit found is worse on the parts that were held back."""
+        after, before = (together([held for _, held in parts]) for parts in (self.after, self.before))
+        return is_worse(after, before)
 
 
 def search(
@@ -82,6 +88,24 @@ def search(
                 best_kit, best, best_value = candidate, outcome, value
         advance(done, first_f1, _tuned_on(best).f1)
     return Tuned(before, best, best_kit, done)
+
+
+def spared(kit: KitConfig, tuned: Tuned, workers: Workers) -> Tuned:
+    """Return what a search has found without the changes that do not help: those options stay as they are in `kit`.
+
+    One after the other is taken back, unless the parts that are tuned on become worse than with all of them.
+    """
+    found, best, goal = changes(kit, tuned.kit), tuned, _tuned_on(tuned.after)
+    for where in tuple(found):
+        rest = {other: value for other, value in found.items() if other != where}
+        try:
+            candidate = changed(kit, rest)
+        except ValidationError:  # it goes only together with another change
+            continue
+        outcome = workers.play([candidate])[0]
+        if not is_worse(_tuned_on(outcome), goal):
+            found, best = rest, replace(best, after=outcome, kit=candidate)
+    return best
 
 
 def _tuned_on(parts: Sequence[tuple[Outcome, Outcome]]) -> Outcome:

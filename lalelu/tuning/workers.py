@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import product
 from multiprocessing import get_context
 from typing import Any, Self
 
 from lalelu.config.kit import KitConfig
-from lalelu.errors import MissingError
+from lalelu.errors import LostError, MissingError
 from lalelu.tuning.lesson import Judge, Lesson
 from lalelu.tuning.outcome import Outcome
 
@@ -51,8 +52,14 @@ class Processes:
         self._pool.shutdown(cancel_futures=True)
 
     def play(self, kits: Sequence[KitConfig]) -> Played:
-        """Return what each kit gives on every lesson."""
-        return _rows(list(self._pool.map(_play, product(kits, range(self._lessons)))), self._lessons)
+        """Return what each kit gives on every lesson. Raises LostError when a process has died."""
+        try:
+            return _rows(list(self._pool.map(_play, product(kits, range(self._lessons)))), self._lessons)
+        except BrokenProcessPool as exc:
+            raise LostError(
+                "a process that played the takes has died, most likely for want of memory; fewer at a time need "
+                "less: --jobs 1"
+            ) from exc
 
 
 class Cluster:
@@ -82,8 +89,13 @@ class Cluster:
             raise MissingError(
                 f"the Dask cluster at {address} has no workers; start some with `dask worker {address}`"
             )
-        self._judge = self._client.scatter(judge, broadcast=True)
-        self._lessons = self._client.scatter(list(lessons), broadcast=True)
+        self._address = address
+        try:
+            self._judge = self._client.scatter(judge, broadcast=True)
+            self._lessons = self._client.scatter(list(lessons), broadcast=True)
+        except Exception as exc:
+            self._client.close()
+            raise self._lost(exc) from exc
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -94,9 +106,18 @@ class Cluster:
         self._client.close()
 
     def play(self, kits: Sequence[KitConfig]) -> Played:
-        """Return what each kit gives on every lesson. The workers need lalelu of the same version."""
+        """Return what each kit gives on every lesson. Raises LostError where the cluster does not play it."""
         jobs = [
             self._client.submit(Judge.play, self._judge, lesson, kit, pure=False)
             for kit, lesson in product(kits, self._lessons)
         ]
-        return _rows(self._client.gather(jobs), len(self._lessons))
+        try:
+            return _rows(self._client.gather(jobs), len(self._lessons))
+        except Exception as exc:  # whatever a worker raised, and what has become of the cluster
+            raise self._lost(exc) from exc
+
+    def _lost(self, exc: Exception) -> LostError:
+        return LostError(
+            f"the Dask cluster at {self._address} has not played the takes: {type(exc).__name__}: {exc}; "
+            "its workers need this version of lalelu with the extra `tune`"
+        )

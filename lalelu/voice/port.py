@@ -13,6 +13,7 @@ ADAPTERS: Final[dict[str, str]] = {
 }
 # What an adapter that has a process of its own is in there.
 HOSTED: Final[dict[str, str]] = {"synth": "lalelu.voice.synth.sound:SoundOutput"}
+SOUND: Final = "sound"  # among the voice's requests to the machine: what a ReportedOutput tells
 
 
 class MidiOutput(Protocol):
@@ -55,9 +56,16 @@ class PacedOutput(MidiOutput, Protocol):
 
 @runtime_checkable
 class ReportedOutput(MidiOutput, Protocol):
-    """An output that tells what it asked of the machine and got, once it is open: for the ledger."""
+    """An output that tells what it asked of the machine and got, and what went wrong since: for status and ledger."""
 
-    report: str
+    report: str  # empty: there is nothing to tell
+
+
+@runtime_checkable
+class AudioOutput(MidiOutput, Protocol):
+    """An output that makes the sound itself."""
+
+    underruns: str  # how many there were since it was opened, in words
 
 
 @runtime_checkable

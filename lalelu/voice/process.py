@@ -10,11 +10,10 @@ import select
 import signal
 import struct
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lalelu import realtime
 from lalelu.bulletin import Bulletin
@@ -30,9 +29,10 @@ from lalelu.voice.alarm import Alarm
 from lalelu.voice.away import Away
 from lalelu.voice.coming import STEP_NS, Coming
 from lalelu.voice.delay import AutoDelay
-from lalelu.voice.port import MidiOutput, ReportedOutput, ValueOutput
+from lalelu.voice.port import MidiOutput, ValueOutput
 from lalelu.voice.recovery import Recovery
 from lalelu.voice.relayed import RelayedOutput, RelayedValues
+from lalelu.voice.reports import Reports
 from lalelu.voice.sounding import SoundingTable
 from lalelu.voice.voice import Voice
 from lalelu.wire import EventRing, epoch_of, note_row, read_hit
@@ -97,6 +97,7 @@ class VoiceProcess:
         engine: int,
         events: EventRing,
         recovery: Recovery,
+        reports: Reports,
         auto: AutoDelay | None = None,
         epoch: int = 0,
         first: int | None = None,
@@ -112,6 +113,7 @@ class VoiceProcess:
         self._say = say  # gets one line for people
         self._once = once
         self._recovery = recovery
+        self._reports = reports
         self._bell = bell
         self._engine = engine
         self._hits = RingReader(session / "hits")
@@ -175,6 +177,7 @@ class VoiceProcess:
                 self._mourn()
         self._watch(woken_ns)
         self._recovery.step(now_ns())
+        self._reports.step(now_ns())
         self._voice.repeat()
         self._check_outputs()
         self._coming.step()
@@ -285,7 +288,11 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     plan = session.plan_at(epoch)
     asked = plan.config.realtime
     priority = min(asked.priority + PRIORITY_ABOVE, _HIGHEST) if asked.priority else 0
-    own = {"priority": priority, "lock_memory": asked.lock_memory}  # of outputs with a process of their own
+    own: dict[str, Any] = {  # of outputs with a process of their own
+        "priority": priority,
+        "lock_memory": asked.lock_memory,
+        "required": asked.required,
+    }
     outputs: list[MidiOutput] = [
         from_uri("MIDI output", voice_port.ADAPTERS, uri, keep=str(session / f"kept.{place}"), **own)
         for place, uri in enumerate(plan.config.midi.outputs)
@@ -305,13 +312,12 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
     events = EventRing(session, "voice")
     recovery = Recovery(
         voice,
-        {}
-        if plan.once
-        else _relays(plan.config.midi.outputs, outputs, priority, lock_memory=asked.lock_memory),
+        {} if plan.once else _relays(plan.config.midi.outputs, outputs, own),
         say=board.say,
         tell=lambda problem: board.problem("midi", problem or None),
         record=events.write,
     )
+    reports = Reports(voice, board)
     process = VoiceProcess(
         session,
         voice,
@@ -321,6 +327,7 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
         engine=engine,
         events=events,
         recovery=recovery,
+        reports=reports,
         auto=auto,
         epoch=epoch,
         first=first,
@@ -334,9 +341,7 @@ def play(session: Session, board: Bulletin, *, bell: int, engine: int) -> None:
         grants = realtime.enter_voice(priority, lock_memory=asked.lock_memory, required=asked.required)
         for grant in grants:
             board.say(f"real time, voice: {grant}")
-        reports = [out.report for out in outputs if isinstance(out, ReportedOutput) and out.report]
-        sound = [realtime.Grant("sound", granted=True, detail=report) for report in reports]
-        board.tell(state="ready", epoch=epoch, requests=[asdict(grant) for grant in (*grants, *sound)])
+        reports.begin(grants, state="ready", epoch=epoch)
         process.run()
     finally:
         voice.close()
@@ -349,15 +354,14 @@ def _is_second(session: Session) -> bool:
 
 
 def _relays(
-    uris: Sequence[str], outputs: Sequence[MidiOutput], priority: int, *, lock_memory: bool
+    uris: Sequence[str], outputs: Sequence[MidiOutput], own: Mapping[str, Any]
 ) -> dict[int, Callable[[], RelayedOutput]]:
     """Return what makes the process that looks for a lost output, by the places of those that may come back."""
     return {
         place: partial(
             RelayedValues if isinstance(output, ValueOutput) else RelayedOutput,
             uri,
-            priority=priority,
-            lock_memory=lock_memory,
+            **own,
         )
         for place, (uri, output) in enumerate(zip(uris, outputs, strict=True))
         if output.comes_back

@@ -1,7 +1,7 @@
 """The process of one MIDI output that was lost: waits for its port, opens it, and plays what the voice sends.
 
-`python -m lalelu.voice.relay URI SOCKET PRIORITY LOCK`: the output's address, the voice's socket, and the real time to
-ask for. It ends when the voice says so or has gone, and when the port is lost again. Sends to devices.
+`python -m lalelu.voice.relay URI SOCKET PRIORITY LOCK REQUIRED`: the output's address, the voice's socket, and the real
+time to ask for. It ends when the voice says so or has gone, and when the port is lost again. Sends to devices.
 
 A process, because opening a port takes up to 0.3 s on JACK, in which python-rtmidi holds Python's lock for 40 ms at a
 time; looking up a name may take seconds; and libjack crashes who has met a dead server once. None of that may be heard
@@ -15,13 +15,14 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from lalelu import realtime
 from lalelu.clock import now_ns
 from lalelu.errors import LaleluError, LostError, UsageError
 from lalelu.registry import from_uri, parse_uri
-from lalelu.voice.port import ADAPTERS, HOSTED, MidiOutput, PacedOutput, ValueOutput
+from lalelu.voice.port import ADAPTERS, HOSTED, AudioOutput, MidiOutput, PacedOutput, ValueOutput
 from lalelu.voice.relayed import END, MESSAGE, PACKET, VALUE_HEAD
 
 SEARCH_NS: Final = 750_000_000  # between two attempts to open the port
@@ -36,6 +37,8 @@ class Relay:
     def __init__(self, output: MidiOutput, voice: socket.socket) -> None:
         self._output = output
         self._paced = output if isinstance(output, PacedOutput) else None
+        self._audio = output if isinstance(output, AudioOutput) else None
+        self._underruns = ""  # as told last
         self._voice = voice
         self._poller = select.poll()
         self._poller.register(voice, select.POLLIN)
@@ -65,6 +68,7 @@ class Relay:
         while not self._ended:
             if now_ns() >= look_ns:
                 self._output.look()
+                self._tell_underruns()
                 look_ns = now_ns() + LOOK_NS
             next_ns = None if self._paced is None else self._paced.next_ns
             self._wait(look_ns if next_ns is None else min(next_ns, look_ns))
@@ -97,10 +101,17 @@ class Relay:
             _, value = VALUE_HEAD.unpack_from(packet)
             self._output.value(packet[VALUE_HEAD.size :].decode(), value)
 
+    def _tell_underruns(self) -> None:
+        now = self._underruns if self._audio is None else self._audio.underruns
+        if now != self._underruns:
+            self._underruns = now
+            self._tell(underruns=now)
+
     def _tell(self, **words: str) -> None:
         cut = {word: sentence[:MOST_TOLD] for word, sentence in words.items()}
         try:
-            self._voice.send(json.dumps(cut, ensure_ascii=False).encode(errors="replace"))
+            with suppress(BlockingIOError):  # a voice that reads nothing is not waited for
+                self._voice.send(json.dumps(cut, ensure_ascii=False).encode(errors="replace"))
         except OSError:  # the voice has gone
             self._ended = True
 
@@ -113,14 +124,15 @@ def main(arguments: Sequence[str]) -> int:
         signal.SIGHUP,
     ):  # the voice's to answer, and it ends us in order
         signal.signal(number, signal.SIG_IGN)
-    uri, descriptor, priority, lock_memory = arguments
+    uri, descriptor, priority, lock_memory, required = arguments
     voice = socket.socket(fileno=int(descriptor))
     voice.setblocking(False)
     wanted = int(priority)
     if wanted and parse_uri(uri)[0] in HOSTED:
         wanted = max(1, wanted - BELOW_VOICE)
+    asked = {"priority": wanted, "required": bool(int(required))}
     try:
-        output: MidiOutput = from_uri("MIDI output", ADAPTERS | HOSTED, uri, priority=wanted)
+        output: MidiOutput = from_uri("MIDI output", ADAPTERS | HOSTED, uri, **asked)
     except LaleluError as exc:
         voice.send(json.dumps({"missing": str(exc)[:MOST_TOLD]}).encode())
         return exc.exit_code

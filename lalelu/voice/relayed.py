@@ -1,8 +1,8 @@
 """The voice's side of an output with a process of its own: never waits for it. Starts a process.
 
 Packets go through a socket. To the process: MESSAGE and the bytes, VALUE_HEAD and the address, or END. From it, JSON:
-`missing` (why the port is not opened), `wrong` (why it is not although it is there), `opened` (the port's line) or
-`lost` (why).
+`missing` (why the port is not opened), `wrong` (why it is not although it is there), `opened` (the port's line),
+`underruns` (of the sound, in words) or `lost` (why).
 """
 
 import json
@@ -33,15 +33,22 @@ class RelayedOutput:
 
     comes_back = True
 
-    def __init__(self, uri: str, *, priority: int = 0, lock_memory: bool = False) -> None:
+    def __init__(
+        self, uri: str, *, priority: int = 0, lock_memory: bool = False, required: bool = False
+    ) -> None:
         self._label = f"MIDI output {uri.partition('?')[0]}"
         self._uri = uri
-        self._real_time = str(priority), str(int(lock_memory))
+        self._real_time = str(priority), str(int(lock_memory)), str(int(required))
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.opened: str | None = None
         self.wrong = ""
-        self._missing = ""
+        self._missing = self._underruns = ""
+
+    @property
+    def report(self) -> str:
+        """The port's line and how its sound has fared since; empty for an output that makes none."""
+        return f"{self.opened}; {self._underruns}" if self._underruns else ""
 
     def open(self) -> str:
         """Start the process, in about a millisecond. Raises LostError where the machine has no room for one."""
@@ -58,7 +65,7 @@ class RelayedOutput:
                 f"{self._label} cannot be looked for: {exc.strerror}; end other programs"
             ) from exc
         self._socket.setblocking(False)
-        self.opened, self.wrong, self._missing = None, "", ""
+        self.opened, self.wrong, self._missing, self._underruns = None, "", "", ""
         return f"{self._label}: looked for"
 
     def send(self, message: bytes, at_ns: int) -> None:  # noqa: ARG002 - the port's signature; this one sends now
@@ -88,6 +95,7 @@ class RelayedOutput:
                 raise self._lost(said.get("lost", ""))
             self.opened = said.get("opened", self.opened)
             self.wrong = said.get("wrong", self.wrong)
+            self._underruns = said.get("underruns", self._underruns)
             self._missing = said.get("missing", self._missing)
 
     def wait_opened(self, seconds: float) -> str:

@@ -74,10 +74,10 @@ class Tempo:
         return to_ns + (tick - to_tick) * beat_ns // TICKS_PER_BEAT
 
     def _begin(self, beat_at_ns: int, now_ns: int, beat_ns: int) -> None:
-        """Let the beat at `beat_at_ns` be tick 0; ticks that have passed by now are not made up for."""
+        """Let the beat at `beat_at_ns` be tick 0, and begin with the next beat: whoever follows counts from there."""
         self._from = self._to = (0, beat_at_ns)
         passed_ns = max(now_ns - beat_at_ns, 0)
-        self._tick = -(-passed_ns * TICKS_PER_BEAT // beat_ns)
+        self._tick = -(-passed_ns // beat_ns) * TICKS_PER_BEAT
 
     def _steer(self, next_ns: int, beat_at_ns: int, beat_ns: int) -> None:
         """Send the next tick at `next_ns`, and be on the beats of which `beat_at_ns` is one in one or two beats.

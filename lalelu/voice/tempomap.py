@@ -55,6 +55,8 @@ class TempoMap:
         if beat_us > _PAUSE_US:  # nobody beats so slowly: the clock stood still
             beat_us /= max(1, round(beat_us / (self.tempi[-1].beat_us if self.tempi else BEAT_US)))
         if not self.tempi and start_us > _AT_ONCE_US:
+            if start_us < 0.5 * beat_us:  # a beat so short would be no tempo: the next one is on the grid
+                start_us += beat_us
             self.tempi.append(Tempo(0, 0.0, round(start_us / max(1, round(start_us / beat_us)))))
         if not self.tempi:
             self.tempi.append(Tempo(0, 0.0, round(beat_us)))
@@ -64,6 +66,22 @@ class TempoMap:
         # the file's own time, in which a beat has whole microseconds
         at_us = last.at_us + count * last.beat_us
         self.tempi.append(Tempo(last.tick + count * TICKS_PER_BEAT, at_us, round(beat_us)))
+
+
+def beginning(first_ns: int, beats: Sequence[int]) -> int:
+    """Return where a file begins whose first message is at `first_ns`: on the beat before it that was heard.
+
+    Where the clock began later, or had stood still, whole beats before its next one; without one at the message.
+    """
+    place = bisect_right(beats, first_ns)
+    if place and first_ns - beats[place - 1] <= _PAUSE_US * 1000:
+        return beats[place - 1]
+    if place == len(beats):
+        return first_ns
+    beat_ns = (
+        min(beats[place + 1] - beats[place], _PAUSE_US * 1000) if place + 1 < len(beats) else BEAT_US * 1000
+    )
+    return beats[place] - -(-(beats[place] - first_ns) // beat_ns) * beat_ns
 
 
 def _runs(beats: Sequence[float]) -> list[tuple[float, float]]:

@@ -104,7 +104,7 @@ class Voice:
         needs_osc: bool = True,
     ) -> None:
         self._first = tuple(outputs)
-        self._outputs = list(outputs)  # with those that took a lost one's place
+        self.outputs = list(outputs)  # with those that took a lost one's place
         self._sort_outputs()
         self._now_ns = now_ns
         self.delay_ns = delay_ns
@@ -158,7 +158,7 @@ class Voice:
     @property
     def dropped(self) -> int:
         """Messages and values that an output could not send at once, and so never did."""
-        return self._dropped + sum(map(_dropped_by, self._outputs))
+        return self._dropped + sum(map(_dropped_by, self.outputs))
 
     def open(self, *, waits: bool = False, follows: bool = False) -> list[str]:
         """Open every output, end what an earlier voice has left sounding, and return one line about each output.
@@ -167,10 +167,10 @@ class Voice:
         an output that is not there is gone like one that was lost, and where it `follows` another voice, so is one that
         is wrong for now. Raises UsageError where a kit sets an OSC address and no output takes its values.
         """
-        check_addresses(self._kits, self._outputs)
+        check_addresses(self._kits, self.outputs)
         lines = []
         with ExitStack() as undo:
-            for place, output in enumerate(self._outputs):
+            for place, output in enumerate(self.outputs):
                 try:
                     lines.append(output.open())
                 except (MissingError, UsageError) as exc:
@@ -182,7 +182,7 @@ class Voice:
                 else:
                     undo.callback(output.close)
             undo.pop_all()
-        self._live = [output for place, output in enumerate(self._outputs) if place not in self._gone]
+        self._live = [output for place, output in enumerate(self.outputs) if place not in self._gone]
         left = sorted({*self._table.left(), *self._table.owed(), *self._table.doubtful()})
         self._owed = dict.fromkeys(self._gone, left)
         for output in self._live:
@@ -220,8 +220,8 @@ class Voice:
         """Let an open output take the place of one that has gone; what that still sounds is ended first."""
         del self._gone[place]
         left = sorted(self._owed.pop(place))
-        self._dropped += _dropped_by(self._outputs[place])
-        self._outputs[place] = output
+        self._dropped += _dropped_by(self.outputs[place])
+        self.outputs[place] = output
         self._live.append(output)
         self._repeats.begin(output, left, self._now_ns())
         self._sort_outputs()
@@ -328,7 +328,7 @@ class Voice:
         except LostError as exc:
             problem = exc
         self._live = []
-        for output in dict.fromkeys((*self._first, *self._outputs)):
+        for output in dict.fromkeys((*self._first, *self.outputs)):
             try:
                 output.close()
             except LaleluError as exc:
@@ -385,7 +385,7 @@ class Voice:
     def _lose(self, output: MidiOutput, exc: LostError) -> None:
         self._live.remove(output)
         self._lost.append(exc)
-        place = self._outputs.index(output)
+        place = self.outputs.index(output)
         self._gone[place] = str(exc)
         self._table.settle(self._now_ns())
         # begun before it was sent, and ended after that
@@ -396,5 +396,5 @@ class Voice:
         self._table.owe(self._repeats.notes.union(*self._owed.values()))
 
     def _sort_outputs(self) -> None:
-        self._takers = [output for output in self._outputs if isinstance(output, ValueOutput)]
-        self._paced = [output for output in self._outputs if isinstance(output, PacedOutput)]
+        self._takers = [output for output in self.outputs if isinstance(output, ValueOutput)]
+        self._paced = [output for output in self.outputs if isinstance(output, PacedOutput)]

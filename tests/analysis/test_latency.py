@@ -344,12 +344,14 @@ def test_command_says_what_the_machine_refused_and_how_many_rows_were_lost(tmp_p
         {"process": "engine", "request": "garbage collector", "granted": True, "detail": "off"},
         {"process": "engine", "request": "core 1", "granted": True, "detail": "isolated"},
         {"process": "voice", "request": "FIFO 75", "granted": False, "detail": "set LimitRTPRIO=75"},
+        {"process": "voice", "request": "sound", "granted": True, "detail": "synth: 6.0 ms; no underruns"},
     ]
     lost = {"frames": 12, "notes": 0, "events.voice": 1}
     assert run_command(str(a_ledger(tmp_path / "a", 10, requests=requests, overruns=lost))) == 0
-    assert capsys.readouterr().out.splitlines()[1:4] == [
+    assert capsys.readouterr().out.splitlines()[1:5] == [
         "real time granted: engine: garbage collector, engine: core 1",
         "real time refused: voice: FIFO 75 (set LimitRTPRIO=75)",
+        "sound: synth: 6.0 ms; no underruns",
         "rows lost before the disk: frames 12, events.voice 1",
     ]
 

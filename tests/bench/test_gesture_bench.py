@@ -4,7 +4,7 @@ import os
 import pytest
 
 from lalelu.bench import leads
-from lalelu.bench.gesture import Costs, Drill, Load, LoadWorker, Row, kit, measure, table
+from lalelu.bench.gesture import LOADS, Costs, Drill, Load, LoadWorker, Row, kit, measure, table
 from lalelu.bench.turns import Spread
 from lalelu.cli import main
 from lalelu.errors import LostError
@@ -17,9 +17,9 @@ def test_a_kit_has_as_many_pads_as_asked_for(pads):
     assert len(kit(pads).pads) == pads
 
 
-@pytest.mark.parametrize("players", [1, 6])
-def test_every_player_s_strokes_are_found_while_the_clock_runs(players):
-    drill = Drill(Load(players, 16, CORE))
+@pytest.mark.parametrize(("players", "detector"), [(1, "model"), (6, "model"), (2, "learned")])
+def test_every_player_s_strokes_are_found_while_the_clock_runs(players, detector):
+    drill = Drill(Load(players, 16, CORE, detector))
     assert len(drill.block(300)) == 300
     in_three_seconds = players * 3 * (4 + 5)  # strokes of both hands
     assert 0.9 * in_three_seconds <= drill.hits <= in_three_seconds
@@ -27,10 +27,17 @@ def test_every_player_s_strokes_are_found_while_the_clock_runs(players):
 
 def test_loads_take_turns_and_every_frame_is_counted():
     news = []
-    found = measure([(1, 6), (2, 16)], core=CORE, warmups=3, runs=53, progress=news.append, leads_ms=())
+    found = measure(
+        [(1, 6, "model"), (2, 16, "learned")],
+        core=CORE,
+        warmups=3,
+        runs=53,
+        progress=news.append,
+        leads_ms=(),
+    )
     assert [(row.variant, row.players, row.pads) for row in found.rows] == [
         ("1 player, 6 pads", 1, 6),
-        ("2 players, 16 pads", 2, 16),
+        ("2 players, 16 pads, learned", 2, 16),
     ]
     assert [row.spread.count for row in found.rows] == [53, 53]
     assert found.sleeper.count == 53
@@ -67,7 +74,7 @@ def test_json_is_one_object_and_news_go_to_stderr(capsys, monkeypatch):
     assert main(["bench", "gesture", "--warmups", "1", "--runs", "3", "--json"]) == 0
     printed = capsys.readouterr()
     costs = json.loads(printed.out)["gesture"]
-    assert [(row["players"], row["pads"]) for row in costs["rows"]] == [(1, 6), (1, 16), (1, 32), (6, 16)]
+    assert [(row["players"], row["pads"]) for row in costs["rows"]] == [load[:2] for load in LOADS]
     assert {row["spread"]["count"] for row in costs["rows"]} == {costs["sleeper"]["count"]} == {3}
     assert [each["lead_ms"] for each in costs["leads"]] == [0, 10, 20, 30, 40]
     for each in costs["leads"]:

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from lalelu.camera import opencv
-from lalelu.camera.opencv import PROBE_FRAMES, OpenCVCamera
+from lalelu.camera.opencv import OpenCVCamera
+from lalelu.camera.pace import AGAIN_FRAMES, PROBE_FRAMES, SETTLING_FRAMES
 from lalelu.camera.port import ADAPTERS
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import from_uri
 
+FIRST = SETTLING_FRAMES + PROBE_FRAMES  # frames that are timed at the start
 PERIOD_NS = 10_000_000
 TRANSFER_NS = 4_000_000  # from the driver's stamp to the frame in our hands
 SETTINGS = {
@@ -204,7 +206,7 @@ def test_an_unplugged_camera_is_lost(capture):
 
 
 def test_a_camera_that_delivers_nothing_at_start_is_lost_and_released(capture):
-    capture.unplug_after(PROBE_FRAMES - 1)
+    capture.unplug_after(FIRST - 1)
     with pytest.raises(LostError, match="opencv:0 delivered no frame at start"):
         camera_of().open()
     assert capture.released == 1
@@ -227,6 +229,7 @@ def test_a_camera_plugged_in_again_goes_on_counting_and_charges_nobody_with_its_
     capture.now_ns += 60_000_000_000
     capture.plug_in()
     camera.open()
+    assert capture._grabbed == FIRST + 2 + SETTLING_FRAMES + AGAIN_FRAMES  # playing waits for fewer
     after = camera.read()
     assert (after.seq, after.skipped) == (before[-1].seq + 1, 0)
     assert after.captured_ns > before[-1].captured_ns
@@ -236,7 +239,7 @@ def test_the_image_is_the_frame_last_grabbed(capture):
     camera = opened("?size=320x240")
     images = [camera.read().image for _ in range(2)]
     assert [image.shape for image in images] == [(240, 320, 3)] * 2
-    assert [int(image[0, 0, 0]) for image in images] == [PROBE_FRAMES + 1, PROBE_FRAMES + 2]
+    assert [int(image[0, 0, 0]) for image in images] == [FIRST + 1, FIRST + 2]
 
 
 def test_closing_twice_and_before_opening_is_safe(capture):

@@ -6,7 +6,9 @@ import urllib.request
 from urllib.error import HTTPError
 
 import pytest
-from system.stage import finish, lalelu, start, write_config
+from system.stage import finish, lalelu, session_of, stage_plan, start, write_config
+
+from lalelu.bulletin import Bulletin
 
 TOKEN = "sixteen-or-more.."
 
@@ -58,3 +60,28 @@ def test_the_token_stands_in_no_ledger(config):
     loaded = load_config(config)
     assert loaded.config.page.token == TOKEN
     assert TOKEN not in json.dumps(loaded.effective)
+
+
+@pytest.fixture
+def instrument(config, tmp_path):
+    """An instrument that plays, and its page's address."""
+    with session_of(stage_plan(tmp_path, take=False), tmp_path / "run") as (session, _):
+        Bulletin(session / "desk").tell(page="http://127.0.0.1:8765/")
+        yield "http://127.0.0.1:8765/"
+
+
+def test_an_instrument_s_page_is_told_and_options_for_another_one_are_not_dropped(config, instrument):
+    assert lalelu("desk").out == f"{instrument}\n"
+    for options in (("--config", config), ("--token", TOKEN)):
+        told = lalelu("desk", *options)
+        assert (told.code, told.out) == (2, "")
+        assert f"its own page is at {instrument}; --config and --token are for another page" in told.err
+
+
+def test_another_page_beside_an_instrument_s_says_where_that_is(config, instrument):
+    process = start("desk", "--config", config, "--at", "127.0.0.1:0")
+    try:
+        assert f"an instrument plays, but its own page is at {instrument}" in process.stderr.readline()
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert finish(process).out.strip() != instrument

@@ -63,7 +63,8 @@ def play(session):
     engine.tell(kit="rock", standby=False, epoch=2)
     dark = {"name": "dark", "text": "the picture is black", "since_ns": now - 65_000 * MS}
     lead.tell(conditions=[dark])
-    voice.tell(requests=[refused])
+    sound = {"request": "sound", "granted": True, "detail": "synth: 6.0 ms; 2 underruns", "remedy": ""}
+    voice.tell(requests=[refused, sound])
     desk.tell(epoch=2, config_file="my.yaml")
     desk.tell(ledger="a.ledger", segment=2, rows={"frames": 201}, lost={"notes": 5}, failing=True)
     voice.say("MIDI: port:synth")
@@ -119,6 +120,7 @@ def test_a_playing_instrument_tells_all_figures_as_json(session, capsys):
     assert [(r["process"], r["request"], r["granted"]) for r in told["requests"]] == [
         ("engine", "core 1", True),
         ("voice", "FIFO 70", False),
+        ("voice", "sound", True),
         ("net", "niceness -10", False),
     ]
     assert told["processes"]["net"]["pid"] == os.getpid()
@@ -154,6 +156,7 @@ def test_a_playing_instrument_is_told_in_a_table(session, capsys):
         "  real time  1 of 3 requests granted",
         "             refused to the voice: FIFO 70 (not permitted)",
         "             refused to the net: niceness -10 (Permission denied)",
+        "  sound      synth: 6.0 ms; 2 underruns",
         f"             voice  {1 << 30:>8}  gone  started again 2 times",
         "  recording  a.ledger (segment 2)",
         "             201 frames, 0 notes, 0 events, 0 samples",

@@ -1,11 +1,11 @@
 import json
 import os
-import resource
 import struct
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
+from full_disk import files_up_to
 from players import Leader, Players
 
 from lalelu.bulletin import Bulletin
@@ -117,17 +117,6 @@ def test_rows_of_several_rings_stand_in_the_order_of_their_stamps(tmp_path):
     assert planned.cursors == {"a": 2, "b": 1, "c": 2}
     source.wrote()
     assert not source.own
-
-
-@contextmanager
-def files_up_to(size):
-    """Let no file of this process grow beyond `size`: what a full disk does, without one."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_disk_that_takes_no_more_is_told_once_and_the_rows_wait(tmp_path, ring):

@@ -2,6 +2,9 @@
 
 import select
 import socket
+import sys
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import pytest
 from desk.players import Leader
@@ -71,3 +74,56 @@ def test_without_an_address_nothing_listens(tmp_path):
         ) as door:
             door.step()
         assert poller.poll(0) == []
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("/bin/false", "page: it has ended (status 1); it is started again when a browser asks for it"),
+        ("/nowhere/python", "page: it cannot be started (No such file or directory); it is started again"),
+    ],
+)
+def test_a_page_that_does_not_start_is_told_and_left_alone_for_a_while(tmp_path, monkeypatch, program, told):
+    with Leader(tmp_path / "led") as leader:
+        board, poller = BoardReader(leader.session / "lead"), select.poll()
+        asked = PageSection(at="127.0.0.1:0")
+        monkeypatch.setattr(sys, "executable", program)
+        monkeypatch.setattr(page, "RETRY_S", 3600.0)
+        with PageDoor(leader.session, asked, OrderWriter(leader.session), poller, leader.lead) as door:
+            door.step()
+            port = int(board.value()["page"].rpartition(":")[2].strip("/"))
+            with socket.create_connection(("127.0.0.1", port)):
+                while len(board.value()["lines"]) < 2:
+                    poller.poll(5000)
+                    door.step()
+                assert board.value()["lines"][1].startswith(told)
+                for _ in range(3):
+                    assert poller.poll(0) == []  # who waits does not keep the desk busy
+                    door.step()
+        assert len(board.value()["lines"]) == 2
+
+
+def test_a_page_that_could_not_start_is_started_again(tmp_path, monkeypatch):
+    with Leader(tmp_path / "led") as leader:
+        poller = select.poll()
+        started = tmp_path / "started"
+        program = tmp_path / "program"
+        program.write_text(f"#!/bin/sh\necho once >> {started}\nexit 3\n")
+        program.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(program))
+        monkeypatch.setattr(page, "RETRY_S", 0.0)
+        asked = PageSection(at="127.0.0.1:0")
+        with PageDoor(leader.session, asked, OrderWriter(leader.session), poller, leader.lead) as door:
+            door.step()
+            url = BoardReader(leader.session / "lead").value()["page"]
+            with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2].strip("/")))):
+                while not started.exists() or len(started.read_text().split()) < 3:
+                    poller.poll(20)
+                    door.step()
+
+
+def test_a_page_for_the_whole_network_is_told_by_an_address_that_others_can_open():
+    with listening(("0.0.0.0", 0)) as door:
+        host = urlsplit(url_of(door)).hostname
+        with socket.create_connection((host, door.getsockname()[1]), 5):
+            assert not ip_address(host).is_unspecified

@@ -54,8 +54,8 @@ class Stage:
     def show_problem(self, name, sentence):
         self.problems[name] = sentence
 
-    def begin_epoch(self, epoch, plan, from_ns):
-        self.epochs.append((epoch, plan.kit.pads["snare"].note, from_ns))
+    def begin_epoch(self, epoch, config, from_ns):
+        self.epochs.append((epoch, config["kit"]["pads"]["snare"]["note"], from_ns))
 
     @property
     def problem(self):

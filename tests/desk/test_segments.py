@@ -189,6 +189,14 @@ def test_what_a_killed_removal_left_is_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_claimed_long_ago_and_never_begun_is_removed(tmp_path):
+    for name in ("old.ledger", "just now.ledger"):
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / "old.ledger", (0, 0))
+    assert remove_oldest(tmp_path, PLENTY, tmp_path / "running.ledger") == []
+    assert [path.name for path in tmp_path.iterdir()] == ["just now.ledger"]
+
+
 def test_the_desk_makes_room_and_says_what_has_gone(tmp_path):
     with Leader(tmp_path, rotates=True) as leader:
         a_closed(tmp_path, "old.ledger", time.time() - 1000)

@@ -123,6 +123,16 @@ def test_a_hand_held_above_the_head_plays_the_next_kit():
     assert set(pads[before + 1 :]) == {("wood", 1)}
 
 
+def test_a_pose_for_a_kit_that_is_not_there_changes_nothing():
+    sign = {
+        "other": {key: value for key, value in SIGNS["next"].items() if key != "command"} | {"kit": "gone"}
+    }
+    shown, _ = film((2.0, REST), (0.9, ABOVE), (4.0, REST))
+    events = play(Band([kit(gestures=sign)], skeleton=COCO17), shown)
+    assert named(events, "kit") == []
+    assert {event.pad for event in events if isinstance(event, Hit)} == {"snare"}
+
+
 def test_a_pose_for_a_take_is_told_once_and_the_playing_goes_on():
     sign = {"take": {**SIGNS["next"], "command": "take"}}
     shown, truth = film((2.0, REST), (0.9, ABOVE), (4.0, REST))
@@ -184,3 +194,25 @@ def test_players_have_kits_of_their_own():
         found += band.frame(pose.seq, pose.captured_ns, [pose, replace(pose, player=1)])
     assert [hit.pad for hit in found if hit.player == 0] == ["snare"] * len(truth)
     assert [(hit.pad, hit.kit) for hit in found if hit.player == 1] == [("wood", 1)] * len(truth)
+
+
+def test_a_band_that_follows_plays_and_stands_by_as_it_is_told_whatever_players_show():
+    signs, truth = film((2.0, REST), (1.5, BESIDE), (2.0, REST), (0.9, ABOVE), (2.0, REST))
+    band = Band([kit(), OTHER], skeleton=COCO17, follows=True)
+    events = play(band, signs)
+    assert (band.standby, band.playing) == (False, ("signs", {}))
+    assert not any(isinstance(event, Command) for event in events)
+    assert struck(events) == pytest.approx(truth, abs=0.05)
+    band.follow("other", {1: "signs", 2: "gone"}, 0, 0)
+    assert [band.kit_name(player) for player in range(3)] == ["other", "signs", "other"]
+    assert band.playing == ("other", {1: "signs"})
+
+
+def test_what_sounds_ends_when_a_band_follows_to_another_kit():
+    tone = kit(gestures=TONE)
+    band = Band([tone, OTHER], skeleton=COCO17, follows=True)
+    shown, _ = film((2.0, (-0.6, 0.0)))
+    assert any(isinstance(event, Hit) for event in play(band, shown))
+    assert list(band.follow("signs", {}, 200, 200 * PERIOD_NS)) == []
+    ended = band.follow("other", {}, 200, 200 * PERIOD_NS)
+    assert [(type(event), event.pad) for event in ended] == [(Release, "organ")]

@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -5,7 +6,8 @@ import pytest
 from lalelu.config.loader import load_config, shipped_dir
 from lalelu.config.problem import ConfigError
 from lalelu.errors import UsageError
-from lalelu.kitedit.editor import ChangedMeanwhileError, Editor, parse_path
+from lalelu.kitedit.editor import ChangedMeanwhileError, Editor
+from lalelu.kitedit.edits import Add, Remove, Rename, Set, from_plain, joined, parse_path, plain
 
 ROCK = (shipped_dir() / "kits" / "rock.yaml").read_text()
 THRESHOLD = ("pads", "snare", "threshold")
@@ -20,7 +22,7 @@ def editor(tmp_path):
 
 
 def change(editor, path, value, **options):
-    return editor.set({path: value}, editor.view().digest, **options)
+    return editor.change((Set({path: value}),), editor.view().digest, **options)
 
 
 def test_a_value_of_the_kit_is_written_and_everything_else_stays(editor, tmp_path):
@@ -60,7 +62,7 @@ def test_a_file_that_was_changed_meanwhile_is_not_overwritten(editor, tmp_path):
     with pytest.raises(
         ChangedMeanwhileError, match=r"mine\.yaml has been changed meanwhile; nothing was written"
     ):
-        editor.set({THRESHOLD: 2.0}, digest)
+        editor.change((Set({THRESHOLD: 2.0}),), digest)
     assert (tmp_path / "mine.yaml").read_text() == ROCK + "# by hand\n"
 
 
@@ -165,3 +167,61 @@ def test_a_path_is_read_as_it_is_written_for_people(text, path):
 def test_what_is_no_path_is_refused(text):
     with pytest.raises(UsageError, match="is no option"):
         parse_path(text)
+
+
+def test_what_is_tried_is_judged_and_shown_but_not_written(editor, tmp_path):
+    digest = editor.view().digest
+    edits = (
+        Rename(("pads", "snare"), "drum"),
+        Set({("pads", "drum", "threshold"): 2.0, ("left_handed",): True}),
+    )
+    tried = editor.tried(edits, digest)
+    assert (tried.kit.pads["drum"].threshold, tried.config.left_handed, tried.digest) == (2.0, True, digest)
+    assert "+  drum: {note: acoustic_snare" in editor.diff_of(tried)
+    assert (tmp_path / "mine.yaml").read_text() == ROCK
+    assert editor.history.undoable is None
+    with pytest.raises(ConfigError, match=r"pads\.drum\.threshold is 99"):
+        editor.tried((*edits, Set({("pads", "drum", "threshold"): 99})), digest)
+
+
+def test_several_edits_are_one_step(editor, tmp_path):
+    edits = (
+        Remove(("pads", "crash")),
+        Add(("pads", "bell"), {"note": "cowbell", "zone": {"ellipse": [0, 0, 0.3, 0.2]}}),
+        Set({("timing", "lead_ms"): 5}),
+    )
+    view = editor.change(edits, editor.view().digest)
+    assert list(view.kit.pads)[-2:] == ["ride", "bell"]
+    assert editor.undo().config.timing.lead_ms == 0
+    assert (tmp_path / "mine.yaml").read_text() == ROCK
+
+
+def test_a_refused_change_of_a_shipped_kit_leaves_nothing_behind(tmp_path):
+    (tmp_path / "lalelu.yaml").write_text("kit: rock\n")
+    editor = Editor(tmp_path / "lalelu.yaml")
+    with pytest.raises(ConfigError):
+        change(editor, THRESHOLD, 99)
+    assert editor.diff() == ""
+
+
+def test_edits_are_the_same_after_a_way_through_json():
+    edits = (
+        Set({("pads", "snare", "zone", "box", 0): 1.5, ("left_handed",): True}),
+        Add(("pads", "bell"), {"note": 3}),
+        Remove(("pads", "crash")),
+        Rename(("pads", "ride"), "wide"),
+    )
+    assert from_plain(json.loads(json.dumps(plain(edits)))) == edits
+
+
+def test_values_set_one_after_the_other_are_set_at_once_the_last_one_winning():
+    one, two, other = Set({("a",): 1, ("b",): 1}), Set({("a",): 2}), Remove(("c",))
+    assert joined((one, two, other, one)) == (Set({("b",): 1, ("a",): 2}), other, one)
+
+
+@pytest.mark.parametrize(
+    "data", [None, {}, [3], [{}], [{"set": 3}], [{"rename": "a"}], [{"remove": ""}], [{}] * 201]
+)
+def test_what_is_no_edit_is_refused(data):
+    with pytest.raises(UsageError, match=r"edit|is no option"):
+        from_plain(data)

@@ -3,7 +3,8 @@ import pytest
 from lalelu.config.loader import shipped_dir
 from lalelu.errors import UsageError
 from lalelu.kitedit.editor import Editor
-from lalelu.kitedit.presets import preset, presets, save
+from lalelu.kitedit.edits import Set
+from lalelu.kitedit.presets import PresetThereError, preset, presets, save
 
 
 @pytest.fixture
@@ -13,7 +14,7 @@ def editor(tmp_path):
 
 
 def use(editor, name):
-    return editor.set(preset(editor.config.parent, name).values, editor.view().digest)
+    return editor.change((Set(preset(editor.config.parent, name).values),), editor.view().digest)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (shipped_dir() / "presets").glob("*.yaml")))
@@ -45,3 +46,18 @@ def test_an_own_preset_that_cannot_be_read_says_why_and_cannot_be_used(editor, t
 def test_a_name_that_would_lead_elsewhere_is_refused(editor):
     with pytest.raises(UsageError, match="is no name for a preset"):
         save(editor.view(), "../evil")
+
+
+def test_a_preset_is_not_replaced_unasked(editor):
+    save(editor.view(), "evening")
+    use(editor, "gentle")
+    with pytest.raises(PresetThereError, match="there is a preset 'evening' already; choose another name"):
+        save(editor.view(), "evening")
+    save(editor.view(), "evening", over=True)
+    assert use(editor, "evening").kit.strike.min_speed == 0.9
+
+
+def test_a_folder_of_presets_that_cannot_be_written_is_named(editor, tmp_path):
+    (tmp_path / "presets").write_text("")
+    with pytest.raises(UsageError, match=r"presets cannot be written \(.*\); check its permissions"):
+        save(editor.view(), "evening")

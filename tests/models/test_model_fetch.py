@@ -17,7 +17,7 @@ import pytest
 
 from lalelu.errors import MissingError, UsageError
 from lalelu.models import fetch, npm
-from lalelu.models.cache import cache_dir, replacing
+from lalelu.models.cache import cache_dir
 from lalelu.models.catalogue import MODELS
 
 NOWHERE = "http://127.0.0.1:9/models"  # the discard port: refused at once
@@ -310,21 +310,6 @@ def test_two_processes_fetch_each_file_once(tiny: Any, server: Server, tmp_path:
         assert process.returncode == 0
     assert cached(tiny) == tiny.files
     assert server.asked == {"tiny.json": 1, "tiny.bin": 1}
-
-
-def test_a_file_that_is_not_finished_does_not_replace_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(b"old")
-
-    def write_half() -> None:
-        with replacing(path) as temporary:
-            temporary.write_bytes(b"ne")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_half()
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
 
 
 def test_a_cache_that_cannot_be_written_says_how_to_move_it(

@@ -1,7 +1,7 @@
 """Instruments with a page, and a browser that looks at it."""
 
 import pytest
-from page.browser import LAUNCH, demand
+from page.browser import LAUNCH, PATIENCE_MS, demand
 from system.conftest import place  # noqa: F401 - a fixture
 from system.played import Played
 from system.stage import write_take
@@ -14,11 +14,10 @@ ANY_PORT = '"127.0.0.1:0"'
 class PlayedPage(Played):
     """`lalelu run` with a page on a free port."""
 
-    def __init__(self, folder, **options):
-        take = write_take(
-            folder / "source.take", seconds=12
-        )  # over and over: a busy machine's browser takes its time
-        super().__init__(folder, page=ANY_PORT, camera=f"take:{take}?repeat=true", **options)
+    def __init__(self, folder, *, camera=None, **options):
+        if camera is None:  # over and over: a busy machine's browser takes its time
+            camera = f"take:{write_take(folder / 'source.take', seconds=12)}?repeat=true"
+        super().__init__(folder, page=ANY_PORT, camera=camera, **options)
 
     @property
     def url(self):
@@ -56,7 +55,7 @@ def tab(chromium):
 
     def opened(url, width=1280, height=800):
         page = chromium.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(45_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(url)

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from page.served import served
 
-from lalelu.config.loader import load_config
+from lalelu.config.loader import load_config, shipped_dir
 from lalelu.page.context import Context
+from lalelu.session import Session
 
 PLACES = ((0.9, 0.3, 4.0), (1.0, 0.35, 5.0), (1.05, 0.28, 6.0))
 STROKES = [{"x": x, "y": y, "speed": speed} for x, y, speed in PLACES]
@@ -17,12 +18,12 @@ def config(tmp_path):
     return tmp_path / "lalelu.yaml"
 
 
-def talk(config, *requests):
+def talk(config, *requests, session=None):
     """The status and the answer to each request, (path) or (path, body); `digest` is filled in with the last one."""
 
     async def ask():
         answers, digest = [], None
-        async with served(Context(None, config, Path("takes"))) as client:
+        async with served(Context(session, config, Path("takes"))) as client:
             for path, *body in requests:
                 given = {"digest": digest, **body[0]} if body else None
                 async with client.request("POST" if body else "GET", path, json=given) as answer:
@@ -95,6 +96,10 @@ def test_a_preset_is_used_and_one_is_saved(config):
         ("/api/kit/learn", {"pad": "ride", "strokes": [{"x": 1}]}, "a stroke is x, y and speed"),
         ("/api/kit/learn", {"pad": "ride", "strokes": STROKES[:2]}, "2 strokes were shown"),
         ("/api/kit/undo", {}, "nothing was changed here"),
+        ("/api/kit/pad", {"do": "paint", "pad": "ride"}, "'paint' is nothing to do with a pad"),
+        ("/api/kit/pad", {"do": "rename", "pad": "ride", "to": "crash"}, "the kit has a pad crash already"),
+        ("/api/kit/set", {"edits": [{"remove": "midi.outputs"}]}, "midi.outputs is not changed here"),
+        ("/api/kit/set", {"try": True, "edits": 3}, "edits is to be a list"),
         ("/api/presets/use", {"name": "../x"}, "there is no preset '../x'"),
     ],
 )
@@ -116,3 +121,67 @@ def test_the_controls_are_told():
         "strike": True,
         "timing": True,
     }
+
+
+def test_pads_are_added_renamed_joined_and_removed_and_all_of_it_is_undone(config):
+    _, added, renamed, joined, gone, *undone = talk(
+        config,
+        ("/api/kit",),
+        ("/api/kit/pad", {"do": "add", "note": "cowbell", "name": "bell"}),
+        ("/api/kit/pad", {"do": "rename", "pad": "bell", "to": "cow"}),
+        ("/api/kit/pad", {"do": "choke", "pad": "cow", "with": "crash", "on": True}),
+        ("/api/kit/pad", {"do": "remove", "pad": "cow"}),
+        *[("/api/kit/undo", {})] * 4,
+    )
+    assert (added[1]["pad"], added[1]["notes"]["bell"], added[1]["kit"]["pads"]["bell"]["note"]) == (
+        "bell",
+        "cowbell",
+        56,
+    )
+    assert list(renamed[1]["kit"]["pads"])[-1] == renamed[1]["pad"] == "cow"
+    assert {joined[1]["kit"]["pads"][name]["choke"] for name in ("cow", "crash")} == {"cow"}
+    assert "cow" not in gone[1]["kit"]["pads"]
+    assert gone[1]["kit"]["pads"]["crash"]["choke"] is None
+    assert undone[-1][1]["kit"]["pads"].keys() == load_config(config).kit.pads.keys()
+    shipped = shipped_dir() / "kits" / "rock.yaml"
+    assert config.with_name("kits").joinpath("rock.yaml").read_text() == shipped.read_text()
+
+
+def test_changes_are_tried_and_kept_as_one_step(config):
+    tried = {"try": True, "edits": []}
+    _, first = talk(
+        config, ("/api/kit",), ("/api/kit/pad", {**tried, "do": "add", "note": "cowbell", "name": "bell"})
+    )
+    edits = first[1]["edits"]
+    change = {"try": True, "edits": edits, "path": "pads.bell.sensitivity"}
+    _, second, refused, kept, undone = talk(
+        config,
+        ("/api/kit",),
+        ("/api/kit/set", {**change, "value": 1.5}),
+        ("/api/kit/set", {**change, "value": 9}),
+        ("/api/kit/set", {"edits": [*edits, {"set": {"pads.bell.sensitivity": 1.5}}]}),
+        ("/api/kit/undo", {}),
+    )
+    assert "+  bell: {note: cowbell" in second[1]["diff"]
+    assert (second[1]["kit"]["pads"]["bell"]["sensitivity"], second[1]["undo"]) == (1.5, False)
+    assert (refused[0], refused[1]["problems"][0]["where"]) == (422, "pads.bell.sensitivity")
+    assert (kept[1]["kit"]["pads"]["bell"]["sensitivity"], kept[1]["undo"]) == (1.5, True)
+    assert "bell" not in undone[1]["kit"]["pads"]
+    assert undone[1]["undo"] is False
+
+
+def test_a_pad_is_learned_into_what_is_tried(config):
+    (_, told) = talk(
+        config, ("/api/kit",), ("/api/kit/learn", {"try": True, "pad": "ride", "strokes": STROKES})
+    )[1]
+    assert told["edits"][0]["set"]["pads.ride.zone.ellipse"] == [1.0, 0.3, 0.35, 0.3]
+    assert config.read_text() == "# mine\nkit: rock  # loud\n"
+
+
+def test_the_history_outlives_the_page_of_an_instrument(config, tmp_path):
+    def page(*requests):
+        return talk(config, ("/api/kit",), *requests, session=Session(tmp_path))
+
+    page(("/api/kit/set", {"path": "pads.snare.threshold", "value": 2}))
+    told = page(("/api/kit/undo", {}))[1][1]
+    assert (told["kit"]["pads"]["snare"]["threshold"], told["redo"]) == (None, True)

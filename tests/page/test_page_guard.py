@@ -5,6 +5,8 @@ import pytest
 from aiohttp import WSServerHandshakeError
 from page.served import asked, served
 
+from lalelu.page import live_routes
+
 TOKEN = "a token of 20 chars."
 UPGRADE = {
     "Connection": "Upgrade",
@@ -99,15 +101,18 @@ def test_an_order_is_handed_on_and_an_unknown_one_refused():
                 first = answer.status
             async with client.post("/api/order", json={"order": "explode"}) as answer:
                 second = answer.status, (await answer.json())["error"]
-            async with client.post("/api/order", data=b"{") as answer:
-                third = answer.status, (await answer.json())["error"]
-        return given, first, second, third
+            refused = []
+            for garbage in (b"{", b'"\xff"'):
+                async with client.post("/api/order", data=garbage) as answer:
+                    refused.append((answer.status, (await answer.json())["error"]))
+        return given, first, second, refused
 
-    given, first, second, third = asyncio.run(order())
+    given, first, second, refused = asyncio.run(order())
     assert (given, first) == (["standby"], 200)
     assert second == (400, "the order 'explode' is not known; there are standby, play")
-    assert third[0] == 400
-    assert third[1].startswith("the request is not JSON")
+    for status, sentence in refused:
+        assert status == 400
+        assert sentence.startswith("the request is not JSON")
 
 
 def test_the_live_socket_opens_for_its_own_page():
@@ -122,3 +127,9 @@ def test_the_live_socket_opens_for_its_own_page():
 
     first = asyncio.run(look())
     assert json.loads(first[4 : 4 + int.from_bytes(first[:4], "little")])["state"]["state"] == "idle"
+
+
+def test_a_browser_too_many_is_told_so(monkeypatch):
+    monkeypatch.setattr(live_routes, "MOST_LOOKERS", 0)
+    status, _, text = asked("/live")
+    assert (status, json.loads(text)) == (503, {"error": "0 browsers look already; close one"})

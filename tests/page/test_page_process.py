@@ -1,15 +1,18 @@
 """The page of a running instrument: comes when somebody knocks, may die, and is never in the way."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
+from pathlib import Path
 
 import aiohttp
 import psutil
 from system.played import gone, wait_until
 
 from lalelu.channel import BoardReader, RingReader
+from lalelu.page import process
 
 
 def pages(played):
@@ -50,7 +53,7 @@ def test_what_is_played_is_told_and_nobody_pays_before_somebody_looks(played):
     (greeting, _), *told = messages(at, 40)
     assert len(pages(played)) == 1
     assert greeting["state"]["kit"] == "stage"
-    assert [(pad["name"], pad["frame"]) for pad in greeting["scene"]["pads"]] == [
+    assert [(pad["name"], pad["frame"]) for pad in greeting["scene"]["kits"]["stage"]["pads"]] == [
         ("left", "body"),
         ("right", "body"),
     ]
@@ -85,10 +88,13 @@ def test_a_page_that_is_killed_comes_again_and_the_engine_does_not_care(played):
     assert [each.laddr.ip for each in heard] == ["127.0.0.1"]
     frames = RingReader(played.session / "frames")
     page.kill()
-    wait_until(lambda: page not in pages(played))
-    assert len(messages(at, 3)) == 3
     before = frames.head
+    wait_until(lambda: page not in pages(played))
     played.wait(lambda: frames.head > before + 10)
+    assert pages(played) == []
+    assert len(messages(at, 3)) == 3
+    lines = BoardReader(played.session / "desk").value()["lines"]
+    assert any(line.startswith("page: it has ended (killed by signal 9)") for line in lines)
     assert len(pages(played)) == 1
 
 
@@ -107,3 +113,13 @@ def test_an_instrument_that_ends_leaves_no_page(played):
     page = pages(played)[0].pid
     assert played.end().code == 0
     assert gone([page])
+
+
+def test_a_sandbox_in_which_nobody_may_step_back_has_a_page_all_the_same(monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "not here")
+
+    for name in ("setpriority", "sched_setaffinity"):
+        monkeypatch.setattr(os, name, refuse)
+    monkeypatch.setattr(process, "OOM_SCORE", int(Path("/proc/self/oom_score_adj").read_text()))
+    process._step_back(min(os.sched_getaffinity(0)))

@@ -1,15 +1,18 @@
 """The tab Takes: its routes, the tab in a real browser, and a take recorded while an instrument plays."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
 import pytest
-from page.browser import LAUNCH, demand
+from page.browser import browsed, demand
+from page.filmed import film, picture
 from page.served import served
 from system.stage import lalelu
 
 from lalelu.channel import BoardReader
+from lalelu.config.loader import load_config
 from lalelu.hits import read_hits
 from lalelu.page.context import Context
 from lalelu.take import read_take
@@ -83,6 +86,88 @@ def test_the_edited_kit_is_compared_with_the_one_of_the_beginning(context):
     assert told["all"]["lost"] > 0
 
 
+def kit_with(context, **changes):
+    """What a browser sends: the kit as the page tells it, with other values."""
+    kit = load_config(context.config_path).kit.model_dump(mode="json")
+    return {**kit, **{name: {**kit[name], **values} for name, values in changes.items()}}
+
+
+def test_a_kit_that_is_not_saved_is_compared_with_the_one_that_is(context):
+    same, deaf = (
+        {"kit": kit_with(context, **changes), "kit_number": 0}
+        for changes in ({}, {"strike": {"min_speed": 4.0}})
+    )
+    kit = context.config_path.with_name("golden.yaml")
+    text = kit.read_text()
+    (_, as_before), (status, fewer) = talk(context, ("/compare", same), ("/compare", deaf))
+    assert as_before["sentence"] == "no difference: the same 35 hits"
+    assert (status, fewer["sentence"]) == (200, f"-{fewer['all']['lost']} hits")
+    assert fewer["all"]["lost"] > 0
+    assert kit.read_text() == text
+
+
+def test_a_kit_with_mistakes_is_refused_with_the_place_of_each(context):
+    wrong = kit_with(context, strike={"min_speed": "fast"})
+    wrong["pads"] = {**wrong["pads"], "new": {"note": 38, "zone": {"box": [1, 1, 0, 0]}}}
+    ((status, told),) = talk(context, ("/compare", {"kit": wrong}))
+    assert (status, told["error"]) == (422, told["problems"][0]["sentence"])
+    assert {each["where"]: each["line"] for each in told["problems"]} == {
+        "strike.min_speed": 0,
+        "pads.new.zone": 0,
+    }
+    assert told["error"] == 'strike.min_speed is "fast"; allowed a number above 0, at most 20'
+
+
+@pytest.mark.parametrize("number", [1, -1, "0", True])
+def test_a_kit_number_that_is_none_is_refused(context, number):
+    ((status, told),) = talk(context, ("/compare", {"kit": kit_with(context), "kit_number": number}))
+    assert (status, told["error"]) == (400, f"kit_number is {number}; kits are numbered 0..0")
+
+
+def test_the_picture_of_a_time_is_told_in_the_takes_own_seconds(context):
+    times_s = film(context.takes / "mine.take.gz")
+
+    async def ask():
+        async with served(context) as client:
+            async with client.get("/api/takes/show?take=mine") as answer:
+                shown = await answer.json()
+            pictures = []
+            for time_s in (-1, times_s[7] + 0.02, 99):
+                async with client.get(f"/api/takes/picture?take=mine&time_s={time_s}") as answer:
+                    pictures.append((answer.content_type, await answer.read()))
+            refused = []
+            for query in ("take=mine", "take=mine&time_s=nan", "take=none&time_s=1"):
+                async with client.get(f"/api/takes/picture?{query}") as answer:
+                    refused.append(answer.status)
+            return shown, pictures, refused
+
+    shown, pictures, refused = asyncio.run(ask())
+    assert shown["film"] == times_s
+    assert pictures == [("image/jpeg", picture(number)) for number in (0, 7, len(times_s) - 1)]
+    assert refused == [400, 400, 400]
+    (context.takes / "mine.film.mkv").write_bytes(b"no film")
+    ((_, shown),) = talk(context, ("/show?take=mine",))
+    assert (shown["film"], "mine.film.mkv cannot be read" in shown["problems"][0]) == ([], True)
+
+
+def test_an_edited_kit_with_another_delay_is_compared_with_the_files(context):
+    loaded = load_config(context.config_path)
+    kit = json.loads(loaded.kit.model_dump_json())
+    timing = {**loaded.config.timing.model_dump(mode="json"), "delay_ms": 30}
+    same, later, wrong = (
+        answer
+        for _, answer in talk(
+            context,
+            ("/compare", {"kit": kit}),
+            ("/compare", {"kit": kit, "timing": timing}),
+            ("/compare", {"kit": kit, "timing": {**timing, "delay_ms": "x"}}),
+        )
+    )
+    assert same["sentence"] == "no difference: the same 35 hits"
+    assert later["sentence"].endswith("ms later")
+    assert wrong["error"].startswith("the edited timing is not valid")
+
+
 def test_without_an_instrument_nothing_is_recorded(context):
     ((status, told), (_, listed)) = talk(context, ("/record", {"on": True}), ("",))
     assert (status, "no instrument plays" in told["error"]) == (400, True)
@@ -92,17 +177,10 @@ def test_without_an_instrument_nothing_is_recorded(context):
 @pytest.mark.browser
 def test_a_take_is_listed_its_truth_edited_and_compared(context, request):
     demand(request.getfixturevalue("expect"))
-    from playwright.async_api import async_playwright, expect
-
-    said = []
+    from playwright.async_api import expect
 
     async def look():
-        async with served(context) as client, async_playwright() as playwright:
-            browser = await playwright.chromium.launch(**LAUNCH)
-            page = await browser.new_page(viewport={"width": 1280, "height": 800})
-            page.on("console", lambda message: message.type == "error" and said.append(message.text))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            await page.goto(f"http://127.0.0.1:{client.port}/#takes")
+        async with browsed(context, "takes") as page:
             await page.get_by_role("button", name="mine").click()
             canvas = page.locator("canvas").first
             await expect(canvas).to_have_attribute("data-marks", "0")
@@ -117,10 +195,8 @@ def test_a_take_is_listed_its_truth_edited_and_compared(context, request):
             await expect(canvas).to_have_attribute("data-marks", str(before))
             await page.get_by_role("button", name="Compare with the edited kit").click()
             await expect(page.locator("#take-result")).to_contain_text("no difference: the same 35 hits")
-            await browser.close()
 
     asyncio.run(look())
-    assert said == []
     hits = read_hits(context.takes / "mine.truth.jsonl")
     assert len(hits) == 35
     assert hits[0].time_s < 0.3

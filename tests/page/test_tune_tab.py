@@ -1,6 +1,7 @@
 """The tab Tune in a real browser."""
 
 import asyncio
+import shutil
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lalelu.page.context import Context
 from lalelu.page.live_routes import packed
 
 pytestmark = pytest.mark.browser
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture
@@ -24,10 +26,10 @@ def config(tmp_path, expect):
 
 
 @asynccontextmanager
-async def tune_tab(config, *, width=1280, height=800, live=None):
+async def tune_tab(config, *, width=1280, height=800, live=None, takes=Path("takes")):
     """The page, the tab open; a message on the browser's console fails the test. `live` takes over the live socket."""
     said = []
-    async with served(Context(None, config, Path("takes"))) as client, async_playwright() as playwright:
+    async with served(Context(None, config, takes)) as client, async_playwright() as playwright:
         browser = await playwright.chromium.launch(**LAUNCH)
         page = await browser.new_page(viewport={"width": width, "height": height})
         page.on("console", lambda message: message.type in ("error", "warning") and said.append(message.text))
@@ -38,7 +40,8 @@ async def tune_tab(config, *, width=1280, height=800, live=None):
         await expect(page.locator("[data-pad=snare]")).to_be_visible()
         yield page
         await browser.close()
-    assert [line for line in said if "422" not in line] == []  # a refused value: the browser itself tells it
+    # of a refused value the browser itself tells the status
+    assert [line for line in said if "status of 422" not in line and "status of 400" not in line] == []
 
 
 async def written(page):
@@ -138,3 +141,49 @@ def test_a_pad_is_learned_by_touch_and_changes_are_shown(config):
 
     asyncio.run(tune())
     assert load_config(config).kit.pads["ride"].zone.ellipse == (1.4, 0.3, 0.35, 0.3)
+
+
+def test_pads_are_added_tried_on_a_take_and_kept_as_one_step(config, tmp_path):
+    shutil.copy(GOLDEN / "kit.yaml", tmp_path / "golden.yaml")
+    (tmp_path / "takes").mkdir()
+    shutil.copy(GOLDEN / "rock_100.take.gz", tmp_path / "takes" / "mine.take.gz")
+    config.write_text("kit: golden.yaml\n")
+    text = (tmp_path / "golden.yaml").read_text()
+
+    async def tune():
+        async with tune_tab(config, takes=tmp_path / "takes") as page:
+
+            def button(name):
+                return page.get_by_role("button", name=name, exact=True)
+
+            await button("Try first").click()
+            await button("Add a pad").click()
+            await page.locator("#tune-new-note").select_option("cowbell")
+            await button("Add it").click()
+            await expect(page.locator("#tune-name")).to_have_value("cowbell")
+            await page.locator("#tune-name").fill("snare")
+            await page.keyboard.press("Tab")
+            await expect(page.locator(".own-name .error")).to_contain_text("the kit has a pad snare already")
+            await page.locator("#tune-name").fill("bell")
+            await page.keyboard.press("Tab")
+            await button("crash").click()
+            await expect(button("crash")).to_have_attribute("aria-pressed", "true")
+            await page.locator("[data-pad=snare]").click()
+            await page.keyboard.press("Delete")
+            await page.keyboard.press("Delete")
+            await expect(page.locator("[data-pad=snare]")).to_have_count(0)
+            await expect(page.locator(".draft [role=status]").first).to_contain_text("4 changes are drawn")
+            await button("Compare").click()
+            await expect(page.locator(".draft li")).to_have_text("snare: -7 hits")
+            assert (tmp_path / "golden.yaml").read_text() == text
+            await button("Keep").click()
+            await expect(page.locator(".bar [role=status]")).to_have_text("Written, as one step.")
+            kept = load_config(config).kit.pads
+            await button("Undo").click()
+            await expect(page.locator("[data-pad=snare]")).to_be_visible()
+            return kept
+
+    kept = asyncio.run(tune())
+    assert "snare" not in kept
+    assert (kept["bell"].note, kept["bell"].choke) == (56, kept["crash"].choke)
+    assert (tmp_path / "golden.yaml").read_text() == text

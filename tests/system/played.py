@@ -20,11 +20,14 @@ LONG_S = 40  # a take that no test plays to its end
 class Played:
     """`lalelu run` as a process, with a ledger, a take and a MIDI file; notes sound until they are ended."""
 
-    def __init__(self, folder, *arguments, camera=None, note_ms=10_000, seconds=LONG_S, page="null"):
+    def __init__(
+        self, folder, *arguments, camera=None, config=None, note_ms=10_000, seconds=LONG_S, page="null"
+    ):
         self.folder = folder
         take = write_take(folder / "source.take", seconds=seconds) if camera is None else None
         self.process = start(
-            *("run", "--config", write_config(folder, note_ms, page), "--camera", camera or f"take:{take}"),
+            *("run", "--config", config or write_config(folder, note_ms, page)),
+            *("--camera", camera or f"take:{take}"),
             *("--midi", f"file:{folder / 'out.mid'}", "--log", folder / "ledger"),
             *("--take", folder / "out.take.gz", *arguments),
         )

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -131,3 +132,13 @@ def test_a_voice_that_cannot_start_again_is_tried_less_and_less_often(place):
     (place / "out").mkdir()
     played.wait_for_notes()
     assert played.end().code == 0
+
+
+def test_what_is_hastened_comes_before_ordinary_programs_and_what_it_starts_does_not():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        app.hasten(process.pid)
+        policy, priority = os.sched_getscheduler(process.pid), os.sched_getparam(process.pid).sched_priority
+        process.kill()
+    if policy == os.SCHED_OTHER:
+        pytest.skip("SCHED_FIFO is refused here")
+    assert (policy, priority) == (os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, app.START_PRIORITY)

@@ -56,7 +56,7 @@ def test_a_kit_that_hears_less_is_worse_against_the_truth():
 
 
 def test_a_trace_is_the_limbs_height_and_lowest_where_it_strikes():
-    (left,) = traces(TAKE, ["left_wrist"], KIT)
+    (left,) = traces(TAKE, ["left_wrist"], KIT.keypoints)
     assert (left.player, left.limb, len(left.time_s)) == (0, "left_wrist", len(TAKE.frames))
     height = dict(zip(left.time_s, left.height, strict=True))
     for hit in read_hits(GOLDEN / "rock_100.truth.jsonl"):

@@ -51,3 +51,17 @@ def test_steps_are_undone_down_to_no_file(tmp_path):
     assert (file.read(), list(tmp_path.iterdir())) == (None, [])
     with pytest.raises(UsageError, match="nothing to undo"):
         file.undo()
+
+
+def test_a_truth_that_was_changed_elsewhere_is_not_undone(tmp_path):
+    file = TruthFile(tmp_path / "mine.truth.jsonl")
+    file.write((LEFT,))
+    file.path.write_text('{"time_s": 3.0, "limb": "nose"}\n')
+    with pytest.raises(
+        UsageError, match=r"mine\.truth\.jsonl was changed elsewhere since; there is nothing left"
+    ):
+        file.undo()
+    theirs = file.read()
+    file.write((RIGHT,))
+    file.undo()
+    assert (file.read(), file.undoable) == (theirs, 0)

@@ -13,11 +13,11 @@ BARS = 4
 HEADER = TakeHeader(source="test", fps=100, width=640, height=480)
 
 
-def rock(*, height=0.3, sd=0.003):
+def rock(*, height=0.3, sd=0.003, bars=BARS):
     """The pattern rock at 120 a minute: the right hand at 4 Hz with strokes of this height, body units."""
-    t = stamps(BEGINS_S + BARS * 2.0 + 1.0)
-    right, right_s = strokes(t, HIHAT, hz=4.0, height=height, begin=BEGINS_S - 0.25, count=8 * BARS)
-    left, left_s = strokes(t, SNARE, hz=1.0, height=0.8, begin=BEGINS_S - 0.5, count=2 * BARS)
+    t = stamps(BEGINS_S + bars * 2.0 + 1.0)
+    right, right_s = strokes(t, HIHAT, hz=4.0, height=height, begin=BEGINS_S - 0.25, count=8 * bars)
+    left, left_s = strokes(t, SNARE, hz=1.0, height=0.8, begin=BEGINS_S - 0.5, count=2 * bars)
     take = Take(
         HEADER,
         tuple(

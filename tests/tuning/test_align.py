@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,8 @@ def performance(name, *, bars=8, begins_s=1.7, jitter_s=0.015, missed=(), extra=
     ]
     kept = [stroke for place, stroke in enumerate(strokes) if place not in missed]
     played = [(time_s + float(rng.normal(0.0, jitter_s)), time_s, one) for time_s, one in kept]
-    hits = [HitRecord(at_s, one.limb) for at_s, _, one in played] + [HitRecord(*each) for each in extra]
+    hits = [HitRecord(at_s, one.limb, one.pad) for at_s, _, one in played]
+    hits += [HitRecord(*each) for each in extra]
     meant = sorted((at_s, one.limb, one.pad) for at_s, _, one in played)
     return sorted(hits, key=lambda hit: hit.time_s), meant
 
@@ -39,6 +42,37 @@ def test_every_stroke_is_the_one_that_was_meant(name, jitter_s):
     found, truth = truth_of(name, hits)
     assert truth == meant
     assert found.extra == ()
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("extra", [(), ((0.9, "left_wrist"),)], ids=["clean", "moved before"])
+def test_hands_that_alternate_play_the_pads_that_were_meant(seed, extra):
+    hits, meant = performance("fill", jitter_s=0.02, seed=seed, extra=extra)
+    _, truth = truth_of("fill", hits)
+    assert truth == meant
+
+
+def test_some_strokes_may_be_heard_on_other_pads():
+    hits, meant = performance("fill", jitter_s=0.02)
+    heard = [replace(hit, pad=("snare", None, hit.pad)[place % 3]) for place, hit in enumerate(hits)]
+    assert truth_of("fill", heard)[1] == meant
+
+
+def test_a_first_and_a_last_stroke_that_are_early_make_no_bar_of_their_own():
+    hits, _ = performance("rock", jitter_s=0.0, bars=4)
+    late_s = hits[-1].time_s + 0.5 * 60.0 / BPM
+    hits = [replace(hit, time_s=hit.time_s - 0.03 * (place < 1)) for place, hit in enumerate(hits)]
+    found, truth = truth_of("rock", [*hits, HitRecord(late_s - 0.02, "right_wrist", "hihat")])
+    assert len(truth) == len(hits) + 1
+    assert found.fit > 0.95
+
+
+def test_half_of_what_was_asked_for_is_not_the_pattern():
+    hits, _ = performance("rock", jitter_s=0.0)
+    alone = [hit for hit in hits if hit.pad == "snare"]
+    assert align(bar_of("rock", BPM, ROCK), BAR_S, alone) is None
+    found = align(bar_of("rock", BPM, ROCK), BAR_S, [hit for hit in hits if hit.time_s < 4.0] + alone[4:])
+    assert found.fit < 1.0
 
 
 def test_the_beginning_is_found_within_a_few_milliseconds():

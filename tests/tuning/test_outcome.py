@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from lalelu.hits import HitRecord
-from lalelu.tuning.outcome import Outcome, goodness, is_held_back, is_worse, outcomes, together
+from lalelu.tuning.outcome import Outcome, goodness, is_held_back, is_worse, parted, together
 
 
 def hits(*times_s):
@@ -24,7 +24,9 @@ def test_a_short_take_has_two_blocks_held_back():
 def test_the_parts_are_the_whole_and_a_border_makes_no_misses():
     truth = hits(1.0, 9.99, 12.0, 16.0)
     found = hits(1.01, 10.01, 12.0, 13.0, 17.0)  # the second lies beyond the border to the part held back
-    tuned_on, held = outcomes(found, truth, length_s=60.0, window_ms=50.0, by="limb")
+    tuned_on, held = parted(
+        found, truth, lambda time_s: int(is_held_back(time_s, 60.0)), 2, window_ms=50.0, by="limb"
+    )
     assert (tuned_on.matched, tuned_on.found, tuned_on.true) == (2, 3, 3)
     assert (held.matched, held.found, held.true) == (1, 2, 1)
     assert tuned_on.lag_ms == pytest.approx(30.0)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from tuning.lessons import rock
@@ -34,6 +35,7 @@ def folder(tmp_path, monkeypatch, soft):
         for frame in soft.take.frames:
             take.write(frame)
     write_hits(tmp_path / "true.jsonl", soft.truth)
+    (tmp_path / "none.jsonl").touch()
     (tmp_path / "mine.yaml").write_text(DEAF)
     return tmp_path
 
@@ -64,6 +66,15 @@ def test_a_pattern_stands_in_for_the_truth(folder, capsys):
     assert (folder / "mine.yaml").read_text() == DEAF
 
 
+def test_a_take_that_names_its_pattern_needs_no_other_word(folder, soft, capsys):
+    header = replace(soft.take.header, more={"practice": {"pattern": "rock", "bpm": 120}})
+    with TakeWriter(folder / "mine.take", header) as take:
+        for frame in soft.take.frames:
+            take.write(frame)
+    assert main([*TUNE, "--trials", "1"]) == 0
+    assert "strokes of the pattern were played" in capsys.readouterr().err
+
+
 def test_a_take_of_the_folder_is_known_by_its_name(folder, monkeypatch, capsys):
     takes = folder / "data" / "lalelu" / "takes"
     takes.mkdir(parents=True)
@@ -90,6 +101,9 @@ def test_without_truth_or_pattern_it_says_what_is_missing(folder, capsys):
         (("--truth", "true.jsonl", "--trials", "0"), "1 and more"),
         (("--truth", "true.jsonl", "--write", "true.jsonl"), "there already"),
         (("--truth", "true.jsonl", "--window-ms", "0"), "above 0"),
+        (("--truth", "true.jsonl", "--seed", "4294967296"), "0 to 4294967295"),
+        (("--truth", "true.jsonl", "--learn"), "--trials is of the search"),
+        (("--truth", "none.jsonl"), "no true hit"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(folder, capsys, more, rule):

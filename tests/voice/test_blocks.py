@@ -82,3 +82,29 @@ def test_gain_and_full_scale_hold():
     for _ in range(8):
         blocks.add(CLICK, 3 * MS)
     assert max(blocks.fill(144, at_ms * MS).max() for at_ms in (6, 9)) == 1.0
+
+
+def counted(asks, begin=200):
+    """Return the underruns and their milliseconds, for blocks of 144 asked for at `asks` (ns)."""
+    blocks = Blocks(Clicks(), RATE, 1.0)
+    for number, at_ns in enumerate(asks):
+        if number == begin:
+            blocks.underruns.begin(at_ns)
+        blocks.fill(144, at_ns)
+    return blocks.underruns.count, blocks.underruns.silent_ms
+
+
+def test_a_card_that_has_had_nothing_to_play_is_counted_with_its_silence():
+    asks = [i * 3 * MS + (20 * MS if i > 700 else 0) + (4 * MS if i > 1300 else 0) for i in range(2000)]
+    assert counted(asks) == (2, pytest.approx(24.0, abs=0.1))
+
+
+def test_calls_that_come_late_and_catch_up_are_no_underruns_nor_is_a_slow_clock():
+    late = np.random.default_rng(1).uniform(0, 5 * MS, 4000)
+    late[1000:1040] += 20 * MS
+    asks = np.maximum.accumulate(np.arange(4000) * 3.0006 * MS + late).astype(int)
+    assert counted(asks) == (0, 0.0)
+
+
+def test_what_a_card_lacks_while_it_starts_is_not_counted():
+    assert counted([i * 3 * MS + (30 * MS if i > 1 else 0) for i in range(2000)], begin=100) == (0, 0.0)

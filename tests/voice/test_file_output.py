@@ -2,11 +2,13 @@ import struct
 from pathlib import Path
 
 import mido
+import numpy as np
 import pytest
 
 from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.voice.message import CENTRE, CLOCK, bend_range, control, note_off, note_on, pitch_bend
 from lalelu.voice.outputs.file import MAX_MESSAGES, FileOutput, FileOutputOptions
+from lalelu.voice.tempo import Tempo
 
 S = 1_000_000_000
 
@@ -44,6 +46,36 @@ def test_a_silent_beat_is_no_performance(tmp_path: Path) -> None:
         output.send(CLOCK, i * S // 48)
     output.close()
     assert path.read_bytes() == b"an earlier song"
+
+
+@pytest.mark.parametrize("early_ms", [0, 10, 240, 490])
+@pytest.mark.parametrize("known_ms", [0, 45])
+def test_what_is_played_to_a_tapped_beat_lies_on_the_files_beats(tmp_path: Path, early_ms, known_ms) -> None:
+    tempo, beat_ns, taps = Tempo(), S // 2, 4
+    output = FileOutput(FileOutputOptions(target=str(tmp_path / "out.mid")))
+    output.open()
+    due = [(number * beat_ns + known_ms * S // 1000, None) for number in range(taps)]
+    strokes = [(number * beat_ns, note_on(10, 38, 99)) for number in range(taps, 16)]
+    strokes[0] = (strokes[0][0] - early_ms * S // 1000, strokes[0][1])
+    for at_ns, message in sorted([*due, *strokes], key=lambda each: each[0]):
+        while tempo.next_ns is not None and tempo.next_ns <= at_ns:
+            tick_ns = tempo.next_ns
+            output.send(CLOCK, tick_ns)
+            assert tempo.tick(tick_ns)
+        if message is None:
+            tempo.tap(at_ns - known_ms * S // 1000, at_ns)
+        else:
+            output.send(message, at_ns)
+    output.close()
+    midi = mido.MidiFile(tmp_path / "out.mid")
+    assert {
+        round(mido.tempo2bpm(message.tempo)) for message in midi.tracks[0] if message.type == "set_tempo"
+    } == {120}
+    beats = (
+        np.cumsum([message.time for message in midi.tracks[1] if not message.is_meta]) / midi.ticks_per_beat
+    )
+    assert np.diff(beats) == pytest.approx([1 + early_ms / 500] + [1.0] * 10, abs=0.01)
+    assert beats[1:] % 1.0 == pytest.approx(0.0, abs=0.01)
 
 
 def test_the_tempo_is_that_of_the_clock_and_its_beats_are_the_files(tmp_path: Path) -> None:

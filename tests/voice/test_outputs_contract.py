@@ -284,6 +284,16 @@ class TestOnJack:
         output.close()
         ear.remove()
 
+    def test_a_port_of_our_own_keeps_its_name_beside_a_connection_to_another(self) -> None:
+        ear = JackEar("port:ear")
+        outputs = [from_uri(MIDI, ADAPTERS, f"{name}?api=jack") for name in ("port:ear", "virtual:lalelu")]
+        for output in outputs:
+            output.open()
+        assert sorted(ear.midi.get_ports()) == ["lalelu-port:out", "lalelu:out"]
+        for output in outputs:
+            output.close()
+        ear.remove()
+
     def test_a_wrong_name_lists_what_is_there_and_guesses(self) -> None:
         ear = JackEar("port:ear")
         output: MidiOutput = from_uri(MIDI, ADAPTERS, "port:eer:in?api=jack")

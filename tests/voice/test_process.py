@@ -294,11 +294,17 @@ def test_a_listener_on_jack_hears_the_ends_of_a_killed_voices_notes(jack_server,
     ear.remove()
 
 
-def test_what_the_sound_adds_is_among_the_requests_that_the_ledger_keeps(stage):
+def test_what_the_sound_adds_and_how_it_fares_is_among_the_requests_that_the_ledger_keeps(stage):
     played = stage("synth:?engine=builtin&backend=null")
     played.start()
-    (report,) = [request for request in played.board["requests"] if request["request"] == "sound"]
-    assert "buffer 2 x 144 frames = 6.0 ms asked for" in report["detail"]
+
+    def told():
+        return [request["detail"] for request in played.board["requests"] if request["request"] == "sound"]
+
+    (report,) = told()
+    assert "buffer 2 x 144 frames = 6.0 ms asked for" in report
+    played.wait(lambda: " underruns" in told()[0])
+    assert "6.0 ms asked for" in told()[0]
     played.tell("finish")
     assert played.end() == 0
 

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from lalelu.bulletin import Bulletin
 from lalelu.channel import RingReader, RingWriter, create_ring
 from lalelu.clock import slept_ns
 from lalelu.config.kit import KitConfig
@@ -20,6 +21,7 @@ from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.memory import MemoryOutput
 from lalelu.voice.process import EnginePulse, VoiceProcess
 from lalelu.voice.recovery import Recovery
+from lalelu.voice.reports import Reports
 from lalelu.voice.voice import Strike, Voice
 from lalelu.wire import EngineRings, EventRing
 
@@ -46,7 +48,8 @@ class House:
         )
         self._process = VoiceProcess(
             session, self.voice, self.said.append,
-            once=once, bell=bell, engine=engine, events=events, recovery=recovery, auto=auto,
+            once=once, bell=bell, engine=engine, events=events, recovery=recovery,
+            reports=Reports(self.voice, Bulletin(session / "voice")), auto=auto,
         )  # fmt: skip
         self.notes = RingReader(session / "notes")
         self.rings = EngineRings(session, bell, kits=[kit], skeleton=COCO17, keeps_poses=False)

@@ -83,6 +83,29 @@ def test_a_process_that_has_said_why_it_ended_is_quoted_whoever_notices_it(sides
         relayed.send(note_off(10, 38), 0)
 
 
+class Crackling(MemoryOutput):
+    """An output that makes sound, with more gaps each time that it is asked."""
+
+    count = 0
+
+    @property
+    def underruns(self):
+        type(self).count += 1
+        return f"{self.count} underruns"
+
+
+def test_how_the_sound_fares_is_reported_beside_the_line(sides, relayed):
+    voice, other = sides
+    voice.send(END)
+    output = Crackling()
+    output.open()
+    Relay(output, other).play()
+    relayed.opened = "synth: 6.0 ms"
+    assert relayed.report == ""
+    relayed.look()
+    assert relayed.report == f"synth: 6.0 ms; {output.count} underruns"
+
+
 def test_the_end_of_a_killed_process_is_not_waited_for(relayed):
     relayed._process = Dying()
     relayed.kill()

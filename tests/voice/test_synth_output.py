@@ -11,6 +11,7 @@ import pytest
 
 from lalelu.clock import now_ns
 from lalelu.errors import LostError, MissingError, UsageError
+from lalelu.realtime import Grant
 from lalelu.registry import from_uri
 from lalelu.voice.message import note_off, note_on
 from lalelu.voice.outputs.synth import SynthOutput, SynthOutputOptions
@@ -93,7 +94,11 @@ def test_the_line_tells_the_voices_and_the_buffers_share_and_goes_into_the_ledge
     assert line.startswith(
         "synth: built-in drums, no sound card, 48 kHz, buffer 2 x 240 frames = 10.0 ms asked for, "
     )
-    assert output.report == line
+    assert output.report.startswith(line)
+    while output.report == line:
+        time.sleep(0.01)
+        output.look()
+    assert " underruns" in output.report.removeprefix(line)
     os.kill(output._process._process.pid, signal.SIGKILL)
     output._process._process.wait(5)
     with pytest.raises(LostError, match="its process has died"):
@@ -121,6 +126,42 @@ def test_what_the_process_finds_wrong_is_raised_by_the_voices_side(tmp_path):
     with pytest.raises(MissingError, match="MIDI output synth:no such card cannot be opened"):
         output.open()
     output.close()
+
+
+def test_a_refused_priority_is_told_and_fatal_where_it_is_required(monkeypatch):
+    refused = Grant("SCHED_FIFO priority 60", granted=False, detail="not permitted")
+    monkeypatch.setattr(cards, "enter_sound", lambda _: (refused,))
+    options = {"backend": "null", "engine": "builtin", "priority": 60}
+    output = SoundOutput(SynthOutputOptions(**options))
+    assert output.open().endswith("; refused: SCHED_FIFO priority 60 (not permitted)")
+    output.close()
+    output = SoundOutput(SynthOutputOptions(**options, required=True))
+    with pytest.raises(MissingError, match=r"realtime\.required is set, and the machine refused: SCHED_FIFO"):
+        output.open()
+    output.close()
+
+
+def test_its_process_is_told_what_is_required(monkeypatch):
+    monkeypatch.setattr("lalelu.voice.relayed._MODULE", "json.tool")  # which ends at once
+    output = SynthOutput(SynthOutputOptions(priority=60, required=True))
+    with pytest.raises(MissingError, match="its process has died"):
+        output.open()
+    assert output._process._process.args[-3:] == ["60", "0", "1"]
+
+
+def test_a_card_that_runs_dry_while_it_is_measured_tells_no_figure(monkeypatch):
+    monkeypatch.setattr("lalelu.voice.synth.blocks.Blocks.held_ms", -74.2)
+    output = SoundOutput(SynthOutputOptions(backend="null", engine="builtin"))
+    assert "asked for, not measured, because the card ran out of sound" in output.open()
+    output.close()
+
+
+def test_a_block_that_takes_longer_to_make_than_to_play_is_counted():
+    slow = Card("", "null", lambda frames, _: (time.sleep(0.004), np.zeros((frames, 2), np.float32))[1],
+                period_ms=3, priority=0)  # fmt: skip
+    slow.open()
+    slow.close()
+    assert slow.slow > 10
 
 
 def test_a_card_that_has_stopped_is_lost(monkeypatch):

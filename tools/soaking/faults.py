@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from lalelu.session import NET
 
 Check: TypeAlias = Callable[[], bool]
 HOG_MS, HOG_EVERY_MS = 30, 211  # no multiple of a frame's period
+HOG_PATIENCE_S: Final = 10.0  # what is more than this the scheduler owes
 MOST_BYTES: Final = 2 << 30  # of the memory hog
 _EAT: Final = "import sys, time; held = b'x' * int(sys.argv[1]); time.sleep(3600)"
 _DISTURB: Final = Path(__file__).parents[1] / "disturb.py"
@@ -208,8 +210,14 @@ def processor_hog(rig: Rig, seconds: float) -> Check:
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=rig.environment
     ) as hog:
+        until = time.monotonic() + seconds + HOG_PATIENCE_S
         while hog.poll() is None:
             rig.wait(0.05)
+            if time.monotonic() > until:
+                hog.kill()
+                raise UnavailableError(
+                    f"{seconds:.1f} s of bursts have not ended after {HOG_PATIENCE_S:g} s more"
+                )
         if hog.returncode:
             assert hog.stderr is not None
             raise UnavailableError(hog.stderr.read().strip())

@@ -110,13 +110,14 @@ class Rig:
         opened.callback(subprocess.run, ["umount", "--lazy", str(self.disk)], check=True)
 
     def _end_all(self) -> None:
+        if self._server is not None:
+            # first: killed clients end it by SIGPIPE, and a dead one keeps its place among JACK's eight servers
+            self._server.terminate()
+            self._server.wait()
         for process in (self.process, *self._listeners.values()):
             if process is not None:
                 process.kill()
                 process.wait()
-        if self._server is not None:
-            self._server.terminate()  # one that is killed keeps its place among JACK's eight servers
-            self._server.wait()
         for left in SHARED_MEMORY.glob(f"jack_sem.*_{self.environment['JACK_DEFAULT_SERVER']}_*"):
             left.unlink()  # of killed servers
 

@@ -119,6 +119,7 @@ class SimulatedCamera:
         self._child: subprocess.Popen[bytes] | None = None
         self._ring: Ring | None = None
         self._complaints: IO[bytes] | None = None
+        self._cores: set[int] = set()  # where the film's process may run
         self._start_ns: int | None = None
         self._next = 0  # the oldest frame not yet delivered or skipped
         self._withheld = 0  # frames that a slow camera never took
@@ -139,6 +140,8 @@ class SimulatedCamera:
                 f"sim: core is {options.core}; this machine has cores 0..{(os.cpu_count() or 1) - 1}; "
                 "name one of them or leave core out"
             )
+        # When the film begins anew, the caller may have a core for itself alone.
+        self._cores = self._cores or os.sched_getaffinity(0)
         folder = runtime_directory(os.environ)
         shape = (options.slots, settings.width, settings.height)
         try:
@@ -153,7 +156,7 @@ class SimulatedCamera:
                         file.fileno(),
                         options.slots,
                         self._end,
-                        options.core,
+                        self._cores if options.core is None else {options.core},
                         asdict(settings),
                         options.faults,
                     ),

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Collection
 from typing import Any, Final
 
 import cv2
@@ -19,7 +20,7 @@ def command(
     descriptor: int,
     slots: int,
     frames: int | None,
-    core: int | None,
+    cores: Collection[int],
     settings: dict[str, Any],
     faults: str | None,
 ) -> list[str]:
@@ -31,7 +32,7 @@ def command(
         "descriptor": descriptor,
         "slots": slots,
         "frames": frames,
-        "core": core,
+        "cores": sorted(cores),
         "parent": os.getpid(),
         "settings": settings,
         "faults": faults,
@@ -43,8 +44,7 @@ def main(order: dict[str, Any]) -> None:
     """Render frames in order until the film ends or the parent dies."""
     # The parent may already be a real-time process on a core of its own: rendering must be neither.
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    if order["core"] is not None:
-        os.sched_setaffinity(0, {order["core"]})
+    os.sched_setaffinity(0, order["cores"])
     cv2.setNumThreads(1)
     settings = FilmSettings(**order["settings"])
     ring = Ring(order["descriptor"], order["slots"], settings.width, settings.height)

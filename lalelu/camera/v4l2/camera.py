@@ -3,12 +3,12 @@
 import statistics
 import time
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import cv2
 import videodev2 as v4l2
 
+from lalelu.camera.pace import Pace
 from lalelu.camera.port import CameraFacts
 from lalelu.camera.v4l2 import controls, formats, stamps
 from lalelu.camera.v4l2.device import Capability, Device, Filled, Layout, letters
@@ -20,11 +20,7 @@ from lalelu.types import Frame
 
 SILENCE_NS: Final = 1_000_000_000  # without a frame for so long, a camera is lost: 20 frames at 20 fps
 START_NS: Final = 2_000_000_000  # ... that has just been started: some need a second for their first frame
-PROBE_FRAMES: Final = 30  # frames timed at start to learn the rate that is really delivered ...
-AGAIN_FRAMES: Final = 10  # ... and when the camera is back: playing waits, 0.5 s at 30 fps
-SETTLING_FRAMES: Final = 5  # before them: a stream's first ones come irregularly
-DECODED_OF: Final = 4  # every so manieth of them is decoded, too
-PROBE_NS: Final = 2_000_000_000  # or as many as come in this time
+DECODED_OF: Final = 4  # every so manieth of the first frames is decoded, too
 RATE_TOLERANCE: Final = (
     0.01  # of the rate that was asked for: drivers count in steps of 100 ns, and 29.97 is 30
 )
@@ -180,27 +176,24 @@ class V4L2Camera:
         return got
 
     def _probe(self) -> _Probed:
-        """Time the first frames (median gap; a missed frame is no gap), and the decoding of some."""
-        times_ns: list[int] = []
+        """Time the first frames, and the decoding of some."""
         decode_ns = [0]
         lags_ns: list[int] = []
-        stop_ns = self._calls.now_ns() + PROBE_NS
-        wanted = SETTLING_FRAMES + (AGAIN_FRAMES if self._opened_before else PROBE_FRAMES)
+        pace = Pace(self._calls.now_ns(), again=self._opened_before)
         while True:
             filled, arrived_ns = self._wait_for_one()
-            if len(times_ns) % DECODED_OF == 0:
+            if len(lags_ns) % DECODED_OF == 0:
                 began_ns = time.thread_time_ns()
                 self._decode(self._device.bytes_of(filled))
                 decode_ns.append(time.thread_time_ns() - began_ns)
             self._device.give(filled.index)
             lags_ns.append(arrived_ns - filled.stamp_ns)
             ours = stamps.on_our_clock(filled.flags, lags_ns[-1])
-            times_ns.append(filled.stamp_ns if ours else arrived_ns)
-            if len(times_ns) >= wanted or (arrived_ns > stop_ns and len(times_ns) > SETTLING_FRAMES + 1):
+            if pace.take(arrived_ns, filled.stamp_ns if ours else arrived_ns):
                 break
-        gaps = [later - earlier for earlier, later in pairwise(times_ns[SETTLING_FRAMES:])]
-        fps = 1e9 / max(statistics.median(gaps), 1)
-        return _Probed(fps, filled.flags, min(lags_ns), statistics.median(decode_ns[1:] or decode_ns) * 1e-6)
+        return _Probed(
+            pace.fps, filled.flags, min(lags_ns), statistics.median(decode_ns[1:] or decode_ns) * 1e-6
+        )
 
     def _judge_rate(self, measured: float, granted: float, exposure_ms: float | None) -> str:
         """Return what people should know about the rate. Raises SlowCameraError where it is no such rate at all."""

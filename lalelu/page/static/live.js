@@ -1,6 +1,6 @@
 // The Live tab: what lalelu sees, and why a stroke sounded or not.
-import { drawStage } from "./stage.js";
-import { drawHistogram, drawStrip, drawTrace, verdictAt } from "./traces.js";
+import { drawStage, padsOf } from "./stage.js";
+import { drawHistogram, drawStrip, drawTrace, leastSpeeds, verdictAt } from "./traces.js";
 
 const SPAN_S = 4; // of the traces
 const KEPT_S = 10; // of the latencies
@@ -29,8 +29,10 @@ const LAYOUT = `
       </dl>
       <ul id="conditions" aria-label="What is wrong" aria-live="polite"></ul>
       <h3>Time of each frame, last ${KEPT_S} s</h3>
-      <canvas id="strip" role="img" aria-label="Time of each frame"></canvas>
-      <canvas id="histogram" role="img" aria-label="How often frames took how long"></canvas>
+      <div class="times">
+        <canvas id="strip" role="img" aria-label="Time of each frame"></canvas>
+        <canvas id="histogram" role="img" aria-label="How often frames took how long"></canvas>
+      </div>
     </div>
     <div class="traces panel">
       <h2>Limbs</h2>
@@ -58,17 +60,20 @@ class Live {
   #players = [];
   #bitmap = null;
   #decoding = false;
+  #kit = null; // of who plays without one of their own, or has switched last
   #traces = new Map(); // by player and limb: points [t, y, vy, armed], marks, canvas
   #frames = []; // [t, ms]
-  #flashes = new Map(); // by pad: { at: ms, velocity }
+  #flashes = new Map(); // by player and pad: { at: ms, velocity }
   #now = 0; // of the newest frame, s
   #chosen = null;
+  #nobody; // the line that stands for traces while there are none
   #dirty = true;
   #told = "";
 
   constructor(element, desk) {
     this.#find = (id) => element.querySelector(`#${id}`);
     this.desk = desk;
+    this.#nobody = this.#find("traces").firstElementChild;
     for (const id of ["mirror", "picture"]) {
       const button = this.#find(id);
       const kept = localStorage.getItem(`lalelu.${id}`);
@@ -82,14 +87,15 @@ class Live {
     }
     this.#find("standby").addEventListener("click", () => this.#toggle());
     desk.addEventListener("frame", (event) => this.#take(event.detail));
+    desk.addEventListener("gone", () => this.#forget());
     if (desk.scene) this.#takeScene(desk.scene);
     let drawn = 0;
     const draw = (now) => {
+      requestAnimationFrame(draw);
       if (this.#dirty && now - drawn > DRAW_MS && element.offsetParent !== null) {
         drawn = now;
         this.#draw();
       }
-      requestAnimationFrame(draw);
     };
     requestAnimationFrame(draw);
   }
@@ -107,7 +113,8 @@ class Live {
     this.#dirty = true;
     if (message.scene) this.#takeScene(message.scene);
     if (message.state) this.#takeState(message.state);
-    if (message.players) this.#players = message.players;
+    if (message.players && !message.jpeg) this.#players = message.players;
+    this.#tellKit();
     for (const [t, ms] of message.frames ?? []) {
       this.#frames.push([t, ms]);
       this.#now = t;
@@ -120,15 +127,34 @@ class Live {
       while (trace.points.length && trace.points[0][0] < this.#now - SPAN_S - 1) trace.points.shift();
       while (trace.marks.length && trace.marks[0].t < this.#now - SPAN_S - 1) trace.marks.shift();
     }
-    if (message.jpeg && !this.#decoding) this.#decode(message.jpeg);
+    if (message.jpeg && !this.#decoding) this.#decode(message.jpeg, message.players);
   }
 
-  async #decode(jpeg) {
+  // The next connection counts its times from a beginning of its own.
+  #forget() {
+    this.#bitmap?.close();
+    this.#scene = this.#bitmap = this.#chosen = null;
+    this.#players = [];
+    this.#frames = [];
+    this.#now = 0;
+    this.#told = "";
+    this.#flashes.clear();
+    this.#traces.clear();
+    this.#find("traces").replaceChildren(this.#nobody);
+    for (const id of ["kit", "fps", "p50", "p99", "note"]) this.#find(id).textContent = "–";
+    this.#find("standby").disabled = true;
+    this.#kit = null;
+    this.#dirty = true;
+  }
+
+  // Players are drawn with the picture in which they were seen.
+  async #decode(jpeg, players) {
     this.#decoding = true;
     try {
       const fresh = await createImageBitmap(jpeg);
       this.#bitmap?.close();
       this.#bitmap = fresh;
+      if (players) this.#players = players;
       this.#dirty = true;
     } finally {
       this.#decoding = false;
@@ -137,7 +163,7 @@ class Live {
 
   #takeScene(scene) {
     this.#scene = scene;
-    this.#find("stage").style.aspectRatio = String(scene.aspect);
+    this.#find("stage").style.setProperty("--aspect", String(scene.aspect));
     this.#flashes.clear();
   }
 
@@ -149,9 +175,17 @@ class Live {
     standby.setAttribute("aria-pressed", String(state.standby));
     standby.textContent = state.standby ? "Play again" : "Standby";
     standby.disabled = state.state !== "playing";
-    this.#find("kit").textContent = state.kit ?? "–";
+    this.#kit = state.kit;
     list(this.#find("conditions"), (state.conditions ?? []).map((each) => each.text));
     list(this.#find("lines"), state.lines ?? []);
+  }
+
+  #tellKit() {
+    const kits = new Set(this.#players.map(({ kit }) => kit));
+    const each = this.#players.map(({ player, kit }) => `player ${player + 1} ${kit}`);
+    const told = kits.size > 1 ? each.join(", ") : ([...kits][0] ?? this.#kit ?? "–");
+    const element = this.#find("kit");
+    if (element.textContent !== told) element.textContent = told;
   }
 
   #trace(key) {
@@ -159,17 +193,18 @@ class Live {
     if (known) return known;
     const holder = this.#find("traces");
     if (this.#traces.size === 0) holder.replaceChildren();
-    const [player, limb] = key.split(":");
+    const limb = key.split(":")[1];
+    const player = Number(key.split(":")[0]);
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");
-    caption.textContent = plain(limb) + (player === "0" ? "" : `, player ${Number(player) + 1}`);
+    caption.textContent = whose(limb, player);
     const canvas = document.createElement("canvas");
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `${caption.textContent}: arrow keys choose a stroke`);
     figure.append(caption, canvas);
     holder.append(figure);
-    const trace = { key, points: [], marks: [], canvas };
+    const trace = { player, limb, points: [], marks: [], canvas };
     const choose = (event) => {
       const box = canvas.getBoundingClientRect();
       const mark = verdictAt(trace.marks, (event.clientX - box.left) / box.width, this.#now, SPAN_S);
@@ -197,14 +232,14 @@ class Live {
     const button = document.createElement("button");
     button.className = verdict.rule ? "rejected" : "hit";
     const outcome = verdict.rule ? `rejected: ${plain(verdict.rule)}` : `hit ${plain(verdict.pad ?? "")}`;
-    button.textContent = `${plain(verdict.limb)}, ${outcome}`;
+    button.textContent = `${whose(verdict.limb, verdict.player)}, ${outcome}`;
     button.addEventListener("click", () => this.#choose(verdict));
     item.append(button);
     const told = this.#find("verdicts");
     told.prepend(item);
-    // one that has the keyboard's focus stays until it is left
-    while (told.children.length > MOST_TOLD && told.lastChild !== document.activeElement?.parentNode) {
-      told.lastChild.remove();
+    if (told.children.length > MOST_TOLD) {
+      const last = told.lastChild; // one that has the keyboard's focus stays until it is left
+      (last === document.activeElement?.parentNode ? last.previousSibling : last).remove();
     }
   }
 
@@ -221,7 +256,8 @@ class Live {
   }
 
   #sound(note) {
-    if (note.pad) this.#flashes.set(note.pad, { at: performance.now(), velocity: note.velocity });
+    const flash = { at: performance.now(), velocity: note.velocity };
+    if (note.pad) this.#flashes.set(`${note.player}:${note.pad}`, flash);
     this.#find("note").textContent = `${plain(note.pad ?? "?")} ${note.velocity}`;
   }
 
@@ -236,13 +272,16 @@ class Live {
     if (flashes.size) this.#dirty = true; // it fades
     drawStage(this.#find("stage"), {
       scene: this.#scene,
+      kit: this.#kit,
       players: this.#players,
       bitmap: pressedOf(this.#find("picture")) ? this.#bitmap : null,
       mirrored: pressedOf(this.#find("mirror")),
       flashes,
     });
     for (const trace of this.#traces.values()) {
-      drawTrace(trace.canvas, trace, this.#scene, this.#now, SPAN_S, this.#chosen);
+      const kit = this.#players.find(({ player }) => player === trace.player)?.kit ?? this.#kit;
+      const pads = padsOf(this.#scene, kit, trace.player).filter(({ limbs }) => limbs.includes(trace.limb));
+      drawTrace(trace.canvas, trace, leastSpeeds(pads), this.#now, SPAN_S, this.#chosen);
     }
     this.#drawLatency();
   }
@@ -260,6 +299,10 @@ class Live {
     drawStrip(this.#find("strip"), frames, this.#now, KEPT_S, at(0.99));
     drawHistogram(this.#find("histogram"), sorted, at(0.99));
   }
+}
+
+function whose(limb, player) {
+  return plain(limb) + (player ? `, player ${player + 1}` : "");
 }
 
 function pressedOf(button) {

@@ -1,6 +1,7 @@
 // Tabs, the live socket, and what every tab may ask: desk.get, desk.post, desk "frame" events.
-const TABS = ["live", "tune", "takes"];
+const TABS = ["live", "tune", "teach", "takes"];
 const RETRY_MS = 1000;
+const REFUSALS = [401, 503]; // no token, too many browsers
 
 class Desk extends EventTarget {
   latest = null; // the last live message
@@ -31,11 +32,20 @@ class Desk extends EventTarget {
   connect() {
     const socket = new WebSocket(`ws://${location.host}/live`);
     socket.binaryType = "arraybuffer";
+    let opened = false;
+    socket.onopen = () => { opened = true; };
     socket.onmessage = (event) => this.#tell(event.data);
-    socket.onclose = () => {
-      this.dispatchEvent(new CustomEvent("gone"));
+    socket.onclose = async () => {
+      this.latest = this.scene = null;
+      this.dispatchEvent(new CustomEvent("gone", { detail: opened ? null : await this.#refusal() }));
       setTimeout(() => this.connect(), RETRY_MS);
     };
+  }
+
+  // A socket that is refused does not say why; an ordinary request is told.
+  async #refusal() {
+    const error = await this.get("/live").catch((refused) => refused);
+    return REFUSALS.includes(error.status) ? error.message : null;
   }
 
   // A message is a number of bytes (u32, little-endian), so much JSON, then a JPEG or nothing.
@@ -100,7 +110,7 @@ desk.addEventListener("frame", (event) => {
   if (now.standby) tellState("standby: nothing sounds", "bad");
   else tellState(...(SENTENCES[now.state] ?? [now.state ?? "", ""]));
 });
-desk.addEventListener("gone", () => tellState("no connection to lalelu, trying again", "bad"));
+desk.addEventListener("gone", (event) => tellState(event.detail ?? "no connection to lalelu, trying again", "bad"));
 
 const asked = location.hash.slice(1);
 show(TABS.includes(asked) ? asked : "live");

@@ -6,8 +6,16 @@ export function inPicture(frame) {
   return ([x, y]) => [frame.x + frame.side * frame.size * x, frame.y - frame.size * y];
 }
 
-export function drawStage(canvas, { scene, players, bitmap, mirrored, flashes }) {
-  const { pen, width, height } = begun(canvas);
+// The pads of the kit that a player plays; without a player, all of the kit's.
+export function padsOf(scene, kit, player) {
+  const mayPlay = (pad) => player === null || pad.players === null || pad.players.includes(player);
+  return (scene?.kits[kit]?.pads ?? []).filter(mayPlay);
+}
+
+// `flashes` are by player and pad; `kit` is the one to show while nobody is seen.
+export function drawStage(canvas, { scene, kit, players, bitmap, mirrored, flashes }) {
+  const { pen, height, ...whole } = begun(canvas);
+  const width = scene ? height * scene.aspect : whole.width; // the picture's own: a place in it is x * height
   const onCanvas = ([x, y]) => [mirrored ? width - x * height : x * height, y * height];
   if (bitmap) {
     pen.save();
@@ -21,20 +29,24 @@ export function drawStage(canvas, { scene, players, bitmap, mirrored, flashes })
     written(pen, "nothing to see yet", width / 2, height / 2, { size: 20, colour: COLOURS.dim });
     return;
   }
-  const measure = Math.max(13, height / 30);
+  const measure = Math.max(13, height / 26);
   const labels = []; // written last, so that no bone crosses them
-  const draw = (frame, at) => {
-    for (const pad of scene.pads.filter((each) => each.frame === frame)) {
-      labels.push(drawPad(pen, pad, at, flashes.get(pad.name)));
+  const inImage = new Map(); // what lies in the picture is drawn once for all who play it
+  for (const { player, kit: played } of players.length ? players : [{ player: null, kit }]) {
+    for (const pad of padsOf(scene, played, player).filter((each) => each.frame === "image")) {
+      const flash = flashes.get(`${player}:${pad.name}`) ?? inImage.get(`${played}:${pad.name}`)?.flash;
+      inImage.set(`${played}:${pad.name}`, { pad, flash });
     }
-  };
-  draw("image", onCanvas);
+  }
+  for (const { pad, flash } of inImage.values()) labels.push(drawPad(pen, pad, onCanvas, flash));
   for (const player of players) {
     if (player.frame) {
       const place = inPicture(player.frame);
       const at = (point) => onCanvas(place(point));
       drawAxes(pen, at);
-      draw("body", at);
+      for (const pad of padsOf(scene, player.kit, player.player).filter((each) => each.frame === "body")) {
+        labels.push(drawPad(pen, pad, at, flashes.get(`${player.player}:${pad.name}`)));
+      }
     }
     drawSkeleton(pen, scene, player, onCanvas, height);
   }
@@ -70,7 +82,8 @@ function drawPad(pen, pad, at, flash) {
 }
 
 function drawSkeleton(pen, scene, player, onCanvas, height) {
-  const known = player.score.map((score) => score >= scene.min_score);
+  const least = scene.kits[player.kit]?.min_score ?? 0;
+  const known = player.score.map((score) => score >= least);
   const places = player.xy.map(onCanvas);
   pen.lineCap = "round";
   for (const [thickness, colour] of [[7, COLOURS.ground], [4, COLOURS.good]]) {

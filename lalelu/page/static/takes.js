@@ -1,8 +1,10 @@
 // Takes: record, the library, true hits on the traces, and what the edited kit makes of a take.
 import { el } from "./elements.js";
+import { Film } from "./takes_film.js";
 import { Trace, Window } from "./takes_trace.js";
 
 const LOOK_MS = 5000; // between two looks at the library
+const NARROW = "(max-width: 800px)"; // the film is above the traces then, else beside them
 
 export async function mount(element, desk) {
   document.head.append(el("link", { rel: "stylesheet", href: "/static/takes.css" }));
@@ -20,17 +22,26 @@ class Takes {
   async begin() {
     this.#build();
     await this.#look();
-    setInterval(() => this.element.hidden || this.#look(), LOOK_MS);
+    this.#lookLater();
     window.addEventListener("resize", () => this.#draw());
     new ResizeObserver(() => this.#draw()).observe(this.element);
+  }
+
+  #lookLater() {
+    setTimeout(async () => {
+      if (!this.element.hidden) await this.#look();
+      this.#lookLater(); // one at a time: an answer may take long while a take is replayed
+    }, LOOK_MS);
   }
 
   #build() {
     const button = (label, act, attributes = {}) => el("button", { type: "button", onclick: act, ...attributes }, label);
     this.record = button("Record", () => this.#record(), { class: "record", "aria-pressed": "false" });
+    this.withFilm = el("input", { type: "checkbox", onchange: () => { this.filmChosen = true; } });
     this.list = el("ul", { "aria-label": "Takes" });
+    this.film = new Film();
     this.folder = el("p", { class: "dim" });
-    this.said = el("p", { role: "status", "aria-live": "polite" });
+    this.said = el("p", { class: "said", role: "status", "aria-live": "polite" });
     this.title = el("h2");
     this.name = el("input", { type: "text", "aria-label": "Name", maxlength: 80 });
     this.note = el("input", { type: "text", "aria-label": "Note", maxlength: 500, placeholder: "a note" });
@@ -42,15 +53,20 @@ class Takes {
     this.open = el(
       "div", { class: "panel", hidden: true },
       this.title,
-      el("div", { class: "row" }, this.name, button("Rename", () => this.#rename()), this.note, button("Keep the note", () => this.#ask("note", { note: this.note.value }, "Kept.")), button("Delete", () => this.#delete())),
       el("div", { class: "row" }, button("Compare with the edited kit", () => this.#compare()), el("span", { class: "dim" }, "the kit as it was when the page began, and as it is in Tune now")),
       this.result, this.pads,
-      el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke"), button("Zoom in", () => this.#zoom(0.5)), button("Zoom out", () => this.#zoom(2))),
+      el("div", { class: "row" }, button("Begin with what was heard", () => this.#edit("begin")), this.undo, button("Delete the mark", () => this.traces.find(({ chosen }) => chosen)?.remove()), el("label", {}, this.snap, "snap to the stroke"), el("span", { class: "pair" }, button("Zoom in", () => this.#zoom(0.5)), button("Zoom out", () => this.#zoom(2)))),
       el("p", { class: "dim" }, "Yellow marks are true hits: click to add one, drag it, choose it and press Delete. Green dots sounded, red ones were rejected. The wheel zooms, dragging scrolls."),
       this.figures,
+      el("div", { class: "row" }, this.name, button("Rename", () => this.#rename()), this.note, button("Keep the note", () => this.#ask("note", { note: this.note.value }, "Kept.")), button("Delete the take", () => this.#delete())),
     );
-    const left = el("div", { class: "panel" }, this.record, this.said, this.list, this.folder);
+    const film = el("label", { class: "row" }, this.withFilm, "with film");
+    const left = el("div", { class: "panel side" }, this.record, film, this.said, this.list, this.folder);
     this.element.replaceChildren(el("div", { class: "takes" }, left, this.open));
+    const narrow = window.matchMedia(NARROW);
+    const place = () => (narrow.matches ? this.figures.before(this.film.element) : this.list.before(this.film.element));
+    narrow.addEventListener("change", place);
+    place();
   }
 
   async #look() {
@@ -61,9 +77,12 @@ class Takes {
     }
   }
 
-  #take({ takes, recording, folder, can_record: canRecord }) {
+  #take({ takes, recording, folder, films, can_record: canRecord }) {
     this.recording = recording;
     this.record.disabled = !canRecord;
+    this.withFilm.disabled = !canRecord || Boolean(recording);
+    if (recording) this.withFilm.checked = recording.film;
+    else if (!this.filmChosen) this.withFilm.checked = films;
     this.record.setAttribute("aria-pressed", String(Boolean(recording)));
     this.record.textContent = recording ? `Stop: ${recording.take}` : "Record";
     this.folder.textContent = canRecord ? folder : `${folder}; to record, start lalelu run`;
@@ -71,21 +90,23 @@ class Takes {
     if (told === this.toldTakes) return; // the list keeps its focus
     this.toldTakes = told;
     this.list.replaceChildren(...takes.map((take) => this.#item(take)));
-    const open = takes.find(({ name }) => name === this.shown?.take);
-    if (open && document.activeElement !== this.note) this.note.value = open.note;
+    this.notes = new Map(takes.map(({ name, note }) => [name, note]));
   }
 
-  #item({ name, seconds, fps, players, truth, source, note, problem, recorded }) {
+  #item({ name, seconds, fps, players, truth, film, source, note, problem, recorded }) {
     const truths = truth === null ? "no truth" : `${truth} true hits`;
-    const facts = problem ?? `${seconds.toFixed(1)} s, ${fps} fps, ${players} player${players === 1 ? "" : "s"}, ${truths}, ${source}`;
-    return el("li", {}, el(
+    const filmed = film ? ", with film" : "";
+    const facts = problem ?? `${seconds.toFixed(1)} s, ${fps} fps, ${players} player${players === 1 ? "" : "s"}, ${truths}${filmed}, ${source}`;
+    const shown = el(
       "button", { type: "button", "aria-pressed": String(name === this.shown?.take), disabled: Boolean(problem), onclick: () => this.#show(name) },
-      name, el("small", {}, facts), el("small", {}, [note, recorded.replace("T", " ")].filter(Boolean).join(" · ")),
-    ));
+      name, el("small", {}, facts), el("small", {}, [note, recorded.slice(0, 16).replace("T", " ")].filter(Boolean).join(" · ")),
+    );
+    const gone = el("button", { type: "button", onclick: () => this.#ask("delete", { take: name }, "Moved to the folder trash.") }, `Delete ${name}`);
+    return el("li", {}, shown, ...(problem ? [gone] : []));
   }
 
   async #record() {
-    await this.#ask("record", { on: !this.recording });
+    await this.#ask("record", { on: !this.recording, film: this.withFilm.checked });
   }
 
   // Ask for a change of the library and show it.
@@ -103,13 +124,16 @@ class Takes {
 
   async #rename() {
     const name = this.name.value.trim();
-    if (await this.#ask("rename", { name }, "Renamed.")) await this.#show(name);
+    if (!(await this.#ask("rename", { name }, "Renamed."))) return;
+    this.title.textContent = this.shown.take = this.film.take = name;
+    await this.#look();
   }
 
   async #delete() {
     if (!(await this.#ask("delete", {}, "Moved to the folder trash."))) return;
     this.shown = null;
     this.open.hidden = true;
+    this.film.show(null, []);
   }
 
   async #show(name) {
@@ -122,18 +146,27 @@ class Takes {
     }
     this.open.hidden = false;
     this.title.textContent = this.name.value = name;
+    this.note.value = this.notes.get(name) ?? "";
     this.result.textContent = "";
     this.pads.replaceChildren();
     const length = Math.max(0, ...this.shown.traces.map(({ time_s: times }) => times[times.length - 1] ?? 0));
     const view = this.view = new Window(length);
-    const actions = { view, edit: (...given) => this.#edit(...given), moved: () => this.#draw(), say: (sentence) => this.#say(sentence) };
+    const moved = () => {
+      this.#draw();
+      if (view.cursor !== null) this.film.seek(view.cursor);
+    };
+    const chose = (chosen) => {
+      for (const trace of this.traces) if (trace !== chosen) trace.chosen = null;
+    };
+    const actions = { view, moved, chose, edit: (...given) => this.#edit(...given), say: (sentence) => this.#say(sentence) };
     this.traces = this.shown.traces.map((told) => new Trace(told, actions));
     const several = new Set(this.shown.traces.map(({ player }) => player)).size > 1;
     this.figures.replaceChildren(...this.traces.map((trace) => el(
       "figure", {},
-      el("figcaption", {}, trace.told.limb.replaceAll("_", " ") + (several ? `, player ${trace.told.player}` : "")),
+      el("figcaption", {}, trace.told.limb.replaceAll("_", " ") + (several ? `, player ${trace.told.player}` : ""), trace.range),
       trace.canvas,
     )));
+    this.film.show(name, this.shown.film);
     this.#showTruth(this.shown);
     this.#say(this.shown.problems.join(" "));
     await this.#look();
@@ -174,8 +207,12 @@ class Takes {
     this.#draw();
   }
 
+  // However often it is asked for, once a picture.
   #draw() {
-    for (const trace of this.traces) trace.draw();
+    this.drawing ??= requestAnimationFrame(() => {
+      this.drawing = undefined;
+      for (const trace of this.traces) trace.draw();
+    });
   }
 
   #say(sentence, isBad = false) {

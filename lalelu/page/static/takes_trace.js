@@ -1,8 +1,11 @@
 // One limb of a take: its height over time, what was heard and rejected, and the true hits, which can be edited.
+import { el } from "./elements.js";
+
 const NEAR_PX = 10; // of a mark that is meant
 const STEP_S = 0.01; // by which a key moves a mark
+const SNAP_S = 0.07; // a mark that snapped to its stroke is so near to where it was put
 const EDGE = 8; // px above and below the trace
-const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", text: "#aeb8c4" };
+const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", cursor: "#7c8894" };
 
 // What is in sight, shared by all limbs of a take.
 export class Window {
@@ -10,6 +13,7 @@ export class Window {
     this.length = Math.max(length, 0.5);
     this.from = 0;
     this.to = Math.min(this.length, 8);
+    this.cursor = null; // the time that is looked at
   }
 
   zoom(factor, around) {
@@ -23,6 +27,7 @@ export class Window {
   }
 
   show(time) {
+    this.cursor = time;
     if (time < this.from || time > this.to) this.#put(time - (this.to - this.from) / 2, this.to - this.from);
   }
 
@@ -33,16 +38,19 @@ export class Window {
 }
 
 export class Trace {
-  // `told`: {player, limb, time_s, height}; `edit(do, mark, more)` changes the truth, `moved()` has all traces drawn.
-  constructor(told, { view, edit, moved, say }) {
-    Object.assign(this, { told, view, edit, moved, say });
+  // `told`: {player, limb, time_s, height}; `edit(do, mark, more)` changes the truth, `moved()` has all traces drawn, `chose(trace)`
+  // is told of a chosen mark: there is one in all traces.
+  constructor(told, { view, edit, moved, chose, say }) {
+    Object.assign(this, { told, view, edit, moved, chose, say });
     this.marks = [];
     this.strokes = [];
     this.chosen = null;
+    this.wanted = null; // where the chosen mark is on its way to
     this.drag = null;
     const known = told.height.filter((height) => height !== null);
     this.low = Math.min(...known, -1);
     this.high = Math.max(...known, 0);
+    this.range = el("span", { class: "range" }); // what is in sight
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
@@ -50,7 +58,7 @@ export class Trace {
     this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
     this.canvas.addEventListener("pointermove", (event) => this.#move(event));
     this.canvas.addEventListener("pointerup", (event) => this.#up(event));
-    this.canvas.addEventListener("pointercancel", () => { this.drag = null; this.draw(); });
+    this.canvas.addEventListener("pointercancel", (event) => { if (this.#drags(event)) { this.drag = null; this.draw(); } });
     this.canvas.addEventListener("keydown", (event) => this.#key(event));
     this.canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
@@ -59,7 +67,7 @@ export class Trace {
     const mine = ({ limb, player }) => limb === this.told.limb && player === this.told.player;
     this.marks = (truth ?? []).filter(mine);
     this.strokes = strokes.filter(mine);
-    this.chosen = this.marks.find(({ time_s: time }) => time === this.chosen?.time_s) ?? null;
+    this.chosen = this.#chosenOf(this.marks);
     this.canvas.dataset.marks = this.marks.length;
     this.draw();
   }
@@ -72,6 +80,12 @@ export class Trace {
     this.canvas.height = Math.round(height * scale);
     const paint = this.canvas.getContext("2d");
     paint.scale(scale, scale);
+    this.canvas.dataset.from = this.view.from.toFixed(3);
+    this.canvas.dataset.to = this.view.to.toFixed(3);
+    if (this.view.cursor !== null && this.#inSight(this.view.cursor)) {
+      paint.fillStyle = COLOURS.cursor;
+      paint.fillRect(this.x(this.view.cursor) - 0.5, 0, 1, height);
+    }
     this.#line(paint, height);
     for (const { time_s: time, rule } of this.strokes) {
       if (!this.#inSight(time)) continue;
@@ -87,11 +101,7 @@ export class Trace {
       paint.fillRect(this.x(time) - 1, 0, mark === this.chosen ? 3 : 2, height - 14);
       paint.fillRect(this.x(time) - 5, 0, 10, 7);
     }
-    paint.fillStyle = COLOURS.text;
-    paint.font = "13px system-ui, sans-serif";
-    paint.fillText(`${this.view.from.toFixed(2)} s`, 4, height - 14);
-    const end = `${this.view.to.toFixed(2)} s`;
-    paint.fillText(end, width - paint.measureText(end).width - 4, height - 14);
+    this.range.textContent = `${this.view.from.toFixed(2)} to ${this.view.to.toFixed(2)} s`;
   }
 
   x(time) {
@@ -127,37 +137,42 @@ export class Trace {
     paint.stroke();
   }
 
+  #closest(time) {
+    const distance = (mark) => Math.abs(mark.time_s - time);
+    return this.marks.reduce((best, mark) => (best && distance(best) <= distance(mark) ? best : mark), null);
+  }
+
   #near(x) {
-    const distance = (mark) => Math.abs(this.x(mark.time_s) - x);
-    const nearest = this.marks.reduce((best, mark) => (best && distance(best) <= distance(mark) ? best : mark), null);
-    return nearest && distance(nearest) <= NEAR_PX ? nearest : null;
+    const closest = this.#closest(this.time(x));
+    return closest && Math.abs(this.x(closest.time_s) - x) <= NEAR_PX ? closest : null;
   }
 
   #down(event) {
+    if (event.button || (this.drag && !this.#drags(event))) return;
     this.canvas.setPointerCapture(event.pointerId);
     const mark = this.#near(event.offsetX);
-    this.drag = { mark, x: event.offsetX, last: event.offsetX, time: mark?.time_s, far: false };
+    this.drag = { mark, pointer: event.pointerId, x: event.offsetX, last: event.offsetX, time: mark?.time_s, far: false };
+    this.view.cursor = this.time(event.offsetX);
     if (mark) this.#choose(mark);
+    else this.moved();
   }
 
   #move(event) {
-    if (!this.drag) return;
-    if (Math.abs(event.offsetX - this.drag.x) > 3) this.drag.far = true;
-    if (!this.drag.far) return;
-    if (this.drag.mark) {
-      this.drag.time = this.time(event.offsetX);
-      this.draw();
-    } else {
+    if (this.drag && !this.#drags(event)) return;
+    if (this.drag && Math.abs(event.offsetX - this.drag.x) > 3) this.drag.far = true;
+    if (this.drag?.far && this.drag.mark) this.drag.time = this.time(event.offsetX);
+    else if (this.drag?.far) {
       this.view.scroll(this.time(this.drag.last) - this.time(event.offsetX));
       this.drag.last = event.offsetX;
-      this.moved();
     }
+    this.view.cursor = this.time(event.offsetX);
+    this.moved();
   }
 
   #up(event) {
-    const drag = this.drag;
+    if (!this.#drags(event)) return;
+    const { drag } = this;
     this.drag = null;
-    if (!drag) return;
     if (drag.mark && drag.far) this.#moveTo(drag.mark, drag.time);
     else if (!drag.mark && !drag.far) this.#add(this.time(event.offsetX));
   }
@@ -172,15 +187,16 @@ export class Trace {
 
   #key(event) {
     const seconds = (this.view.to - this.view.from) / 10;
-    const middle = (this.view.from + this.view.to) / 2;
+    const { cursor } = this.view;
+    const here = cursor !== null && this.#inSight(cursor) ? cursor : (this.view.from + this.view.to) / 2;
     const keys = {
-      ArrowLeft: () => this.view.scroll(-seconds),
-      ArrowRight: () => this.view.scroll(seconds),
-      "+": () => this.view.zoom(0.8, middle),
-      "-": () => this.view.zoom(1.25, middle),
+      ArrowLeft: () => this.#scroll(-seconds),
+      ArrowRight: () => this.#scroll(seconds),
+      "+": () => this.view.zoom(0.8, here),
+      "-": () => this.view.zoom(1.25, here),
       n: () => this.#step(1),
       p: () => this.#step(-1),
-      a: () => this.#add(middle),
+      a: () => this.#add(here),
       Delete: () => this.remove(),
       ",": () => this.chosen && this.#moveTo(this.chosen, this.chosen.time_s - STEP_S, false),
       ".": () => this.chosen && this.#moveTo(this.chosen, this.chosen.time_s + STEP_S, false),
@@ -191,24 +207,51 @@ export class Trace {
     this.moved();
   }
 
+  // By a key: what is looked at is the middle.
+  #scroll(seconds) {
+    this.view.scroll(seconds);
+    this.view.cursor = (this.view.from + this.view.to) / 2;
+  }
+
   remove() {
-    if (this.chosen) this.edit("delete", this.chosen);
+    const mark = this.chosen;
+    this.chosen = null;
+    if (mark) this.edit("delete", mark);
   }
 
   #add(time) {
-    this.edit("add", { time_s: time, limb: this.told.limb, player: this.told.player });
+    const mark = { time_s: time, limb: this.told.limb, player: this.told.player };
+    this.chosen = mark;
+    this.chose(this);
+    this.edit("add", mark);
   }
 
-  #moveTo(mark, time, snaps) {
-    this.chosen = { ...mark, time_s: time };
-    this.edit("move", mark, { to_s: time, ...(snaps === false ? { snap: false } : {}) });
+  async #moveTo(mark, time, snaps) {
+    if (this.wanted !== null) return; // the answer to the last one is on its way
+    this.wanted = Math.round(time * 1e6) / 1e6; // as files keep it
+    await this.edit("move", mark, { to_s: this.wanted, ...(snaps === false ? { snap: false } : {}) });
+    this.wanted = null;
+  }
+
+  // The mark that was chosen, in the marks as they are now.
+  #chosenOf(marks) {
+    const time = this.wanted ?? this.chosen?.time_s;
+    if (time === undefined) return null;
+    const far = ({ time_s: at }) => Math.abs(at - time);
+    const nearest = marks.reduce((best, mark) => (best && far(best) <= far(mark) ? best : mark), null);
+    return nearest && far(nearest) <= (this.wanted === null ? 0 : SNAP_S) ? nearest : null;
+  }
+
+  #drags(event) {
+    return this.drag?.pointer === event.pointerId;
   }
 
   #choose(mark) {
     this.chosen = mark;
+    this.chose(this);
     this.view.show(mark.time_s);
     this.say(`true hit at ${mark.time_s.toFixed(3)} s`);
-    this.draw();
+    this.moved();
   }
 
   #step(by) {

@@ -16,23 +16,33 @@ export function verdictAt(marks, place, now, span) {
   return best?.mark ?? null;
 }
 
-export function drawTrace(canvas, trace, scene, now, span, chosen) {
+// The least speeds that pads ask, each once, with the names of the pads.
+export function leastSpeeds(pads) {
+  const found = new Map();
+  for (const pad of pads) found.set(pad.threshold, [...(found.get(pad.threshold) ?? []), pad.name.replaceAll("_", " ")]);
+  return [...found].map(([speed, names]) => ({ speed, names }));
+}
+
+export function drawTrace(canvas, trace, least, now, span, chosen) {
   const { pen, width, height } = begun(canvas);
   const across = (t) => width * (1 - (now - t) / span);
   const inner = height - ARMED - 4;
   const up = (y) => inner * (1 - (y - HEIGHTS[0]) / (HEIGHTS[1] - HEIGHTS[0]));
-  const fastest = Math.max(8, ...trace.points.map((point) => -point[2]));
+  const fastest = Math.max(8, ...least.map(({ speed }) => speed), ...trace.points.map((point) => -point[2]));
   const fast = (speed) => inner * (1 - Math.max(0, speed) / fastest);
 
-  if (scene) {
+  for (const { speed, names } of least) {
     pen.strokeStyle = COLOURS.warn;
     pen.lineWidth = 1;
     pen.setLineDash([6, 4]);
     pen.beginPath();
-    pen.moveTo(0, fast(scene.min_speed));
-    pen.lineTo(width, fast(scene.min_speed));
+    pen.moveTo(0, fast(speed));
+    pen.lineTo(width, fast(speed));
     pen.stroke();
     pen.setLineDash([]);
+    if (least.length > 1) {
+      written(pen, names.join(", "), 4, fast(speed) - 8, { size: 12, colour: COLOURS.warn, align: "left" });
+    }
   }
   let free = 0; // where the next name may begin
   for (const mark of trace.marks) {

@@ -6,6 +6,8 @@ const MARGIN = 0.3;
 const LEAST = 0.1; // of a side or radius, body units
 const STEP = 0.05; // of an arrow key
 const HANDLE = 0.07;
+const LETTER = 0.08; // how wide one is, about, and how high a line of a name
+const LINE = 0.17;
 const SHOWN_MS = 1500; // of a stroke's dot
 const FLASH_MS = 200;
 const round = (number) => Math.round(number * 1000) / 1000;
@@ -80,7 +82,7 @@ export function shapeOf(zone) {
   return zone && zone.frame === "body" ? Object.keys(SHAPES).find((shape) => zone[shape]) : undefined;
 }
 
-// `tell.select(pad)`, `tell.change(pad, shape, numbers, stroke)`, `tell.dropped()` at a drag's end.
+// `tell.select(pad)`, `tell.change(pad, shape, numbers, stroke)`, `tell.dropped()` at a drag's end, `tell.remove()` the chosen.
 export class Figure {
   constructor(tell) {
     this.tell = tell;
@@ -92,9 +94,10 @@ export class Figure {
     this.strokes = 0;
     this.pads = svg("g");
     this.dots = svg("g");
-    this.element = svg("svg", { role: "group", "aria-label": "The pads around you" }, body(), this.pads, this.dots);
+    this.names = svg("g", { class: "names", "aria-hidden": "true" }); // above the dots
+    this.element = svg("svg", { role: "group", "aria-label": "The pads around you" }, body(), this.pads, this.dots, this.names);
     this.element.addEventListener("pointermove", (event) => this.#dragged(event));
-    for (const name of ["pointerup", "pointercancel"]) this.element.addEventListener(name, () => this.#dropped());
+    for (const name of ["pointerup", "pointercancel"]) this.element.addEventListener(name, (event) => this.#dropped(event));
   }
 
   show(kit, { leftHanded, selected }) {
@@ -119,13 +122,30 @@ export class Figure {
   at = (x, y) => [(this.mirror !== this.leftHanded ? 1 : -1) * x, -y];
 
   draw() {
+    if (!this.kit) return;
     const focused = document.activeElement?.closest?.(".pad")?.dataset.pad;
     const names = Object.keys(this.kit.pads).filter((name) => shapeOf(this.kit.pads[name].zone));
     // the chosen one on top, half planes below all
     const depth = (name) => (name === this.selected ? 2 : shapeOf(this.kit.pads[name].zone) === "half_plane" ? 0 : 1);
     names.sort((one, other) => depth(one) - depth(other));
     this.pads.replaceChildren(...names.map((name) => this.#pad(name)));
+    this.names.replaceChildren(...this.#apart(names));
     if (focused) this.pads.querySelector(`[data-pad="${focused}"]`)?.focus();
+  }
+
+  // The pads' names; those that would cover one another stand below each other.
+  #apart(names) {
+    const placed = [];
+    return names.map((name) => {
+      const { zone } = this.kit.pads[name];
+      const kind = shapeOf(zone);
+      const [x, middle] = this.at(...SHAPES[kind].middle(zone[kind]));
+      const half = (name.length * LETTER) / 2;
+      let y = middle;
+      while (placed.some((other) => Math.abs(other.y - y) < LINE && Math.abs(other.x - x) < other.half + half)) y += LINE;
+      placed.push({ x, y, half });
+      return svg("text", { x, y }, name.replaceAll("_", " "));
+    });
   }
 
   #pad(name) {
@@ -134,7 +154,6 @@ export class Figure {
     const shape = SHAPES[kind];
     const drawn = shape.draw(zone[kind], this.at);
     drawn.classList.add("zone");
-    const [x, y] = this.at(...shape.middle(zone[kind]));
     const chosen = name === this.selected;
     const handles = chosen
       ? shape.handles(zone[kind]).map((place, handle) => {
@@ -151,7 +170,7 @@ export class Figure {
         onpointerdown: (event) => this.#taken(event, name, null),
         onkeydown: (event) => this.#key(event, name),
       },
-      drawn, ...handles, svg("text", { x, y }, name),
+      drawn, ...handles,
     );
   }
 
@@ -161,18 +180,19 @@ export class Figure {
   }
 
   #taken(event, name, handle) {
-    if (event.button) return;
+    if (event.button || (this.drag && this.drag.pointer !== event.pointerId)) return;
     event.preventDefault();
     event.stopPropagation();
     this.tell.select(name);
+    this.pads.querySelector(`[data-pad="${name}"]`)?.focus({ preventScroll: true }); // for the arrow keys
     const { zone } = this.kit.pads[name];
     const kind = shapeOf(zone);
-    this.drag = { name, handle, kind, numbers: zone[kind], from: this.#place(event), stroke: `drag ${++this.strokes}` };
+    this.drag = { name, handle, kind, pointer: event.pointerId, numbers: zone[kind], from: this.#place(event), stroke: `drag ${++this.strokes}` };
     this.element.setPointerCapture(event.pointerId);
   }
 
   #dragged(event) {
-    if (!this.drag) return;
+    if (this.drag?.pointer !== event.pointerId) return;
     const { name, handle, kind, numbers, from, stroke } = this.drag;
     const [x, y] = this.#place(event);
     const shape = SHAPES[kind];
@@ -180,15 +200,18 @@ export class Figure {
     this.#changed(name, kind, wanted, stroke);
   }
 
-  #dropped() {
+  #dropped(event) {
+    if (this.drag?.pointer !== event.pointerId) return;
     this.drag = null;
     this.tell.dropped();
   }
 
   #key(event, name) {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (event.key === "Enter" || event.key === " ") this.tell.select(name);
+    const isRemoved = event.key === "Delete";
+    if (isRemoved || event.key === "Enter" || event.key === " ") this.tell.select(name);
     else if (!step) return;
+    if (isRemoved) this.tell.remove();
     event.preventDefault();
     if (!step) return;
     const { zone } = this.kit.pads[name];

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lalelu.errors import LostError, MissingError
-from lalelu.models.cache import digest, lock, replacing
+from lalelu.models.cache import digest, lock, not_writable
 from lalelu.pose.port import Device, Precision, RuntimeFacts, TensorSpec
 from lalelu.pose.runtimes.model_file import check_inputs, check_open, require_onnx, unusable
+from lalelu.replacement import replacing
 
 # what the builder may choose from besides f32, by precision; auto is trtexec's --best without int8, which needs scales
 FLAGS: Final = {"auto": ("FP16", "BF16"), "f32": (), "f16": ("FP16",), "bf16": ("BF16",)}
@@ -151,7 +152,7 @@ class TensorRTRuntime:
             if kept is not None:
                 return kept
             plan = self._build(logger)
-            with replacing(path) as temporary:
+            with replacing(path, not_writable) as temporary:
                 temporary.write_bytes(plan)
         return self._read(runtime, plan)
 

@@ -20,7 +20,7 @@ from lalelu.errors import LostError, MissingError, UsageError
 from lalelu.registry import AdapterOptions
 from lalelu.voice.message import BEND, CLOCK, CONTROL, DRUM_CHANNEL, REAL_TIME
 from lalelu.voice.message import TICKS_PER_BEAT as CLOCKS_PER_BEAT
-from lalelu.voice.tempomap import TICKS_PER_BEAT, Tempo, TempoMap
+from lalelu.voice.tempomap import TICKS_PER_BEAT, Tempo, TempoMap, beginning
 
 MAX_MESSAGES: Final = 4_000_000  # 48 MB: a day of 20 notes a second
 
@@ -31,7 +31,9 @@ class FileOutputOptions(AdapterOptions):
     """`file:OUT.mid?origin_ns=0`."""
 
     target: Annotated[str, Field(min_length=1)] = "out.mid"
-    origin_ns: int | None = None  # the moment that is the file's time 0; by default the first message's
+    origin_ns: int | None = (
+        None  # the moment that is the file's time 0; by default the first message's, or its beat's
+    )
     keep: str | None = None  # the file in memory that keeps the messages; the voice names it
 
 
@@ -176,9 +178,11 @@ class FileOutput:
     def _midi(self) -> mido.MidiFile:
         kept = list(self._messages())
         played = [(at_ns, message) for at_ns, message in kept if message != CLOCK]
-        first_ns = (played or kept or [(0, CLOCK)])[0][0]
-        origin_ns = first_ns if self.origin_ns is None else self.origin_ns
-        tempi = TempoMap(origin_ns, [at_ns for at_ns, message in kept if message == CLOCK])
+        beats = [at_ns for at_ns, message in kept if message == CLOCK]
+        origin_ns = self.origin_ns
+        if origin_ns is None:
+            origin_ns = beginning((played or kept or [(0, CLOCK)])[0][0], beats)
+        tempi = TempoMap(origin_ns, beats)
         tracks: dict[int, mido.MidiTrack] = {}
         ends: dict[int, int] = {}  # each track's last tick
         last, before = 0, None  # the tick and the channel of the message before

@@ -17,6 +17,9 @@ ApiChoice: TypeAlias = Literal["auto", "alsa", "jack"]
 
 APIS: Final[tuple[Api, ...]] = ("alsa", "jack")  # in the order of preference
 CLIENT_NAME: Final = "lalelu"
+PORT_CLIENT_NAME: Final = (
+    f"{CLIENT_NAME}-port"  # beside `virtual:lalelu`: JACK would give one of them a number
+)
 
 _SEQUENCER: Final = "/dev/snd/seq"
 CODES: Final[dict[Api, int]] = {"alsa": rtmidi.API_LINUX_ALSA, "jack": rtmidi.API_UNIX_JACK}
@@ -219,7 +222,7 @@ class PortOutput:
         if self._connection is not None:
             raise UsageError(f"{self._label} is open already; close it first")
         api, name = only_port(self._label, self.options.target, self.options.api, ports, f"or {_INSTEAD}")
-        connection = _Connection(self._label, api, CLIENT_NAME)
+        connection = _Connection(self._label, api, PORT_CLIENT_NAME)
         midi = connection.open()
         try:
             midi.open_port(midi.get_ports().index(name), "out")

@@ -10,6 +10,7 @@ from lalelu.registry import AdapterOptions
 from lalelu.voice.relayed import RelayedOutput
 
 OPENING_S: Final = 20.0  # for its process: a slow disk, a large SoundFont
+_REAL_TIME: Final = {"priority", "lock_memory", "required"}
 
 
 class SynthOutputOptions(AdapterOptions):
@@ -20,8 +21,9 @@ class SynthOutputOptions(AdapterOptions):
     buffer_ms: Annotated[int, Field(ge=2, le=200, multiple_of=2)] = 6  # two blocks; more where it crackles
     gain: Annotated[float, Field(gt=0, le=4)] = 1.0
     backend: Literal["auto", "pulseaudio", "alsa", "jack", "null"] = "auto"  # null: nothing is heard
-    priority: Annotated[int, Field(ge=0, le=99)] = 0  # of its process; the voice names it, and lock_memory
+    priority: Annotated[int, Field(ge=0, le=99)] = 0  # of its process; the voice names it, and the next two
     lock_memory: bool = False
+    required: bool = False  # realtime.required, likewise
 
     @field_validator("soundfont")
     @classmethod
@@ -39,14 +41,17 @@ class SynthOutput:
 
     def __init__(self, options: SynthOutputOptions) -> None:
         self._label = f"MIDI output synth:{options.target}"
-        told = options.model_dump(exclude={"target", "priority", "lock_memory"}, exclude_defaults=True)
+        told = options.model_dump(exclude={"target", *_REAL_TIME}, exclude_defaults=True)
         self._process = RelayedOutput(
             f"synth:{quote(options.target)}?{urlencode(told)}",
-            priority=options.priority,
-            lock_memory=options.lock_memory,
+            **options.model_dump(include=_REAL_TIME),
         )
         self._is_open = False
-        self.report = ""  # the line of its process
+
+    @property
+    def report(self) -> str:
+        """What its process said when it was opened, and since."""
+        return self._process.report or self._process.opened or ""
 
     def open(self) -> str:
         """Start the process and wait until it plays. Raises what its card, SoundFont or library are missing."""
@@ -54,12 +59,12 @@ class SynthOutput:
             raise UsageError(f"{self._label} is open already; close it first")
         self._process.open()
         try:
-            self.report = self._process.wait_opened(OPENING_S)
+            line = self._process.wait_opened(OPENING_S)
         except BaseException:
             self._process.close()
             raise
         self._is_open = True
-        return self.report
+        return line
 
     def send(self, message: bytes, at_ns: int) -> None:
         """Hand one message over. Raises LostError when the process has gone, or its card."""

@@ -7,6 +7,8 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lalelu.voice.synth.underruns import Underruns
+
 # For one to two of these the farthest that the card has asked ahead is kept: it may ask for several blocks at once, and
 # then for none (miniaudio's null device every 10 ms); and its clock drifts, and it may stop for a moment.
 _WINDOW_NS: Final = 50_000_000
@@ -43,6 +45,7 @@ class Blocks:
         # passed; below 0 once it has been late, or its clock is slower.
         self._ahead = self._ahead_before = -math.inf
         self._window_ns = 0
+        self.underruns = Underruns()
 
     @property
     def held_ms(self) -> float:
@@ -63,7 +66,9 @@ class Blocks:
         """Return the next samples (frames, 2), within -1..1, for which the card asks at `at_ns`."""
         if self._origin_ns is None:
             self._origin_ns = self._window_ns = at_ns
-        self._measure(self._filled + frames - self._samples(at_ns), at_ns)
+        asked = self._filled + frames - self._samples(at_ns)
+        self._measure(asked, at_ns)
+        self.underruns.see(1000 * asked / self._rate, at_ns)
         ahead = max(self._ahead, self._ahead_before)
         parts, done = [], 0
         while self._waiting:

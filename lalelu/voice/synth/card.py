@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lalelu.clock import now_ns
 from lalelu.errors import LostError, MissingError, UsageError
-from lalelu.realtime import Grant, enter_sound
+from lalelu.realtime import Grant, enter_sound, require
 from lalelu.registry import did_you_mean
 
 Api: TypeAlias = Literal["pulseaudio", "alsa", "jack"]
@@ -45,7 +45,8 @@ _INSTEAD: Final = "plug one in or start a sound server, or write file:out.mid"
 class Card:
     """A sound card that plays what `fill(frames, at_ns)` returns, (frames, 2) within -1..1, on a thread of its own.
 
-    `name` is its name or a part of it, empty = the machine's own choice; `priority` that thread's, 0 = ordinary.
+    `name` is its name or a part of it, empty = the machine's own choice; `priority` that thread's, 0 = ordinary;
+    `required`: it must be granted.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Card:
         *,
         period_ms: int,
         priority: int,
+        required: bool = False,
     ) -> None:
         self._label = f"MIDI output synth:{name}"
         self._name = name
@@ -63,14 +65,20 @@ class Card:
         self._fill = fill
         self._period_ms = period_ms
         self._priority = priority
+        self._required = required
         self._device: Any = None
         self._asked_ns: int | None = None  # when it asked for samples last
         self.frames = 0  # of its last block
+        self.slow = 0  # blocks that took longer to make than to play
         self.title = ""
         self.grants: Sequence[Grant] = ()  # the machine's answers to the thread's requests
 
     def open(self) -> None:
-        """Have the card play. Raises MissingError where there is none, UsageError where several have the name."""
+        """Have the card play.
+
+        Raises MissingError where there is none, or the priority is required and refused, UsageError where several have
+        the name.
+        """
         with quiet():
             self._device, self.title = self._choose()
         feed = self._feed()
@@ -88,6 +96,12 @@ class Card:
         if self._asked_ns is None:
             self.close()
             raise MissingError(f"{self._label} cannot be opened: {self.title} plays nothing; {_INSTEAD}")
+        if self._required:
+            try:
+                require(self.grants)
+            except MissingError:
+                self.close()
+                raise
         time.sleep(MEASURING_S)
 
     def look(self) -> None:
@@ -153,8 +167,10 @@ class Card:
         self.frames = yield b""
         self.grants = enter_sound(self._priority)
         while True:
-            self._asked_ns = now_ns()
-            self.frames = yield self._fill(self.frames, self._asked_ns).tobytes()
+            asked_ns = self._asked_ns = now_ns()
+            block = self._fill(self.frames, asked_ns).tobytes()
+            self.slow += (now_ns() - asked_ns) * RATE > self.frames * 1_000_000_000
+            self.frames = yield block
 
 
 def playable(api: Api) -> tuple[str, ...]:

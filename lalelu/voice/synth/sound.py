@@ -48,6 +48,7 @@ class SoundOutput:
             blocks.fill,
             period_ms=options.buffer_ms // PERIODS,
             priority=options.priority,
+            required=options.required,
         )
         card.open()
         if isinstance(
@@ -55,13 +56,26 @@ class SoundOutput:
         ):  # beside what is played: a drum that is struck before it is ready is made at once
             threading.Thread(target=_prepare, daemon=True).start()
         self._held_ms = blocks.held_ms
+        blocks.underruns.begin(now_ns())
         self._card, self._blocks = card, blocks
         frames = card.frames
+        held = f"{self._held_ms:.1f} ms measured"
+        if self._held_ms <= 0:
+            held = "not measured, because the card ran out of sound meanwhile"
         grants = "".join(f"; {grant}" for grant in card.grants)
         return (
             f"synth:{options.target} {name}, {card.title}, {RATE // 1000} kHz, buffer {PERIODS} x {frames} frames = "
-            f"{1000 * PERIODS * frames / RATE:.1f} ms asked for, {self._held_ms:.1f} ms measured{grants}"
+            f"{1000 * PERIODS * frames / RATE:.1f} ms asked for, {held}{grants}"
         )
+
+    @property
+    def underruns(self) -> str:
+        """How often the card had nothing to play since it was opened, and for how long."""
+        blocks, card = self._blocks, self._card
+        if blocks is None or card is None:
+            return ""
+        slow = f", {card.slow} blocks took longer to make than to play" if card.slow else ""
+        return f"{blocks.underruns}{slow}"
 
     def send(self, message: bytes, at_ns: int) -> None:
         """Have one message heard. Raises LostError when it is not open."""
@@ -83,7 +97,7 @@ class SoundOutput:
         end_ns = now_ns() + round(CLOSING_S * 1e9)
         while not blocks.idle and now_ns() < end_ns:
             time.sleep(0.001)
-        time.sleep(min(CLOSING_S, self._held_ms / 1000))
+        time.sleep(min(CLOSING_S, max(0.0, self._held_ms / 1000)))
         card.close()
 
     def _voices(self) -> tuple[Voices, str]:

@@ -176,6 +176,19 @@ def test_a_film_process_that_fails_says_why(
         camera.read()
 
 
+def test_a_film_that_begins_anew_leaves_the_caller_its_core(cameras: list[SimulatedCamera]) -> None:
+    before = os.sched_getaffinity(0)
+    camera = _open(cameras, SMALL)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        camera.open()
+        camera.read()
+        assert camera._child is not None
+        assert os.sched_getaffinity(camera._child.pid) == before
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def test_close_leaves_no_process_and_no_file(cameras: list[SimulatedCamera], memory: Path) -> None:
     camera = _open(cameras, SMALL)
     frame = camera.read()

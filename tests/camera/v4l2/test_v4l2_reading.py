@@ -213,6 +213,18 @@ def test_a_camera_that_comes_back_to_a_darker_room_plays_on():
     assert "delivers 50 of 100 fps" in facts.source
 
 
+def test_a_camera_that_comes_back_at_five_frames_a_second_is_played_again_soon():
+    fake = FakeDevice()
+    fake.rates = [5]
+    camera = opened(fake, "?format=GREY&fps=5")
+    camera.close()
+    began_ns = fake.now
+    facts = camera.open()
+    camera.read()
+    assert facts.fps == pytest.approx(5.0, rel=1e-4)
+    assert fake.now - began_ns < 1_500 * MS  # and it is looked for every 250 ms
+
+
 def test_the_picture_stays_until_the_next_read():
     fake = FakeDevice()
     camera = opened(fake)

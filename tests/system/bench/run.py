@@ -27,8 +27,8 @@ RUN_S = 5400  # for all of one machine's, on a slow host
 PLANS = {
     "parallel": (
         machine.PARALLEL,
-        """installed waits_at_boot plays_take real_time killed_voice killed_desk killed_engine killed_leader watchdog
-        capture refuses dropped_frames reboot plays_after_boot ledger usb_midi""",
+        """installed waits_at_boot plays_take real_time killed_voice killed_desk page killed_engine killed_leader
+        watchdog capture refuses dropped_frames reboot plays_after_boot ledger usb_midi""",
     ),
     "virtual": (machine.VIRTUAL, "plays_take reboot plays_after_boot ledger camera_lost film sim_slowed"),
 }

@@ -16,6 +16,7 @@ JOB = Path(__file__).parent
 CONFIG = Path("/etc/lalelu/lalelu.yaml")
 QUICK = Path("/run/systemd/system/lalelu.service.d/quick.conf")  # until the next boot
 PYTHON = "/opt/lalelu/bin/python"
+PAGE = "http://127.0.0.1:8765/"
 TAKE = Path("/var/lib/bench/rock_60_jitter.take.gz")
 PATIENCE_S = 900  # software emulation on a busy host: a start may take minutes
 EVENT = struct.Struct("<q24s96s")  # at_ns, kind, text: as lalelu.ledger.schema has it
@@ -23,6 +24,7 @@ MODULES = {
     "engine": {b"lalelu.instrument"},
     "voice": {b"lalelu.voice.process"},
     "desk": {b"lalelu.desk.process", b"lalelu.desk.attach"},  # the leader's child, or a unit of its own
+    "page": {b"lalelu.page.process"},
 }
 
 

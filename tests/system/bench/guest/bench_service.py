@@ -3,10 +3,16 @@
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bench_guest import (
+    JOB,
+    PAGE,
+    PATIENCE_S,
+    PYTHON,
     Ear,
     configure,
     kill,
@@ -71,7 +77,7 @@ def _first_frame() -> float:
         "import sys; from pathlib import Path; from lalelu.ledger.reader import read_ledger; "
         "print(int(read_ledger(Path(sys.argv[1])).frames['sent_ns'][0]))"
     )
-    return int(sh("/opt/lalelu/bin/python", "-c", script, str(rows.parent))) * 1e-9
+    return int(sh(PYTHON, "-c", script, str(rows.parent))) * 1e-9
 
 
 def real_time() -> str:
@@ -128,6 +134,23 @@ def killed_desk() -> str:
     return f"longest pause between notes {longest:.1f} s"
 
 
+def page() -> str:
+    """The page is served from within the sandbox of the desk's unit, and tells what is played."""
+    until("the page's socket", lambda: _listens(PAGE))
+    told = json.loads(sh(PYTHON, str(JOB / "browse.py"), PAGE, str(PATIENCE_S)))
+    group = Path(f"/proc/{process('page')}/cgroup").read_text().strip()
+    assert group.endswith("/lalelu-desk.service"), group
+    greeting, *ticks = told["heads"]
+    assert greeting["state"]["state"] == "playing", greeting["state"]
+    return f"{told['bytes']} bytes of HTML, {len(ticks)} messages of the kit {greeting['state']['kit']}"
+
+
+def _listens(url: str) -> bool:
+    host, port = urlsplit(url).netloc.split(":")
+    with socket.socket() as door:
+        return door.connect_ex((host, int(port))) == 0
+
+
 def _killed(role: str, *, silenced: bool) -> str:
     with Ear() as ear:
         ear.hears()
@@ -164,6 +187,7 @@ def killed_leader() -> str:
 
 def watchdog() -> str:
     """A hung loop is noticed by systemd, which stops the service in order and starts it again."""
+    leader = service()["MainPID"]
     with Ear() as ear:
         ear.hears()
         engine, at = process("engine"), time.monotonic()
@@ -173,6 +197,8 @@ def watchdog() -> str:
         until("the watchdog's bite", lambda: service()["Result"] == "watchdog" or not plays(), 60)
         bitten = time.monotonic() - at
     until("the hung engine gone", lambda: engine not in processes("engine"))
+    # a voice that the leader starts for its last words must not be taken for the next one's
+    until("another leader", lambda: service()["MainPID"] not in ("0", leader))
     with Ear() as ear:
         first = ear.hears()
     until("playing", plays)

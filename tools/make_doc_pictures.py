@@ -83,6 +83,7 @@ def page(folder: Path, browser: str) -> list[Path]:
             live(laptop, folder / "page-live.webp"),
             takes(laptop, folder / "page-takes.webp"),
             tune(laptop, folder / "page-tune.webp"),
+            teach(laptop, folder / "page-teach.webp"),
         ]
         chromium.close()
     return written
@@ -117,7 +118,7 @@ def playing(folder: Path) -> Iterator[str]:
 
 def live(tab: "Page", path: Path) -> Path:
     """Photograph the tab Live in the moment of a hit, with a reason chosen."""
-    tab.locator("#verdicts button").nth(8).wait_for()  # the traces are full
+    tab.locator("#verdicts button").nth(24).wait_for()  # the traces are full
     tab.locator("#verdicts button.hit").first.click()
     tab.evaluate("scrollTo(0, 0)")
     note = tab.locator("#note").inner_text()
@@ -143,6 +144,14 @@ def tune(tab: "Page", path: Path) -> Path:
     tab.get_by_role("tab", name="Tune").click()
     tab.get_by_label("Pad", exact=True).select_option("snare")
     tab.locator(".stroke:not(.silent)").first.wait_for()
+    return photographed(tab, path)
+
+
+def teach(tab: "Page", path: Path) -> Path:
+    """Photograph the tab Teach while a pattern runs."""
+    tab.get_by_role("tab", name="Teach").click()
+    tab.get_by_role("button", name="Start").click()
+    tab.locator(".teach .cell.right.now").first.wait_for()
     return photographed(tab, path)
 
 

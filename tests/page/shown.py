@@ -23,7 +23,7 @@ PERIOD_S = 0.02
 ASIDE = (0.4, 0.0)  # image heights, of each further player
 MARKED = "right_shoulder"  # of the first player: it rests, and lies on no pad
 HALF = 8  # px, of the mark's side
-TAKE = {"width": 640, "height": 480, "skeleton": "coco17"}
+TAKE = {"source": "test", "fps": 100.0, "width": 640, "height": 480, "skeleton": "coco17"}
 
 
 class Shown:

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lalelu.channel import BoardReader
@@ -49,13 +49,14 @@ def run(args: argparse.Namespace) -> int:
         raise MissingError(
             f"the page cannot be served at {asked.at} ({exc.strerror}); choose another --at"
         ) from exc
-    with door:
+    why = "no instrument plays" if found is None else f"an instrument plays, but its own page is at {found}"
+
+    def begun() -> None:
         _tell(url_of(door) + _token_of(asked), opens=args.open)
-        why = (
-            "no instrument plays" if found is None else f"an instrument plays, but its own page is at {found}"
-        )
         sys.stderr.write(f"{why}: there is no live picture here; Ctrl-C ends it\n")
-        _serve(door, loaded.config, loaded.source.path)
+
+    with door:
+        _serve(door, loaded.config, loaded.source.path, begun)
     return 0
 
 
@@ -81,7 +82,8 @@ def _tell(url: str, *, opens: bool) -> None:
         webbrowser.open(url)
 
 
-def _serve(door: socket.socket, config: Config, config_path: Path | None) -> None:
+def _serve(door: socket.socket, config: Config, config_path: Path | None, begun: Callable[[], None]) -> None:
+    """Serve until a signal; `begun` is called once that is heard."""
     from lalelu.page.app import make_app
     from lalelu.page.context import Context
     from lalelu.page.process import serve
@@ -91,6 +93,7 @@ def _serve(door: socket.socket, config: Config, config_path: Path | None) -> Non
         over = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, over.set)
+        begun()
         await serve(make_app(context), door, over)
 
     path = None if config_path is None else config_path.absolute()

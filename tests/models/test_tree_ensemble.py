@@ -108,9 +108,9 @@ def test_another_ensemble_is_refused_with_the_reason(attributes, why, tmp_path):
 
 
 def test_too_many_trees_are_refused(tmp_path):
-    digest = write_trees(tmp_path / "x.onnx", Ensemble.of(0.0, [{0: Node()}] * (MOST_TREES + 1)))
+    named = write_trees(tmp_path / "mine.yaml", Ensemble.of(0.0, [{0: Node()}] * (MOST_TREES + 1)))
     with pytest.raises(ValueError, match=f"0 to {MOST_TREES}"):
-        read_trees(tmp_path / "x.onnx", digest)
+        read_trees(tmp_path / named["file"], named["sha256"])
 
 
 def test_a_file_that_is_no_onnx_or_a_network_is_refused():

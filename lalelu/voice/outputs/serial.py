@@ -160,7 +160,8 @@ class SerialOutput:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             with suppress(OSError, termios.error):
-                termios.tcflush(descriptor, termios.TCOFLUSH)  # closing would wait for a line that is stuck
+                if _unsent(descriptor):  # closing would wait for a line that is stuck
+                    termios.tcflush(descriptor, termios.TCOFLUSH)
             os.close(descriptor)
 
 

@@ -9,8 +9,9 @@ from typing import Final
 
 from lalelu.config.gestures import HiHat
 from lalelu.gesture.act import Act, Sight, Sound, StandIn, Value
-from lalelu.gesture.kick import Foot, StompFinder
+from lalelu.gesture.kick import Foot, StompFinder, view_of
 from lalelu.gesture.one_euro import OneEuro
+from lalelu.gesture.view import LimbView
 
 # Of the filter: 1 Hz takes the network's 0.01 body units of noise to 0.002, a step or two of a controller; a foot
 # that moves at 1 body unit/s raises the cutoff to 11 Hz, so that the pedal lags by 15 ms.
@@ -46,6 +47,10 @@ class HiHatPlayer:
         self._floor_ns = self._near_ns = 0
         self._is_open = False
         self._value: float | None = None  # that was told last
+
+    def view(self, limb: str, now_ns: int) -> LimbView | None:
+        """Return its foot as it is seen, by the name `limb`; None where it is not."""
+        return view_of(self._foot, self._stomps, limb, now_ns)
 
     def step(self, sight: Sight) -> Sequence[Act]:
         """Take in a frame and return how far open the pedal is, and whether it has been closed."""

@@ -15,6 +15,7 @@ from lalelu.config.gestures import Kick
 from lalelu.gesture.act import Act, Miss, Sight, Sound
 from lalelu.gesture.motion import Motion
 from lalelu.gesture.stomp_witness import Doubt, StompWitness
+from lalelu.gesture.view import LimbView
 
 # A foot falls 40..120 mm within 60..150 ms (free fall from 50 mm: 100 ms), 6 to 15 frames of 100 a second. Chosen on
 # generated stomps of 50..120 mm at 1..4 Hz with 0.01..0.05 body units of noise; a network's ankles have 0.01.
@@ -115,6 +116,10 @@ class StompFinder:
         """Height (a mean over LEVEL_S) and downward speed at the last keypoint."""
         newest = self._samples[-1]
         return newest.height, newest.speed
+
+    def is_armed(self, now_ns: int) -> bool:
+        """Whether the last stomp's mask time is over."""
+        return self._struck_ns is None or now_ns - self._struck_ns >= self._mask_ns
 
     def restart(self) -> None:
         """Forget the movement so far (not the last stomp: its mask time goes on)."""
@@ -245,6 +250,15 @@ def _landing(points: Sequence[tuple[float, float]]) -> tuple[float, float, float
     return None if slope >= 0.0 else (-end, level, -slope, _line(points)[2] - misfit)
 
 
+def view_of(foot: Foot, finder: StompFinder, limb: str, now_ns: int) -> LimbView | None:
+    """Return a foot as it is seen, None where it is not."""
+    if foot.motion.frames == 0:
+        return None
+    return LimbView(
+        limb, foot.x, foot.height, foot.motion.vy, foot.motion.settled and finder.is_armed(now_ns)
+    )
+
+
 class KickPlayer:
     """Sounds a pad at every stomp of one limb (see PlayedGesture)."""
 
@@ -262,6 +276,10 @@ class KickPlayer:
     def watch(self) -> None:
         """From now on return a Miss, too, for every fall that is over and was no stomp."""
         self.witness = StompWitness()
+
+    def view(self, limb: str, now_ns: int) -> LimbView | None:
+        """Return its foot as it is seen, by the name `limb`; None where it is not."""
+        return view_of(self._foot, self._finder, limb, now_ns)
 
     def step(self, sight: Sight) -> Sequence[Act]:
         """Take in a frame and return the stomp whose landing has become sure with it."""

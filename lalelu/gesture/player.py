@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lalelu.config.kit import KitConfig
 from lalelu.gesture.act import Act, End, Miss, PlayedGesture, Point, Sight, Sound, StandIn, Taps, Tell, Value
 from lalelu.gesture.body import BodyFrame
+from lalelu.gesture.hihat import HiHatPlayer
 from lalelu.gesture.keypoints import Keypoints, mirrored_own
 from lalelu.gesture.kick import KickPlayer
 from lalelu.gesture.learned import LearnedFinder
@@ -111,8 +112,8 @@ class Player:
         body, now_ns = self._body, self.last_ns
         if not body.known or now_ns is None:
             return None
-        limbs = tuple(
-            LimbView(
+        limbs = {
+            name: LimbView(
                 name,
                 limb.motion.x,
                 limb.motion.y,
@@ -122,8 +123,14 @@ class Player:
             )
             for name, limb in self._limbs.items()
             if limb.motion.frames > 0
-        )
-        return PlayerView((body.place_x, body.place_y), body.size, body.side, limbs)
+        }
+        for gesture in self._gestures.values():
+            if isinstance(gesture, KickPlayer | HiHatPlayer):
+                name = self._shown(gesture.limbs[0])
+                foot = gesture.view(name, now_ns)
+                if foot is not None:
+                    limbs.setdefault(name, foot)
+        return PlayerView((body.place_x, body.place_y), body.size, body.side, tuple(limbs.values()))
 
     def have_watched(self, tell: Callable[[str, int, NDArray[np.float32]], None]) -> None:
         """Have every candidate of the learned detector told: limb, lowest point in ns, and features."""

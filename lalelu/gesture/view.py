@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LimbView:
-    """One limb that may play a pad. x to the player's right, y up; `vy` upward, body units a second."""
+    """One limb that may play a pad. x to the player's right, y up; `vy` upward, body units a second.
+
+    A foot's y counts from where it was first seen: it plays by how far it falls, wherever the shoulders are.
+    """
 
     limb: str
     x: float

@@ -1,7 +1,8 @@
-"""The pads of a kit as outlines to draw. Pure; body units, of zones in the picture image heights (y down there)."""
+"""The pads of a kit as outlines to draw, and its feet. Pure; body units, of zones in the picture image heights."""
 
 from typing import Any
 
+from lalelu.config.gestures import Kick
 from lalelu.config.kit import KitConfig
 from lalelu.kitpicture.rim import rim
 from lalelu.skeleton import mirrored
@@ -30,3 +31,17 @@ def drawn_pads(kit: KitConfig, *, left_handed: bool, aspect: float) -> list[dict
             }
         )
     return found
+
+
+def stomps(kit: KitConfig, *, left_handed: bool) -> list[dict[str, Any]]:
+    """Return name, limbs, players (None: all) and threshold of every pad that a foot kicks."""
+    return [
+        {
+            "name": kick.pad,
+            "limbs": [mirrored(kick.limb) if left_handed else kick.limb],
+            "players": kick.players,
+            "threshold": kick.min_speed,
+        }
+        for kick in kit.gestures.values()
+        if isinstance(kick, Kick)
+    ]

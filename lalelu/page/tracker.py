@@ -18,7 +18,7 @@ from lalelu.glimpse import Glimpse, GlimpseReader
 from lalelu.jpeg import encode_jpeg, orientation_of, upright
 from lalelu.ledger.schema import FRAME_DTYPE, NOTE_DTYPE, VIA
 from lalelu.numbering import Numbers
-from lalelu.page.outline import drawn_pads
+from lalelu.page.outline import drawn_pads, stomps
 from lalelu.session import POSE_HEAD, ROLES, Plan, Session
 from lalelu.skeleton import COCO17_BONES
 from lalelu.take import TakeHeader
@@ -222,6 +222,7 @@ class _Shadow:
                 kit.name: {
                     "min_score": kit.strike.min_score,
                     "pads": drawn_pads(kit, left_handed=left_handed, aspect=self._aspect),
+                    "stomps": stomps(kit, left_handed=left_handed),
                 }
                 for kit in self._plan.kits
             },

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lalelu.config.kit import KitConfig
-from lalelu.page.outline import drawn_pads
+from lalelu.page.outline import drawn_pads, stomps
 
 ZONES = {
     "box": [-1.0, -1.2, 0.5, -0.4],
@@ -57,3 +57,5 @@ def test_a_pad_that_only_gestures_play_is_not_drawn():
     assert math.isclose(
         drawn_pads(plain, left_handed=False, aspect=1.0)[0]["threshold"], plain.strike.min_speed
     )
+    (stomp,) = stomps(plain, left_handed=True)
+    assert (stomp["name"], stomp["limbs"], stomp["threshold"]) == ("kick", ["left_ankle"], 1.2)

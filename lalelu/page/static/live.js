@@ -280,7 +280,8 @@ class Live {
     });
     for (const trace of this.#traces.values()) {
       const kit = this.#players.find(({ player }) => player === trace.player)?.kit ?? this.#kit;
-      const pads = padsOf(this.#scene, kit, trace.player).filter(({ limbs }) => limbs.includes(trace.limb));
+      const played = ["pads", "stomps"].flatMap((what) => padsOf(this.#scene, kit, trace.player, what));
+      const pads = played.filter(({ limbs }) => limbs.includes(trace.limb));
       drawTrace(trace.canvas, trace, leastSpeeds(pads), this.#now, SPAN_S, this.#chosen);
     }
     this.#drawLatency();

@@ -7,9 +7,9 @@ export function inPicture(frame) {
 }
 
 // The pads of the kit that a player plays; without a player, all of the kit's.
-export function padsOf(scene, kit, player) {
+export function padsOf(scene, kit, player, what = "pads") {
   const mayPlay = (pad) => player === null || pad.players === null || pad.players.includes(player);
-  return (scene?.kits[kit]?.pads ?? []).filter(mayPlay);
+  return (scene?.kits[kit]?.[what] ?? []).filter(mayPlay);
 }
 
 // `flashes` are by player and pad; `kit` is the one to show while nobody is seen.

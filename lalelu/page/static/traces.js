@@ -2,6 +2,7 @@
 import { COLOURS, begun, written } from "./canvas.js";
 
 const HEIGHTS = [-2.2, 1.2]; // of the trace, shoulder widths
+const FOOT_HEIGHTS = [-0.2, 0.6]; // above where the foot was first seen
 const REACH = 0.03; // of the trace's width: so near a mark is meant
 const ARMED = 6; // px, the band at the bottom
 const GAP_S = 0.1; // a limb unseen for longer leaves a gap
@@ -27,7 +28,8 @@ export function drawTrace(canvas, trace, least, now, span, chosen) {
   const { pen, width, height } = begun(canvas);
   const across = (t) => width * (1 - (now - t) / span);
   const inner = height - ARMED - 4;
-  const up = (y) => inner * (1 - (y - HEIGHTS[0]) / (HEIGHTS[1] - HEIGHTS[0]));
+  const [low, high] = /ankle|knee|heel|toe|foot/.test(trace.limb) ? FOOT_HEIGHTS : HEIGHTS;
+  const up = (y) => inner * (1 - (y - low) / (high - low));
   const fastest = Math.max(8, ...least.map(({ speed }) => speed), ...trace.points.map((point) => -point[2]));
   const fast = (speed) => inner * (1 - Math.max(0, speed) / fastest);
 

@@ -7,6 +7,7 @@ waits for AGAIN_NS already, as while the camera is away.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -87,6 +88,8 @@ class Reloader:
         self._restart: tuple[str, ...] = ()  # what it leaves for a restart
         self._offer: _Offer | None = None
         self._problem: str | None = None
+        with suppress(LaleluError):  # what checks a saved file is loaded before one is saved
+            _check_addresses(self.running)
         self._show()
 
     def step(self, at_ns: int) -> None:
@@ -197,9 +200,7 @@ class Reloader:
 
     def _check(self, plan: Plan, filmed: dict[str, Any]) -> None:
         config = plan.config
-        check_addresses(
-            plan.kits, [from_uri("MIDI output", voice_port.ADAPTERS, uri) for uri in config.midi.outputs]
-        )
+        _check_addresses(plan)
         Band(
             plan.kits,
             skeleton=SKELETONS[filmed["skeleton"]],
@@ -285,3 +286,8 @@ def _print(path: Path) -> _Print:
     except (OSError, ValueError):  # ValueError: a path with a zero byte
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _check_addresses(plan: Plan) -> None:
+    outputs = plan.config.midi.outputs
+    check_addresses(plan.kits, [from_uri("MIDI output", voice_port.ADAPTERS, uri) for uri in outputs])

@@ -17,7 +17,7 @@ from lalelu.session import Session
 from lalelu.take import Take, read_take
 from lalelu.takes.comparison import compare
 from lalelu.takes.folder import Library, TakeInfo, take_file, takes_folder, truth_of
-from lalelu.takes.replaying import play
+from lalelu.takes.replaying import on_one_kit, play
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +120,7 @@ def _compare(args: argparse.Namespace) -> int:
     truth_file = args.truth or truth_of(path)
     truth = read_hits(truth_file) if args.truth or truth_file.exists() else None
     kits = [loaded.kit if ref is None else load_kit(ref, None) for ref in (args.kit, args.other)]
-    config = loaded.config.model_copy(update={"player": loaded.config.player.model_copy(update={"kits": {}})})
+    config = on_one_kit(loaded.config)
     before, after = (play(take, config, [kit]).hits for kit in kits)
     result = compare(before, after, truth)
     if args.json:

@@ -23,7 +23,7 @@ from lalelu.desk.takes import TakeLines
 from lalelu.errors import LaleluError, UsageError
 from lalelu.session import Plan, Session
 from lalelu.takes.film import FROM
-from lalelu.takes.folder import ENDINGS, film_of, takes_folder
+from lalelu.takes.folder import ENDINGS, film_of, name_of, takes_folder
 from lalelu.takes.recording import pack, recorded_at
 
 _STATE: Final = "recorded.json"
@@ -35,7 +35,7 @@ class Ending(threading.Thread):
     """Ends a take's film and packs the take. Once it is over, `said` is the whole sentence."""
 
     def __init__(self, take: Path, film: Filming | None, *, frames: int, lost: int) -> None:
-        super().__init__(name=recorded_at(take).stem, daemon=True)
+        super().__init__(name=name_of(take), daemon=True)
         self.said = ""
         self._take = take
         self._film = film
@@ -163,7 +163,7 @@ class Recorder:
         self._drain.sinks[_SINK] = sink
         self._begin_film()
         self._show()
-        return f"recording the take {take.name.removesuffix('.take.gz')}"
+        return f"recording the take {name_of(take)}"
 
     def stop(self) -> Ending:
         """End the take, which is then packed; what became of it is said later. Raises UsageError."""
@@ -243,7 +243,7 @@ class Recorder:
                 raise UsageError(f"film is {str(film)[:20]!r}; it must be true, false or null")
             self._say(said := self.start(film=film, more=_practice(question.get("practice"))))
             assert self._recording is not None
-            return {"said": said, "take": recorded_at(self._recording).stem}
+            return {"said": said, "take": name_of(self._recording)}
         if do == "stop":
             ending = self.stop()
             return lambda: None if ending in self._endings else {"said": ending.said, "take": ending.name}
@@ -257,7 +257,7 @@ class Recorder:
         told = None
         if take is not None:
             told = {
-                "take": recorded_at(take).stem,
+                "take": name_of(take),
                 "since_ns": facts["since_ns"],
                 "film": self._film is not None,
             }

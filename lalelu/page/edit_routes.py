@@ -19,6 +19,7 @@ from lalelu.kitedit.edits import Edit, Set, from_plain, joined, parse_path, plai
 from lalelu.kitedit.fields import schemas
 from lalelu.kitedit.learn import Touch, learn
 from lalelu.kitedit.presets import preset, presets, save
+from lalelu.page.body import body_of
 from lalelu.page.context import Context
 from lalelu.page.refusal import told
 
@@ -79,9 +80,7 @@ class EditDesk:
 
     async def change(self, request: web.Request) -> web.Response:
         """Change the files; the answer is what stands there then."""
-        body = await request.json()
-        if not isinstance(body, dict):
-            raise UsageError("the request is no object; send {...}")
+        body = await body_of(request)
         do = _CHANGES[request.path.removeprefix("/api/")]
         return await self._told(lambda editor: do(editor, body))
 

@@ -21,14 +21,14 @@ from lalelu.config.schema import Config
 from lalelu.desk.filming import films
 from lalelu.errors import LaleluError, UsageError
 from lalelu.hits import MOST_SECONDS, HitRecord, hit_of
+from lalelu.page.body import body_of
 from lalelu.page.context import Context
 from lalelu.take import Take, read_take
 from lalelu.takes import truth as truths
 from lalelu.takes.comparison import compare
 from lalelu.takes.film import FROM, TakeFilm, read_film
 from lalelu.takes.folder import Library, film_of, truth_of
-from lalelu.takes.replaying import Played, keypoints_of, limbs_of, play, traces
-from lalelu.tuning.lesson import on_one_kit
+from lalelu.takes.replaying import Played, keypoints_of, limbs_of, on_one_kit, play, traces
 
 KEPT: Final = 2  # takes in memory: a minute of one player takes some 10 MB
 
@@ -86,9 +86,7 @@ class _TakeDesk:
 
     async def change(self, request: web.Request) -> web.Response:
         """Do what the path's last word says with the request's object."""
-        body = await request.json()
-        if not isinstance(body, dict):
-            raise UsageError("the request is no object; send {...}")
+        body = await body_of(request)
         do = getattr(self, f"_{request.path.rpartition('/')[2]}")
         if do == self._record:  # the red button waits for no replay
             return web.json_response(await asyncio.to_thread(do, body))

@@ -23,6 +23,7 @@ from lalelu.errors import LaleluError, LostError, UsageError
 from lalelu.hits import read_hits
 from lalelu.kitedit.editor import Editor
 from lalelu.kitedit.edits import Set
+from lalelu.page.body import body_of
 from lalelu.page.context import Context
 from lalelu.page.edit_routes import EDITS, EditDesk
 from lalelu.page.fitter import Task
@@ -116,9 +117,7 @@ class Teacher:
 
     async def change(self, request: web.Request) -> web.Response:
         """Do what the path's last word says with the request's object; the answer is how far the lesson is then."""
-        body = await request.json()
-        if not isinstance(body, dict):
-            raise UsageError("the request is no object; send {...}")
+        body = await body_of(request)
         do = getattr(self, f"_{request.path.rpartition('/')[2]}")
         async with self._turn:
             self._said = self._problem = ""

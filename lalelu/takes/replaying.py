@@ -49,6 +49,11 @@ def band_of(
     )
 
 
+def on_one_kit(config: Config) -> Config:
+    """Return the configuration with which everybody plays the same kit."""
+    return config.model_copy(update={"player": config.player.model_copy(update={"kits": {}})})
+
+
 @dataclass(frozen=True, slots=True)
 class Played:
     """What a take gives; times count from its first frame."""

@@ -9,7 +9,7 @@ from lalelu.config.kit import KitConfig
 from lalelu.config.schema import Config
 from lalelu.hits import HitRecord
 from lalelu.take import Take
-from lalelu.takes.replaying import play
+from lalelu.takes.replaying import on_one_kit, play
 from lalelu.tuning.outcome import Outcome, is_held_back, parted
 
 
@@ -81,8 +81,3 @@ def without_signs(kit: KitConfig) -> KitConfig:
     """Return the kit without the poses that command something, so that a take is played whole."""
     gestures = {name: each for name, each in kit.gestures.items() if not isinstance(each, Hold)}
     return kit.model_copy(update={"gestures": gestures})
-
-
-def on_one_kit(config: Config) -> Config:
-    """Return the configuration with which everybody plays the same kit."""
-    return config.model_copy(update={"player": config.player.model_copy(update={"kits": {}})})

@@ -10,9 +10,9 @@ from lalelu.errors import UsageError
 from lalelu.gesture.verdict import Rule
 from lalelu.hits import HitRecord
 from lalelu.take import Take, TakeHeader
-from lalelu.takes.replaying import play
+from lalelu.takes.replaying import on_one_kit, play
 from lalelu.tuning.align import Alignment, align
-from lalelu.tuning.lesson import on_one_kit, without_signs
+from lalelu.tuning.lesson import without_signs
 from lalelu.tuning.parameters import STRIKE, with_values
 from lalelu.tuning.pattern import bar_of, bar_s
 

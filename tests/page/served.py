@@ -28,3 +28,18 @@ def asked(path="/", *, method="GET", headers=None, **options):
                 return answer.status, answer.headers, await answer.text()
 
     return asyncio.run(ask())
+
+
+def talk(context, *requests):
+    """The status and the answer to each request about the take `mine`, (path) or (path, body)."""
+
+    async def ask():
+        answers = []
+        async with served(context) as client:
+            for path, *body in requests:
+                given = {"json": {"take": "mine", **body[0]}} if body else {}
+                async with client.request("POST" if body else "GET", f"/api/takes{path}", **given) as answer:
+                    answers.append((answer.status, await answer.json()))
+        return answers
+
+    return asyncio.run(ask())

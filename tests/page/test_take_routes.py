@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from page.served import served
+from page.served import served, talk
 
 from lalelu.page import take_routes
 from lalelu.page.context import Context
@@ -26,21 +26,6 @@ def context(tmp_path):
         (tmp_path / f"{name}.yaml").write_text(re.sub("name: .*", f"name: {name}", text, count=1))
     (tmp_path / "lalelu.yaml").write_text("kit: first.yaml\nmore_kits: [second.yaml]\n")
     return Context(None, tmp_path / "lalelu.yaml", folder)
-
-
-def talk(context, *requests):
-    """The status and the answer to each request, (path) or (path, body)."""
-
-    async def ask():
-        answers = []
-        async with served(context) as client:
-            for path, *body in requests:
-                given = {"json": {"take": "mine", **body[0]}} if body else {}
-                async with client.request("POST" if body else "GET", f"/api/takes{path}", **given) as answer:
-                    answers.append((answer.status, await answer.json()))
-        return answers
-
-    return asyncio.run(ask())
 
 
 def compared(context, file, more, **asked):

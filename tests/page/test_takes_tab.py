@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from page.browser import browsed, demand
 from page.filmed import film, picture
-from page.served import served
+from page.served import served, talk
 from system.stage import lalelu
 
 from lalelu.channel import BoardReader
@@ -28,21 +28,6 @@ def context(tmp_path):
     shutil.copy(GOLDEN / "kit.yaml", tmp_path / "golden.yaml")
     (tmp_path / "lalelu.yaml").write_text("kit: golden.yaml\n")
     return Context(None, tmp_path / "lalelu.yaml", folder)
-
-
-def talk(context, *requests):
-    """The status and the answer to each request, (path) or (path, body)."""
-
-    async def ask():
-        answers = []
-        async with served(context) as client:
-            for path, *body in requests:
-                given = {"json": {"take": "mine", **body[0]}} if body else {}
-                async with client.request("POST" if body else "GET", f"/api/takes{path}", **given) as answer:
-                    answers.append((answer.status, await answer.json()))
-        return answers
-
-    return asyncio.run(ask())
 
 
 def test_truth_begins_with_what_was_heard_and_is_edited_with_marks_that_snap(context):

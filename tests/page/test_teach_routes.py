@@ -7,7 +7,7 @@ from dataclasses import replace
 import psutil
 import pytest
 from page.served import served
-from tuning.lessons import rock
+from tuning.lessons import DEAF, rock
 
 from lalelu.config.loader import load_config, load_kit
 from lalelu.config.schema import Config
@@ -16,14 +16,6 @@ from lalelu.hits import write_hits
 from lalelu.page.context import Context
 from lalelu.take import TakeWriter
 from lalelu.tuning.practice import practised
-
-DEAF = """# my own
-name: mine
-strike: {min_speed: 3.4}  # too much
-pads:
-  snare: {note: acoustic_snare, zone: {box: [-0.5, -1.2, 0.1, -1.0]}}
-  hihat: {note: closed_hi_hat, zone: {ellipse: [-1.0, -0.7, 0.45, 0.2]}}
-"""
 
 
 @pytest.fixture(scope="module")

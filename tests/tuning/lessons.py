@@ -10,6 +10,14 @@ from lalelu.tuning.lesson import Lesson
 BPM = 120.0
 BEGINS_S = 1.25  # of the first bar
 BARS = 4
+# a kit that hears nothing of them
+DEAF = """# my own
+name: mine
+strike: {min_speed: 3.4}  # too much
+pads:
+  snare: {note: acoustic_snare, zone: {box: [-0.5, -1.2, 0.1, -1.0]}}
+  hihat: {note: closed_hi_hat, zone: {ellipse: [-1.0, -0.7, 0.45, 0.2]}}
+"""
 HEADER = TakeHeader(source="test", fps=100, width=640, height=480)
 
 

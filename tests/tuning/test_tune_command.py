@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from tuning.lessons import rock
+from tuning.lessons import DEAF, rock
 
 from lalelu.analysis.scoring import score
 from lalelu.cli import main
@@ -12,14 +12,6 @@ from lalelu.hits import write_hits
 from lalelu.take import TakeWriter
 from lalelu.tuning.lesson import Judge, heard
 from lalelu.tuning.workers import Cluster
-
-DEAF = """# my own
-name: mine
-strike: {min_speed: 3.4}  # too much
-pads:
-  snare: {note: acoustic_snare, zone: {box: [-0.5, -1.2, 0.1, -1.0]}}
-  hihat: {note: closed_hi_hat, zone: {ellipse: [-1.0, -0.7, 0.45, 0.2]}}
-"""
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,13 @@
 // One limb of a take: its height over time, what was heard and rejected, and the true hits, which can be edited.
+import { COLOURS, begun } from "./canvas.js";
 import { el } from "./elements.js";
 
 const NEAR_PX = 10; // of a mark that is meant
 const STEP_S = 0.01; // by which a key moves a mark
 const SNAP_S = 0.07; // a mark that snapped to its stroke is so near to where it was put
 const EDGE = 8; // px above and below the trace
-const COLOURS = { height: "#4cc9f0", hit: "#5ee27a", rejected: "#ff6b6b", truth: "#ffd166", chosen: "#ffffff", cursor: "#7c8894" };
+const CHOSEN = "#ffffff";
+const CURSOR = "#7c8894";
 
 // What is in sight, shared by all limbs of a take.
 export class Window {
@@ -73,23 +75,18 @@ export class Trace {
   }
 
   draw() {
-    const { width, height } = this.canvas.getBoundingClientRect();
-    if (!width) return;
-    const scale = window.devicePixelRatio || 1;
-    this.canvas.width = Math.round(width * scale);
-    this.canvas.height = Math.round(height * scale);
-    const paint = this.canvas.getContext("2d");
-    paint.scale(scale, scale);
+    if (!this.canvas.clientWidth) return;
+    const { pen: paint, height } = begun(this.canvas);
     this.canvas.dataset.from = this.view.from.toFixed(3);
     this.canvas.dataset.to = this.view.to.toFixed(3);
     if (this.view.cursor !== null && this.#inSight(this.view.cursor)) {
-      paint.fillStyle = COLOURS.cursor;
+      paint.fillStyle = CURSOR;
       paint.fillRect(this.x(this.view.cursor) - 0.5, 0, 1, height);
     }
     this.#line(paint, height);
     for (const { time_s: time, rule } of this.strokes) {
       if (!this.#inSight(time)) continue;
-      paint.fillStyle = rule === null ? COLOURS.hit : COLOURS.rejected;
+      paint.fillStyle = rule === null ? COLOURS.good : COLOURS.bad;
       paint.beginPath();
       paint.arc(this.x(time), height - 6, rule === null ? 5 : 3, 0, 2 * Math.PI);
       paint.fill();
@@ -97,7 +94,7 @@ export class Trace {
     for (const mark of this.marks) {
       const time = this.drag?.mark === mark ? this.drag.time : mark.time_s;
       if (!this.#inSight(time)) continue;
-      paint.fillStyle = mark === this.chosen ? COLOURS.chosen : COLOURS.truth;
+      paint.fillStyle = mark === this.chosen ? CHOSEN : COLOURS.warn;
       paint.fillRect(this.x(time) - 1, 0, mark === this.chosen ? 3 : 2, height - 14);
       paint.fillRect(this.x(time) - 5, 0, 10, 7);
     }
@@ -120,7 +117,7 @@ export class Trace {
 
   #line(paint, height) {
     const { time_s: times, height: heights } = this.told;
-    paint.strokeStyle = COLOURS.height;
+    paint.strokeStyle = COLOURS.accent;
     paint.lineWidth = 2;
     paint.beginPath();
     let pen = false;
